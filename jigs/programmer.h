@@ -1,0 +1,115 @@
+/* A programmer and its driver. The station talks to programmers through the functions here; each
+ * driver is one file in jigs/drivers/ that exports one const struct programmer_driver, and all of
+ * them stand in one plain array in programmer.c.
+ *
+ * Site and board are two things: a programmer is claimed once per run, and attached once per
+ * programming session on a board. A driver keeps its state in its own struct, whose first member is
+ * struct programmer; one thread at a time uses it. */
+#ifndef JIGS_PROGRAMMER_H
+#define JIGS_PROGRAMMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "jigs/isp.h"
+#include "jigs/operation.h"
+#include "jigs/place.h"
+#include "profiles/part.h"
+
+struct programmer_driver;
+
+struct programmer {
+    const struct programmer_driver *driver;
+    const struct part *part; /* of the session; set by programmer_attach() */
+    uint32_t session;        /* counts programming sessions from 1 */
+    bool attached;
+    char firmware[64];        /* what claim found: "ArduinoISP 1.18" */
+    int64_t sck_hz;           /* in use or known of this firmware; 0: not known */
+    int64_t extended_address; /* last one loaded in this session; -1: none */
+};
+
+struct programmer_settings {
+    struct place place;
+    unsigned baud; /* 0: the driver's default */
+};
+
+/* Everything the plan needs to know before any wire is touched. */
+struct programmer_driver {
+    const char *name;  /* in jig files: "stk500v1" */
+    const char *title; /* for people */
+    size_t instance_bytes;
+    unsigned default_baud;
+    uint32_t flash_bytes_max; /* 0: no limit */
+    int64_t sck_hz;           /* fixed SCK; 0: can be chosen */
+
+    /* Opens the place, makes sure the right programmer answers, fills in firmware and sck_hz. */
+    int (*claim)(struct programmer *programmer, const struct programmer_settings *settings,
+                 const struct operation *operation, struct failure *failure);
+    /* Leaves the target released and closes the place. Also after a failed claim. */
+    void (*unclaim)(struct programmer *programmer);
+    /* Begins a programming session: target in reset, programming enabled. Recovers a programmer
+     * that an earlier failure left out of step. May succeed with no board present: identify tells.
+     */
+    int (*attach)(struct programmer *programmer, const struct operation *operation,
+                  struct failure *failure);
+    /* Ends the session and lets the target run; must always leave RESET released. A failure means
+     * the programmer did not confirm it. */
+    int (*release)(struct programmer *programmer, const struct operation *operation,
+                   struct failure *failure);
+    /* Sends one four-byte instruction, through isp_door_open(), and gives the fourth byte that came
+     * back. NULL: this programmer cannot. */
+    int (*instruct)(struct programmer *programmer, const struct isp_instruction *instruction,
+                    uint8_t *reply, const struct operation *operation, struct failure *failure);
+
+    /* NULL: the default of isp.c serves. */
+    int (*identify)(struct programmer *programmer, uint8_t signature[3],
+                    const struct operation *operation, struct failure *failure);
+    int (*erase)(struct programmer *programmer, struct fuse_permit *permit,
+                 const struct operation *operation, struct failure *failure);
+    int (*read)(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                uint8_t *bytes, uint32_t count, const struct operation *operation,
+                struct failure *failure);
+    int (*write)(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                 const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
+                 const struct operation *operation, struct failure *failure);
+    /* Shortest time this driver could need for `flash_bytes` in whole pages and `verify_bytes`, in
+     * microseconds; the formula stands beside the driver. Writes its parts, one line each, into
+     * `text` when that is not NULL. */
+    int64_t (*floor_us)(const struct part *part, unsigned baud, uint32_t flash_bytes,
+                        uint32_t verify_bytes, char *text, size_t text_bytes);
+};
+
+/* All drivers; `count` receives their number. */
+const struct programmer_driver *const *programmer_drivers(size_t *count);
+/* NULL if there is none of that name. */
+const struct programmer_driver *programmer_driver_by_name(const char *name);
+
+/* A new, unclaimed instance; NULL when out of memory. programmer_destroy() unclaims and frees. */
+struct programmer *programmer_create(const struct programmer_driver *driver);
+void programmer_destroy(struct programmer *programmer);
+
+int programmer_claim(struct programmer *programmer, const struct programmer_settings *settings,
+                     const struct operation *operation, struct failure *failure);
+int programmer_attach(struct programmer *programmer, const struct part *part,
+                      const struct operation *operation, struct failure *failure);
+/* Has a deadline of its own and ignores cancellation: every way out goes through here. Does nothing
+ * when not attached. */
+int programmer_release(struct programmer *programmer, struct failure *failure);
+/* Reads the signature twice. FAILURE_NO_BOARD when all bytes are 00 or FF, both times;
+ * FAILURE_CONTACT_UNSTABLE when the two differ. */
+int programmer_identify(struct programmer *programmer, uint8_t signature[3],
+                        const struct operation *operation, struct failure *failure);
+int programmer_erase(struct programmer *programmer, struct fuse_permit *permit,
+                     const struct operation *operation, struct failure *failure);
+int programmer_read(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                    uint8_t *bytes, uint32_t count, const struct operation *operation,
+                    struct failure *failure);
+/* Flash: whole pages of erased memory. Fuses and lock: one byte, with its permit. */
+int programmer_write(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                     const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
+                     const struct operation *operation, struct failure *failure);
+int programmer_instruct(struct programmer *programmer, const struct isp_instruction *instruction,
+                        uint8_t *reply, const struct operation *operation, struct failure *failure);
+
+#endif

@@ -1,0 +1,42 @@
+/* The simulated bench: programmers that are models of their firmware, each wired to a model of an
+ * AVR on its ISP port, reached over pseudo terminals, with an operator who swaps boards when the
+ * lamp tells. Runs inside simbench, and inside tests. Shares the part data with the station, but
+ * neither isp.c nor a driver: one may not excuse the other. */
+#ifndef JIGS_SIMBENCH_BENCH_H
+#define JIGS_SIMBENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "jigs/jig.h"
+#include "reports/failure.h"
+
+struct bench;
+
+struct bench_options {
+    const struct jig *jig; /* must outlive the bench */
+    const char *parts_directory;
+    bool real_pace; /* keep the time of the real thing; else none */
+    uint64_t seed;
+    FILE *record; /* a JSON line per board when it leaves the bench; NULL: none */
+};
+
+/* Starts one thread per site with its first board in place. */
+int bench_start(const struct bench_options *options, struct bench **bench, struct failure *failure);
+/* Stops the threads, takes out and records the boards that are still in, frees. NULL is allowed.
+ * -1 when the record could not be written. */
+int bench_stop(struct bench *bench);
+
+/* "pty:/dev/pts/N", owned by the bench; NULL if there is no such site. */
+const char *bench_place(const struct bench *bench, int site);
+/* The lamp of a site shows a verdict: the simulated operator takes the board out, and puts the next
+ * one in after the jig's swap time and after at least one look at the empty place. */
+int bench_lamp(struct bench *bench, int site, const char *verdict);
+/* Takes the board out (or puts the next one in) and leaves it so. */
+int bench_remove(struct bench *bench, int site);
+int bench_insert(struct bench *bench, int site);
+/* The bench's own JSON line about the board that is in now, without taking it out. */
+int bench_record_board(struct bench *bench, int site, FILE *out);
+
+#endif

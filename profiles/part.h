@@ -1,0 +1,118 @@
+/* The facts of one AVR type, from profiles/parts/<name>.yaml: memories, page sizes, times, fuses,
+ * lock bits, ISP habits. Only the part that a profile names is loaded; its hash is logged. */
+#ifndef PROFILES_PART_H
+#define PROFILES_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reports/digest.h"
+#include "reports/failure.h"
+
+/* Every memory a driver may be asked for. Fuses and the lock byte are memories of one byte. */
+enum part_memory {
+    PART_FLASH,
+    PART_EEPROM,
+    PART_FUSE_LOW, /* also the only fuse of parts that have one */
+    PART_FUSE_HIGH,
+    PART_FUSE_EXTENDED,
+    PART_LOCK,
+    PART_SIGNATURE,
+    PART_CALIBRATION,
+    PART_MEMORY_COUNT
+};
+#define PART_FIRST_FUSE PART_FUSE_LOW
+#define PART_FUSE_AND_LOCK_COUNT 4 /* low, high, extended, lock, in this order from PART_FUSE_LOW  \
+                                    */
+
+struct part_value {
+    uint8_t code; /* right-aligned */
+    char *name;
+};
+
+struct part_field {
+    char *name;
+    uint8_t mask;
+    struct part_value *values;
+    size_t value_count; /* 0: a bit, 0 is programmed (on), 1 unprogrammed */
+};
+
+/* One fuse byte or the lock byte. */
+struct part_byte {
+    bool exists;
+    char name[12];       /* "low", "high", "extended", "fuse", "lock" */
+    uint8_t mask;        /* bits that exist; only these are compared, the others are written as 1 */
+    int factory_default; /* -1: not known */
+    struct part_field *fields;
+    size_t field_count;
+};
+
+/* A flash or EEPROM. */
+struct part_array {
+    uint32_t size;           /* bytes */
+    uint32_t page_size;      /* bytes */
+    bool page_write;         /* over ISP: false means byte by byte */
+    uint32_t write_delay_us; /* per page, or per byte where there are no pages; datasheet maximum */
+    bool needs_extended_address; /* above 128 KiB: 4D 00 ext 00 */
+    bool has_unpollable;
+    uint8_t unpollable[2]; /* values that value polling cannot see */
+};
+
+struct part_boot_section {
+    uint8_t bootsz_value;
+    uint32_t size_bytes;
+    uint32_t start_byte_address;
+};
+
+/* Where a bit that can lock the station out, or that it must know, stands; mask 0: not there. */
+struct part_bit {
+    enum part_memory memory;
+    uint8_t mask;
+};
+
+struct part {
+    char name[32];
+    char sha256[DIGEST_TEXT_BYTES]; /* of the part file */
+    uint8_t signature[3];
+    struct part_array flash;
+    struct part_array eeprom;                         /* size 0: none */
+    struct part_byte bytes[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
+    uint32_t chip_erase_delay_us;
+    uint32_t fuse_write_delay_us;
+    uint32_t lock_write_delay_us;
+    uint8_t calibration_bytes;
+    int64_t factory_clock_hz; /* 0: not known; CKDIV8 already counted */
+    bool factory_ckdiv8;
+    bool poll_ready;                /* F0 00 00 answers RDY/BSY */
+    bool poll_after_erase;          /* also after a chip erase */
+    bool sync_echo;                 /* the third answer byte of AC 53 is 53 */
+    uint8_t sck_divider;            /* SCK must stay below clock / this */
+    uint8_t sck_divider_from_12mhz; /* the same for clocks of 12 MHz and more */
+    struct part_bit spien, rstdisbl, dwen, eesave, ckdiv8, cksel, bootrst, jtagen;
+    struct part_boot_section boot_sections[4];
+    int boot_section_count;
+};
+
+/* Loads <directory>/<name>.yaml. The name is matched exactly; a near miss is suggested.
+ * The caller frees with part_free(). */
+int part_load(const char *directory, const char *name, struct part **part, struct failure *failure);
+void part_free(struct part *part);
+
+/* NULL where the part has no such fuse (or `memory` is neither fuse nor lock). */
+const struct part_byte *part_byte(const struct part *part, enum part_memory memory);
+/* Size in bytes of any memory; 0 where it does not exist. */
+uint32_t part_memory_size(const struct part *part, enum part_memory memory);
+/* "flash", "eeprom", "low", … as the part calls it. */
+const char *part_memory_name(const struct part *part, enum part_memory memory);
+bool part_is_fuse_or_lock(enum part_memory memory);
+/* Are two bytes equal on the bits that exist? */
+bool part_byte_equal(const struct part *part, enum part_memory memory, uint8_t a, uint8_t b);
+/* Is the bit programmed (0) in `value`, the byte of bit.memory? False where the bit is not there.
+ */
+bool part_bit_programmed(struct part_bit bit, uint8_t value);
+/* "BOOTRST on, BOOTSZ 2048W_3800, …" into `text`. For people. */
+void part_describe_byte(const struct part *part, enum part_memory memory, uint8_t value, char *text,
+                        size_t text_bytes);
+
+#endif

@@ -1,0 +1,70 @@
+/* A board profile: what a board must become. Loaded from YAML with its part and its images, checked
+ * as a whole, then never changed. Every message names file, line and column. */
+#ifndef PROFILES_PROFILE_H
+#define PROFILES_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiles/image.h"
+#include "profiles/part.h"
+
+#define PROFILE_ACCEPT_MAX 8
+#define PROFILE_TEXT_BYTES 128
+
+enum profile_eeprom { PROFILE_EEPROM_KEEP, PROFILE_EEPROM_ERASE, PROFILE_EEPROM_FILE };
+
+/* What the profile says of one fuse or of the lock byte. A part's every fuse has a rule: it is
+ * given, or the profile says `leave`. */
+struct profile_byte_rule {
+    bool exists; /* the part has this byte */
+    bool leave;
+    uint8_t write; /* as the profile gives it */
+    uint8_t accept[PROFILE_ACCEPT_MAX];
+    size_t accept_count;
+    char because[PROFILE_TEXT_BYTES];
+};
+
+struct profile_image_source {
+    char *path; /* as opened: beside the profile file unless absolute */
+    char *role; /* "application", "bootloader", or NULL */
+    char sha256[DIGEST_TEXT_BYTES];
+    uint32_t byte_count;
+    uint32_t first_address;
+    uint32_t last_address;
+};
+
+struct profile {
+    char *path;
+    char sha256[DIGEST_TEXT_BYTES]; /* of the profile file */
+    char name[PROFILE_TEXT_BYTES];
+    char article[PROFILE_TEXT_BYTES];
+    char revision[32];
+    char via[16];                        /* "isp" */
+    struct part *part;                   /* owned */
+    char clock_text[PROFILE_TEXT_BYTES]; /* "crystal 16 MHz"; empty if not given */
+    int64_t clock_hz;                    /* of the board's oscillator; 0: not given */
+    int64_t supply_mv;                   /* 0: not given */
+    struct profile_image_source *sources;
+    size_t source_count;
+    struct image *flash;  /* composed; NULL when the profile has no image */
+    struct image *eeprom; /* NULL unless PROFILE_EEPROM_FILE */
+    enum profile_eeprom eeprom_policy;
+    char image_sha256[DIGEST_TEXT_BYTES]; /* over the composed flash and the EEPROM image */
+    struct profile_byte_rule rules[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
+    bool verify_whole; /* the flash outside the images must read blank, too */
+    int retry_contact; /* more tries after a contact failure before the erase */
+    int retry_verify;  /* 0 or 1 */
+};
+
+/* Loads a profile, its part from `parts_directory`, and its images. The caller frees. */
+int profile_load(const char *path, const char *parts_directory, struct profile **profile,
+                 struct failure *failure);
+void profile_free(struct profile *profile);
+
+/* NULL where the part has no such byte. */
+const struct profile_byte_rule *profile_rule(const struct profile *profile,
+                                             enum part_memory memory);
+
+#endif

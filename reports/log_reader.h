@@ -1,0 +1,36 @@
+/* Reading the log without disturbing the station that writes it: listing, showing one attempt,
+ * and checking the chain. Read-only; needs no lock. */
+#ifndef REPORTS_LOG_READER_H
+#define REPORTS_LOG_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "reports/failure.h"
+
+struct log_reader;
+
+/* FAILURE_LOG when it cannot be read or is no log of ours. */
+int log_reader_open(const char *path, struct log_reader **reader, struct failure *failure);
+void log_reader_close(struct log_reader *reader);
+
+struct log_list_options {
+    const char *lot;     /* NULL: all */
+    const char *verdict; /* NULL: all */
+    int site;            /* 0: all */
+    int64_t last;        /* only the last N; 0: all */
+    bool json;
+};
+/* One line per attempt, oldest first: as a table, or JSON lines with every column of the view. */
+int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
+                    struct failure *failure);
+/* All that is known of one attempt: its row, fuses byte by byte, steps. FAILURE_USAGE if there is
+ * no such attempt. */
+int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,
+                    struct failure *failure);
+/* Recomputes every hash and follows the chain; prints the first row that does not fit, or the
+ * number of rows and the head. FAILURE_LOG when something does not fit. */
+int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure);
+
+#endif
