@@ -42,9 +42,20 @@ double station_yield_percent(const struct station_counts *counts);
 /* Boards still to pass; -1: no limit. */
 int64_t station_remaining(const struct station_counts *counts);
 
+/* How a run ended, beside its counts. */
+struct station_outcome {
+    bool log_fault;
+    bool interrupted; /* stopped before it was finished */
+    bool site_out;    /* some site went out of service */
+};
+/* The exit status of a run: 5 log fault > 130 interrupted > 4 a site out > 1 some board did not
+ * pass, or no board was there at all > 0. What puts the whole record in doubt stands first; an
+ * empty site alone is no board and changes nothing. */
+int station_exit_status(const struct station_counts *counts, const struct station_outcome *outcome);
+
 struct station_event {
     enum station_event_kind kind;
-    int64_t at_us; /* wall clock */
+    int64_t at_us; /* wall clock; 0: event_queue_push() fills it in */
     int site;      /* 0: the whole station */
     int64_t cycle;
     enum site_state state;        /* SITE */
@@ -64,7 +75,8 @@ struct event_queue;
 /* NULL when out of memory or descriptors. */
 struct event_queue *event_queue_create(void);
 void event_queue_free(struct event_queue *queue);
-/* Copies the event. Never blocks; PROGRESS events are dropped when nobody pops, others never. */
+/* Copies the event. Never blocks; PROGRESS events are dropped when nobody pops, others never
+ * (should memory run out, a MESSAGE says how many were lost). Any thread. */
 void event_queue_push(struct event_queue *queue, const struct station_event *event);
 /* False when the queue is empty. */
 bool event_queue_pop(struct event_queue *queue, struct station_event *event);

@@ -1,5 +1,8 @@
 /* The scheduler: one worker thread per site, started by GO, by contact or at once; lots, counts,
- * and who may start. Every command (GO, stop) enters through one queue, whoever posts it. */
+ * and who may start. Every command (GO, stop) enters through one queue, whoever posts it.
+ *
+ * It pushes SITE, CYCLE, VERDICT and MESSAGE (its attempts push STEP, PROGRESS and UNKNOWN);
+ * STARTED, LOG_FAULT and ENDED are its owner's. */
 #ifndef STATION_SCHEDULER_H
 #define STATION_SCHEDULER_H
 
@@ -29,8 +32,9 @@ struct scheduler_options {
     bool retest; /* boards that were not taken out may be done again */
     const char *operator_name;
     const char *software;
-    struct log *log;
-    struct event_queue *events;
+    struct log *log; /* its publish callback calls scheduler_publish(), its faulted callback
+                        scheduler_post_log_fault() */
+    struct event_queue *events; /* must outlive the scheduler */
     /* The lamp of a site, after the verdict was published; called on the site's worker. May be
      * NULL. */
     void (*lamp)(void *context, int site, const char *verdict);
@@ -46,14 +50,23 @@ int scheduler_create(const struct scheduler_options *options, struct scheduler *
  * code, the others go on; places that are missing, busy, denied or named twice stop the run. */
 int scheduler_start(struct scheduler *scheduler, struct failure *failure);
 void scheduler_post_go(struct scheduler *scheduler);
+/* No more boards are started; those in work are finished, then the run is over. */
+void scheduler_post_end(struct scheduler *scheduler);
 /* Every site releases its target and closes its row; returns at once. */
 void scheduler_post_stop(struct scheduler *scheduler);
-/* The log is at fault: no further board is touched. */
+/* The log is at fault: no further board is touched. Pushes no event: the log's faulted callback,
+ * which knows the failure, pushes LOG_FAULT. */
 void scheduler_post_log_fault(struct scheduler *scheduler);
+/* For the log's publish callback: counts a verdict that is durable now and pushes
+ * STATION_EVENT_VERDICT with the counts that include it. Nothing is counted otherwise. */
+void scheduler_publish(struct scheduler *scheduler, const struct record_attempt *record);
 /* True when nothing is left to do: count reached, stopped, `now` without count done once, or every
- * site out. */
+ * site out. The last worker pushes a SITE event after this has become true, so whoever waits for
+ * events need not poll. */
 bool scheduler_finished(struct scheduler *scheduler);
 void scheduler_counts(struct scheduler *scheduler, struct station_counts *counts);
+/* What the run's exit status is, as it stands (see station_exit_status()). */
+int scheduler_exit_status(struct scheduler *scheduler);
 /* Joins the workers, frees. NULL is allowed. */
 void scheduler_destroy(struct scheduler *scheduler);
 
