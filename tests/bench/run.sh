@@ -1,0 +1,196 @@
+#!/bin/bash
+# The benchmark: prints figures, judges nothing. Ratios are taken within one run.
+#
+# usage: bash tests/bench/run.sh [one] [many] [fast]        (default: all three)
+#   BUILD=DIR   where bin/gangflash and bin/simbench are (default: build/bench, built if missing)
+#
+#   one   one UART site at real pace, 28 KiB of random bytes, ATmega32U4, against the floor and
+#         against avrdude on the same site
+#   many  32 such sites in one cycle: against one alone, the station's CPU and memory
+#   fast  64 sites without pace, 1 KiB: durable boards per second and what limits them
+set -eu
+source=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BUILD:-$source/build/bench}
+work=$(mktemp -d)
+bench_pid=
+
+stop_bench() {
+    if [ -n "$bench_pid" ]; then
+        kill "$bench_pid" 2>/dev/null || true
+        wait "$bench_pid" 2>/dev/null || true
+        bench_pid=
+    fi
+}
+trap 'stop_bench; rm -rf "$work"' EXIT
+
+if [ ! -x "$build/bin/gangflash" ]; then
+    cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+    cmake --build "$build" >/dev/null
+fi
+gangflash=$build/bin/gangflash
+
+# make_image NAME BYTES SEED : a HEX file of pseudo-random bytes
+make_image() {
+    openssl enc -aes-128-ctr -nosalt -pass "pass:$3" -pbkdf2 </dev/zero 2>/dev/null |
+        head -c "$2" >"$work/$1.bin" || true
+    objcopy -I binary -O ihex "$work/$1.bin" "$work/$1.hex"
+}
+
+# make_profile NAME PART IMAGE LOW HIGH EXTENDED
+make_profile() {
+    cat >"$work/$1.yaml" <<EOF
+format: 1
+profile: $1
+article: BENCH-$1
+revision: 1
+via: isp
+part: $2
+board: {clock: crystal 16 MHz, supply: 5 V}
+images:
+  - {file: $3.hex}
+fuses: {low: $4, high: $5, extended: $6}
+lock: 0xFF
+eeprom: erase
+EOF
+}
+
+# start_bench JIG PACE : starts simbench; its places as "SITE PLACE" lines in $work/places
+start_bench() {
+    mkfifo "$work/bench.in" 2>/dev/null || true
+    "$build/bin/simbench" "$1" --pace "$2" --stay <>"$work/bench.in" >"$work/bench.out" &
+    bench_pid=$!
+    for _ in $(seq 200); do
+        grep -q '^ready' "$work/bench.out" && break
+        sleep 0.05
+    done
+    grep -q '^ready' "$work/bench.out" || { echo "simbench did not start" >&2; exit 4; }
+    sed -n 's/^site \([0-9]*\) \(.*\)/\1 \2/p' "$work/bench.out" >"$work/places"
+}
+
+# make_jig NAME : a jig of real places from $work/places
+make_jig() {
+    {
+        echo "jig: $1"
+        echo "sites:"
+        while read -r site place; do
+            echo "  - {site: $site, programmer: stk500v1, at: \"$place\", baud: 19200}"
+        done <"$work/places"
+    } >"$work/$1-jig.yaml"
+}
+
+seconds_of_attempts() { # LOG : site, seconds
+    sqlite3 -separator ' ' "$1" "SELECT site, round((julianday(ended_at)-julianday(started_at))*86400,3)
+        FROM attempts ORDER BY site"
+}
+
+print_floor() { # PAGES PAGE_BYTES VERIFY_BYTES : parts of the floor, last line "floor SECONDS"
+    awk -v pages="$1" -v page="$2" -v verify="$3" 'BEGIN {
+        byte = 10 / 19200 * 1000
+        wire = (page + 5) * byte; ahead = 63 * byte
+        spi = page * 0.256; commit = 30 + 0.256
+        per_page = wire - ahead + spi + commit
+        printf "  a byte on the wire                    %8.3f ms (10 bits at 19200 baud)\n", byte
+        printf "  a page: %3d bytes on the wire         %8.3f ms\n", page + 5, wire
+        printf "          63 of them sent ahead        -%8.3f ms\n", ahead
+        printf "          %3d SPI instructions          %8.3f ms (256 us each at 125 kHz)\n", page, spi
+        printf "          commit                        %8.3f ms (30 ms and one instruction)\n", commit
+        printf "          in all                        %8.3f ms\n", per_page
+        printf "  %d pages written                     %8.3f s\n", pages, pages * per_page / 1000
+        printf "  %d bytes read back                 %8.3f s (SPI overlaps the wire)\n", verify, verify * byte / 1000
+        printf "floor %.3f\n", (pages * per_page + verify * byte) / 1000
+    }'
+}
+
+bench_one() {
+    echo "== one UART site, real pace, ATmega32U4, 28 KiB of random bytes"
+    make_image random28k 28672 one
+    make_profile one ATmega32U4 random28k 0x5E 0xD9 0xF3
+    start_bench "$source/jigs/benches/sim-1-uart.yaml" real
+    make_jig one
+    place=$(sed -n '1s/^[0-9]* pty://p' "$work/places")
+    print_floor 224 128 28672 | tee "$work/floor"
+    floor=$(sed -n 's/^floor //p' "$work/floor")
+
+    "$gangflash" flash "$work/one.yaml" --jig "$work/one-jig.yaml" --go now \
+        --log "$work/one.sqlite" >"$work/one.out" || { cat "$work/one.out"; exit 1; }
+    ours=$(seconds_of_attempts "$work/one.sqlite" | cut -d' ' -f2)
+    sqlite3 -separator ' ' "$work/one.sqlite" \
+        "SELECT '  step ' || step, round(duration_us/1e6,3) || ' s' FROM steps"
+    echo "$ours" >"$work/one.seconds"
+
+    printf 'remove 1\ninsert 1\n' >"$work/bench.in"
+    sleep 1
+    begin=$(date +%s.%N)
+    avrdude -q -q -c stk500v1 -P "$place" -b 19200 -p m32u4 -e \
+        -U "flash:w:$work/random28k.hex:i" -U lfuse:w:0x5E:m -U hfuse:w:0xD9:m -U efuse:w:0xF3:m \
+        >"$work/avrdude.out" 2>&1 || { cat "$work/avrdude.out"; exit 1; }
+    theirs=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { printf "%.3f", b - a }')
+    stop_bench
+    awk -v t="$ours" -v f="$floor" -v a="$theirs" 'BEGIN {
+        printf "gangflash %.3f s, floor %.3f s: T / floor = %.3f (goal: at most 1.10)\n", t, f, t / f
+        printf "avrdude   %.3f s on the same site: %.3f times as long (goal: at least 1.2)\n", a, a / t }'
+}
+
+bench_many() {
+    echo "== 32 UART sites in one cycle, real pace, ATmega32U4, 28 KiB of random bytes"
+    make_image random28k 28672 one
+    make_profile many ATmega32U4 random28k 0x5E 0xD9 0xF3
+    start_bench "$source/jigs/benches/sim-32-uart.yaml" real
+    make_jig many
+    command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/many.yaml" \
+        --jig "$work/many-jig.yaml" --go now --log "$work/many.sqlite" >"$work/many.out" ||
+        { tail -n 20 "$work/many.out"; exit 1; }
+    bench_cpu=$(awk '{ print ($14 + $15) / 100 }' "/proc/$bench_pid/stat")
+    stop_bench
+    cycle=$(sqlite3 "$work/many.sqlite" "SELECT round((max(julianday(ended_at))-min(julianday(started_at)))*86400,3) FROM attempts")
+    slowest=$(seconds_of_attempts "$work/many.sqlite" | awk '$2 > m { m = $2 } END { print m }')
+    alone=$(cat "$work/one.seconds" 2>/dev/null || echo 0)
+    read -r user system elapsed memory <"$work/time"
+    awk -v c="$cycle" -v s="$slowest" -v a="$alone" 'BEGIN {
+        printf "cycle %.3f s, slowest site in it %.3f s", c, s
+        if (a > 0) printf ", one alone %.3f s: cycle / alone = %.3f (goal: at most 1.05)", a, c / a
+        print "" }'
+    awk -v u="$user" -v s="$system" -v e="$elapsed" -v m="$memory" -v b="$bench_cpu" 'BEGIN {
+        printf "station: %.2f s user + %.2f s system in %.1f s: %.1f %% of a core (goal: at most 20)\n", u, s, e, (u + s) / e * 100
+        printf "station: %.1f MiB resident at most (goal: at most 64)\n", m / 1024
+        printf "simbench beside it: %.1f %% of a core\n", b / e * 100 }'
+}
+
+bench_fast() {
+    count=${FAST_BOARDS:-5000}
+    echo "== 64 sites, no pace, 1 KiB image, $count boards"
+    make_image random1k 1024 fast
+    make_profile fast ATmega328P random1k 0xFF 0xD9 0xFD
+    command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/fast.yaml" \
+        --jig "$source/jigs/benches/sim-64-fast.yaml" --go now --lot fast --count "$count" \
+        --log "$work/fast.sqlite" --json >"$work/fast.out" &
+    run=$!
+    sleep 2
+    bench=$(pgrep -n -x simbench || true)
+    bench_cpu=0
+    while kill -0 $run 2>/dev/null; do
+        now=$(awk '{ print ($14 + $15) / 100 }' "/proc/$bench/stat" 2>/dev/null || true)
+        [ -z "$now" ] || bench_cpu=$now
+        sleep 0.2
+    done
+    wait $run || true
+    read -r user system elapsed memory <"$work/time"
+    sqlite3 "$work/fast.sqlite" "SELECT count(*), sum(verdict='pass'),
+        (max(julianday(ended_at))-min(julianday(started_at)))*86400 FROM attempts" |
+        awk -F'|' '{ printf "%d boards, %d passed, in %.2f s: %.0f durable boards per second (aim: 500)\n", $1, $2, $3, $1 / $3 }'
+    awk -v u="$user" -v s="$system" -v e="$elapsed" -v m="$memory" -v b="$bench_cpu" 'BEGIN {
+        total = u + s
+        printf "CPU: %.0f %% of one core in all; simbench %.0f %%, station about %.0f %% (%d cores here)\n", total / e * 100, b / e * 100, (total - b) / e * 100, '"$(nproc)"'
+    }'
+    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  step ' || step, 'mean ' || round(avg(duration_us)/1e3,2) || ' ms' FROM steps GROUP BY step ORDER BY min(rowid)" 2>/dev/null ||
+        sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  step ' || step, 'mean ' || round(avg(duration_us)/1e3,2) || ' ms' FROM steps GROUP BY step"
+    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  ' || kind, detail FROM events WHERE kind LIKE 'log%'"
+}
+
+[ $# -gt 0 ] || set -- one many fast
+for part in "$@"; do
+    case $part in
+    one | many | fast) "bench_$part" ;;
+    *) echo "unknown part '$part': one many fast" >&2; exit 2 ;;
+    esac
+done
