@@ -1,0 +1,394 @@
+#include "station/attempt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiles/fuse_gate.h"
+#include "station/attempt_steps.h"
+
+/* A step may take ten times what it should, and this long on top: a driver that has to get a
+ * programmer back into step needs seconds for it. */
+#define DEADLINE_FACTOR 10
+#define DEADLINE_MARGIN_US 10000000
+#define LOOK_DEADLINE_US 10000000
+#define PROGRESS_INTERVAL_US 100000
+/* Before this much is done the pace so far says little about the rest. */
+#define PERMILLE_TO_JUDGE_PACE 50
+
+/* What attempt_run() needs beside the attempt itself. */
+struct run {
+    struct attempt attempt;
+    const struct attempt_step *table;
+    int step_count;
+    int step;                  /* index of the running one */
+    struct record_step *ended; /* not given to the log yet */
+    int ended_count;
+    bool log_failed;
+    int contact_retries, verify_retries;
+    bool looked_again;
+    int64_t began_us;
+    int64_t told_us; /* when PROGRESS was pushed last */
+};
+
+/* The bar */
+
+static int64_t expected_until(const struct run *run, int step)
+{
+    int64_t sum_us = 0;
+
+    for (int i = 0; i < step; i++)
+        sum_us += run->table[i].expected_us(&run->attempt);
+    return sum_us;
+}
+
+static void fill_progress(const struct run *run, struct station_event *event)
+{
+    const struct attempt *attempt = &run->attempt;
+    int64_t all_us = expected_until(run, run->step_count);
+    int64_t done_us = expected_until(run, run->step);
+    int64_t elapsed_us = operation_now_us() - run->began_us;
+
+    if (attempt->step_total > 0)
+        done_us +=
+            run->table[run->step].expected_us(attempt) * attempt->step_bytes / attempt->step_total;
+    event->permille = (int)(done_us * 1000 / all_us);
+    event->left_us = -1;
+    if (event->permille >= PERMILLE_TO_JUDGE_PACE)
+        event->left_us = elapsed_us * (1000 - event->permille) / event->permille;
+    else if (attempt->plan->floor_us > 0)
+        event->left_us = all_us - done_us;
+}
+
+static void push_progress(struct run *run, enum station_event_kind kind)
+{
+    const struct record_attempt *record = &run->attempt.record;
+    struct station_event event = {.kind = kind,
+                                  .site = record->site,
+                                  .cycle = record->cycle,
+                                  .step = run->table[run->step].name};
+
+    fill_progress(run, &event);
+    event_queue_push(run->attempt.options->events, &event);
+}
+
+static void progressed(void *context, uint32_t done_bytes)
+{
+    struct run *run = context;
+    int64_t now_us = operation_now_us();
+
+    run->attempt.step_bytes = run->attempt.call_start + done_bytes;
+    if (now_us - run->told_us < PROGRESS_INTERVAL_US)
+        return;
+    run->told_us = now_us;
+    push_progress(run, STATION_EVENT_PROGRESS);
+}
+
+/* Steps */
+
+/* Gives the log the steps that ended, once there is an attempt for them to belong to. */
+static int hand_over_steps(struct run *run, struct failure *failure)
+{
+    const struct attempt *attempt = &run->attempt;
+
+    if (attempt->record.attempt == 0 || run->log_failed)
+        return 0;
+    for (int i = 0; i < run->ended_count; i++) {
+        if (log_add_step(attempt->options->log, attempt->record.attempt, &run->ended[i], failure) <
+            0) {
+            run->log_failed = true;
+            return -1;
+        }
+    }
+    run->ended_count = 0;
+    return 0;
+}
+
+static int keep_step(struct run *run, const struct record_step *step, struct failure *failure)
+{
+    struct record_step *ended =
+        realloc(run->ended, (size_t)(run->ended_count + 1) * sizeof *run->ended);
+
+    if (ended == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "the steps of an attempt");
+    run->ended = ended;
+    run->ended[run->ended_count++] = *step;
+    return hand_over_steps(run, failure);
+}
+
+static int run_step(struct run *run, struct failure *failure)
+{
+    const struct attempt_step *step = &run->table[run->step];
+    struct attempt *attempt = &run->attempt;
+    int64_t began_us = operation_now_us();
+    struct operation operation = {.deadline_us = began_us + DEADLINE_MARGIN_US +
+                                                 DEADLINE_FACTOR * step->expected_us(attempt),
+                                  .cancel = attempt->options->cancel,
+                                  .progress = progressed,
+                                  .context = run};
+    struct record_step ended = {.step = step->name, .started_at_us = operation_wall_us()};
+    int result;
+
+    attempt->step_bytes = attempt->step_total = attempt->call_start = 0;
+    push_progress(run, STATION_EVENT_STEP);
+    result = step->run(attempt, &operation, failure);
+    ended.duration_us = operation_now_us() - began_us;
+    ended.bytes = attempt->step_bytes;
+    ended.failure = result < 0 ? failure->code : FAILURE_NONE;
+    if (result < 0 && failure->code == FAILURE_LOG)
+        run->log_failed = true;
+    return keep_step(run, &ended, failure) < 0 ? -1 : result;
+}
+
+static int find_step(const struct run *run, const char *name)
+{
+    int i = 0;
+
+    while (strcmp(run->table[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* A board that was there and is not any more is no empty site. */
+static void say_lost(const struct attempt *attempt, struct failure *why)
+{
+    if (why->code == FAILURE_NO_BOARD && attempt->record.signature[0] != '\0')
+        why->code = FAILURE_CONTACT_LOST;
+}
+
+static bool may_try_again(struct run *run, const struct failure *why)
+{
+    const struct attempt *attempt = &run->attempt;
+    const struct failure_fact *fact = failure_lookup(why->code);
+
+    if (attempt->record.touched != TOUCHED_NONE || fact->blame != FAILURE_BLAME_CONTACT)
+        return false;
+    if (why->code == FAILURE_NO_BOARD) {
+        bool looked = run->looked_again || attempt->profile->retry_contact == 0;
+
+        run->looked_again = true;
+        return !looked;
+    }
+    return fact->retriable && run->contact_retries++ < attempt->profile->retry_contact;
+}
+
+/* The step to go on with after the running one failed; -1: none. */
+static int step_after_failure(struct run *run, const struct failure *why)
+{
+    struct attempt *attempt = &run->attempt;
+    struct failure ignored;
+
+    if (run->log_failed)
+        return -1;
+    if (why->code == FAILURE_VERIFY_MISMATCH &&
+        run->verify_retries++ < attempt->profile->retry_verify) {
+        attempt->record.tries++;
+        return find_step(run, "erase");
+    }
+    if (!may_try_again(run, why))
+        return -1;
+    /* Whether the programmer confirmed the end of the session shows at the next attach. */
+    attempt_let_go(attempt, &ignored);
+    return 0;
+}
+
+static int run_steps(struct run *run, struct failure *why)
+{
+    struct attempt *attempt = &run->attempt;
+    const struct operation now = {.deadline_us = INT64_MAX, .cancel = attempt->options->cancel};
+
+    run->step = 0;
+    while (run->step < run->step_count) {
+        const struct attempt_step *step = &run->table[run->step];
+        bool last = run->step == run->step_count - 1;
+        int next;
+
+        if (step->wanted != NULL && !step->wanted(attempt)) {
+            run->step++;
+            continue;
+        }
+        *why = (struct failure){0};
+        /* The last step releases a finished board: there is nothing left to cancel. */
+        if (!last && operation_check(&now, why) < 0)
+            return -1;
+        if (run_step(run, why) == 0) {
+            run->step++;
+            continue;
+        }
+        say_lost(attempt, why);
+        next = step_after_failure(run, why);
+        if (next < 0)
+            return -1;
+        run->step = next;
+    }
+    return 0;
+}
+
+/* The verdict */
+
+static bool is_refusal(enum failure_code code)
+{
+    return code == FAILURE_SIGNATURE_MISMATCH || code == FAILURE_EEPROM_WOULD_BE_LOST ||
+           failure_lookup(code)->blame == FAILURE_BLAME_PROFILE;
+}
+
+static enum verdict verdict_of_failure(const struct record_attempt *record)
+{
+    if (record->failure == FAILURE_INTERRUPTED)
+        return VERDICT_INTERRUPTED;
+    if (record->touched != TOUCHED_NONE)
+        return VERDICT_FAIL;
+    if (record->failure == FAILURE_NO_BOARD)
+        return VERDICT_EMPTY;
+    return is_refusal(record->failure) ? VERDICT_REFUSED : VERDICT_FAIL;
+}
+
+static void judge(struct run *run, int result, struct failure *why)
+{
+    struct record_attempt *record = &run->attempt.record;
+
+    record->ended_at_us = operation_wall_us();
+    if (result == 0 && !attempt_is_proved(&run->attempt))
+        result = failure_set(why, FAILURE_INTERNAL, "all steps ended, but not all was read back");
+    if (result == 0) {
+        record->verdict = VERDICT_PASS;
+        return;
+    }
+    if (why->code == FAILURE_NONE)
+        failure_set(why, FAILURE_INTERNAL, "step %s failed without a reason",
+                    run->table[run->step].name);
+    record->failure = why->code;
+    record_set_text(record->detail, sizeof record->detail, why->detail);
+    record->verdict = verdict_of_failure(record);
+}
+
+/* Ends the session on the way out; when even that fails, the detail says so as well. */
+static void release_target(struct run *run, struct failure *why)
+{
+    struct failure failure = {0};
+    char detail[FAILURE_DETAIL_BYTES];
+
+    if (attempt_let_go(&run->attempt, &failure) == 0)
+        return;
+    record_set_text(detail, sizeof detail, why->detail);
+    failure_set(why, why->code, "%s; the target may not be released: %s", detail, failure.detail);
+}
+
+static void push_unknown(const struct run *run, const struct failure *failure)
+{
+    struct station_event event = {.kind = STATION_EVENT_UNKNOWN,
+                                  .site = run->attempt.record.site,
+                                  .cycle = run->attempt.record.cycle,
+                                  .failure = *failure,
+                                  .record = run->attempt.record};
+
+    event.record.verdict = VERDICT_NONE;
+    event_queue_push(run->attempt.options->events, &event);
+}
+
+static void fill_record(struct attempt *attempt)
+{
+    struct record_attempt *record = &attempt->record;
+    const struct profile *profile = attempt->profile;
+    const struct part *part = attempt->part;
+
+#define FILL(field, text) record_set_text(record->field, sizeof record->field, text)
+    FILL(programmer_firmware, attempt->programmer->firmware);
+    FILL(profile, profile->name);
+    FILL(article, profile->article);
+    FILL(revision, profile->revision);
+    FILL(profile_sha256, profile->sha256);
+    FILL(image_sha256, profile->image_sha256);
+    FILL(part, part->name);
+    FILL(part_sha256, part->sha256);
+    FILL(verification, "none");
+#undef FILL
+    record_set_signature(record->expected_signature, part->signature);
+    record->sck_hz = attempt->programmer->sck_hz;
+    record->started_at_us = operation_wall_us();
+}
+
+static int start(struct run *run, struct failure *why)
+{
+    struct attempt *attempt = &run->attempt;
+
+    run->began_us = operation_now_us();
+    run->table = attempt_step_table(&run->step_count);
+    fill_record(attempt);
+    attempt->gate = fuse_gate_create(attempt->profile);
+    if (attempt->gate == NULL)
+        return failure_set(why, FAILURE_OUT_OF_MEMORY, "the fuse gate");
+    return 0;
+}
+
+/* -1: the log failed, and `why` says how. */
+static int close_row(struct run *run, struct failure *why)
+{
+    struct attempt *attempt = &run->attempt;
+    bool opened = attempt->record.attempt != 0;
+
+    if (!run->log_failed &&
+        log_close_attempt(attempt->options->log, &attempt->record, opened ? NULL : run->ended,
+                          opened ? 0 : run->ended_count, why) < 0)
+        run->log_failed = true;
+    if (!run->log_failed)
+        return 0;
+    push_unknown(run, why);
+    return -1;
+}
+
+int attempt_run(const struct attempt_options *options, struct record_attempt *result,
+                struct failure *failure)
+{
+    struct run run = {.attempt = {.options = options,
+                                  .plan = options->plan,
+                                  .profile = options->plan->profile,
+                                  .part = options->plan->profile->part,
+                                  .programmer = options->programmer,
+                                  .record = options->record}};
+    struct failure why = {0};
+    int status = start(&run, &why);
+
+    if (status == 0)
+        status = run_steps(&run, &why);
+    if (status < 0)
+        release_target(&run, &why);
+    judge(&run, status, &why);
+    status = close_row(&run, &why);
+    if (status < 0 && failure != NULL)
+        *failure = why;
+    *result = run.attempt.record;
+    fuse_gate_free(run.attempt.gate);
+    free(run.ended);
+    return status;
+}
+
+enum attempt_presence attempt_look(struct programmer *programmer, const struct part *part,
+                                   const atomic_bool *cancel, struct failure *failure)
+{
+    struct operation operation = {.deadline_us = operation_now_us() + LOOK_DEADLINE_US,
+                                  .cancel = cancel};
+    struct failure why = {0};
+    struct failure ending = {0};
+    uint8_t signature[3];
+    int looked = programmer_attach(programmer, part, &operation, &why);
+
+    if (looked == 0)
+        looked = programmer_identify(programmer, signature, &operation, &why);
+    if (programmer_release(programmer, &ending) < 0 && looked == 0) {
+        looked = -1;
+        why = ending;
+    }
+    if (failure != NULL)
+        *failure = why;
+    if (looked == 0)
+        return ATTEMPT_BOARD_PRESENT;
+    if (why.code == FAILURE_NO_BOARD || why.code == FAILURE_CONTACT_LOST ||
+        why.code == FAILURE_INTERRUPTED)
+        return ATTEMPT_BOARD_ABSENT;
+    /* Something is in the site, if not well: an attempt will say what. */
+    if (why.code == FAILURE_CONTACT_UNSTABLE ||
+        failure_lookup(why.code)->blame == FAILURE_BLAME_BOARD)
+        return ATTEMPT_BOARD_PRESENT;
+    return ATTEMPT_PROGRAMMER_FAILED;
+}

@@ -1,0 +1,280 @@
+#include "station/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* "SCK must be below f/4, below f/6 from 12 MHz": the AVR datasheets' chapter on serial
+ * programming; the part file says the dividers. */
+#define FAST_CLOCK_HZ 12000000
+#define CKDIV8_DIVIDER 8
+
+static const char *const byte_titles[PART_FUSE_AND_LOCK_COUNT] = {"low fuse", "high fuse",
+                                                                  "extended fuse", "lock byte"};
+
+static uint32_t image_end(const struct image *image)
+{
+    struct image_range range = {0, 0};
+    uint32_t end = 0;
+
+    while (image_next_range(image, end, &range))
+        end = range.end;
+    return end;
+}
+
+static uint32_t page_bytes(const struct image *image, uint32_t page_size, bool skip_blank)
+{
+    struct image_range range = {0, 0};
+    uint32_t bytes = 0;
+
+    while (image_next_page_run(image, range.end, page_size, skip_blank, &range))
+        bytes += range.end - range.start;
+    return bytes;
+}
+
+static bool can(const struct programmer_driver *driver, bool has_own)
+{
+    return has_own || driver->instruct != NULL;
+}
+
+static int check_abilities(const struct plan *plan, struct failure *failure)
+{
+    const struct programmer_driver *driver = plan->driver;
+    const struct {
+        const char *what;
+        bool can;
+    } needs[] = {{"identify a part", can(driver, driver->identify != NULL)},
+                 {"erase a part", can(driver, driver->erase != NULL)},
+                 {"read memories", can(driver, driver->read != NULL)},
+                 {"write memories", can(driver, driver->write != NULL)}};
+
+    if (strcmp(plan->profile->via, "isp") != 0)
+        return failure_set(failure, FAILURE_PLAN_REFUSED,
+                           "the profile is done via %s, programmer %s works via isp",
+                           plan->profile->via, driver->name);
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+        if (!needs[i].can)
+            return failure_set(failure, FAILURE_PLAN_REFUSED, "programmer %s cannot %s",
+                               driver->name, needs[i].what);
+    return 0;
+}
+
+static int check_image(const struct image *image, const char *memory, uint32_t size,
+                       struct failure *failure)
+{
+    uint32_t end = image == NULL ? 0 : image_end(image);
+
+    if (end > size)
+        return failure_set(failure, FAILURE_PLAN_REFUSED,
+                           "the %s image ends at 0x%" PRIX32 ", the part has %" PRIu32 " bytes",
+                           memory, end, size);
+    return 0;
+}
+
+static int check_memories(const struct plan *plan, struct failure *failure)
+{
+    const struct profile *profile = plan->profile;
+    const struct part *part = profile->part;
+    uint32_t limit = plan->driver->flash_bytes_max;
+    bool whole = plan->verify_bytes == part->flash.size;
+    uint32_t reach = whole ? part->flash.size : image_end(profile->flash);
+
+    if (check_image(profile->flash, "flash", part->flash.size, failure) < 0 ||
+        check_image(profile->eeprom, "EEPROM", part->eeprom.size, failure) < 0)
+        return -1;
+    if (limit != 0 && reach > limit)
+        return failure_set(failure, FAILURE_PLAN_REFUSED,
+                           "programmer %s reaches %" PRIu32 " bytes of flash, %s takes %" PRIu32,
+                           plan->driver->name, limit, whole ? "verifying the whole" : "the image",
+                           reach);
+    return 0;
+}
+
+static int check_supply(const struct plan *plan, struct failure *failure)
+{
+    int64_t site_mv = plan->site->supply_mv;
+    int64_t profile_mv = plan->profile->supply_mv;
+
+    if (site_mv != 0 && profile_mv != 0 && site_mv != profile_mv)
+        return failure_set(failure, FAILURE_PLAN_REFUSED,
+                           "the site supplies %" PRId64 " mV, the profile's board takes %" PRId64
+                           " mV",
+                           site_mv, profile_mv);
+    return 0;
+}
+
+/* Will the board's clock be divided by 8 once the profile's fuses are on it? An accepted value that
+ * divides counts too: SCK must do for the slowest board that can pass. */
+static bool may_divide_clock(const struct profile *profile)
+{
+    struct part_bit ckdiv8 = profile->part->ckdiv8;
+    const struct profile_byte_rule *rule;
+
+    if (ckdiv8.mask == 0)
+        return false;
+    rule = profile_rule(profile, ckdiv8.memory);
+    if (rule == NULL || rule->leave)
+        return profile->part->factory_ckdiv8;
+    for (size_t i = 0; i < rule->accept_count; i++)
+        if (part_bit_programmed(ckdiv8, rule->accept[i]))
+            return true;
+    return part_bit_programmed(ckdiv8, rule->write);
+}
+
+static int check_clock(const struct plan *plan, int64_t clock_hz, const char *whose,
+                       struct failure *failure)
+{
+    const struct part *part = plan->profile->part;
+    int64_t divider = clock_hz < FAST_CLOCK_HZ ? part->sck_divider : part->sck_divider_from_12mhz;
+
+    if (clock_hz == 0 || plan->driver->sck_hz * divider < clock_hz)
+        return 0;
+    return failure_set(failure, FAILURE_PLAN_REFUSED,
+                       "programmer %s clocks SCK at %" PRId64 " Hz, a part at %" PRId64
+                       " Hz (%s) takes less than %" PRId64 " Hz",
+                       plan->driver->name, plan->driver->sck_hz, clock_hz, whose,
+                       clock_hz / divider);
+}
+
+static int check_sck(const struct plan *plan, struct failure *failure)
+{
+    const struct profile *profile = plan->profile;
+    int64_t after_hz = profile->clock_hz;
+
+    if (plan->driver->sck_hz == 0)
+        return 0;
+    if (may_divide_clock(profile))
+        after_hz /= CKDIV8_DIVIDER;
+    if (check_clock(plan, profile->part->factory_clock_hz, "as it leaves the factory", failure) < 0)
+        return -1;
+    return check_clock(plan, after_hz, "with the profile's fuses", failure);
+}
+
+static void measure(struct plan *plan)
+{
+    const struct profile *profile = plan->profile;
+    const struct part_array *flash = &profile->part->flash;
+    unsigned baud = plan->site->baud != 0 ? plan->site->baud : plan->driver->default_baud;
+
+    plan->eeprom_read =
+        profile->part->eeprom.size > 0 && profile->eeprom_policy != PROFILE_EEPROM_KEEP;
+    plan->verify_bytes = flash->size;
+    if (profile->flash != NULL) {
+        plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
+        if (!profile->verify_whole)
+            plan->verify_bytes = page_bytes(profile->flash, flash->page_size, false);
+    }
+    if (plan->driver->floor_us != NULL)
+        plan->floor_us = plan->driver->floor_us(profile->part, baud, plan->write_bytes,
+                                                plan->verify_bytes, NULL, 0);
+}
+
+int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,
+              struct failure *failure)
+{
+    *plan = (struct plan){.profile = profile, .site = site};
+    plan->driver = programmer_driver_by_name(site->programmer);
+    if (plan->driver == NULL)
+        return failure_set(failure, FAILURE_PLAN_REFUSED, "there is no programmer named '%s'",
+                           site->programmer);
+    if (check_abilities(plan, failure) < 0)
+        return -1;
+    measure(plan);
+    if (check_memories(plan, failure) < 0 || check_supply(plan, failure) < 0)
+        return -1;
+    return check_sck(plan, failure);
+}
+
+static void print_byte(const struct plan *plan, enum part_memory memory, FILE *out)
+{
+    const struct part *part = plan->profile->part;
+    const struct part_byte *byte = part_byte(part, memory);
+    const struct profile_byte_rule *rule = profile_rule(plan->profile, memory);
+    char meaning[256];
+
+    if (byte == NULL || rule == NULL)
+        return;
+    fprintf(out, "       %-13s ", byte_titles[memory - PART_FIRST_FUSE]);
+    if (rule->leave) {
+        fprintf(out, "left as it is%s\n",
+                memory == PART_LOCK ? " after the erase, which clears it" : "");
+        return;
+    }
+    part_describe_byte(part, memory, rule->write, meaning, sizeof meaning);
+    fprintf(out, "0x%02X  of bits 0x%02X: %s\n", rule->write, byte->mask, meaning);
+    for (size_t i = 0; i < rule->accept_count; i++) {
+        part_describe_byte(part, memory, rule->accept[i], meaning, sizeof meaning);
+        fprintf(out, "       %-13s 0x%02X  accepted as found%s%s: %s\n", "", rule->accept[i],
+                rule->because[0] != '\0' ? ", because " : "", rule->because, meaning);
+    }
+}
+
+static void print_eeprom(const struct plan *plan, FILE *out)
+{
+    const struct profile *profile = plan->profile;
+    uint32_t size = profile->part->eeprom.size;
+
+    if (size == 0)
+        fputs("EEPROM: the part has none\n", out);
+    else if (profile->eeprom_policy == PROFILE_EEPROM_KEEP)
+        fputs("EEPROM: kept; a board whose erase would clear it is refused\n", out);
+    else if (profile->eeprom_policy == PROFILE_EEPROM_FILE)
+        fprintf(out, "EEPROM: write %" PRIu32 " bytes, the other bytes of %" PRIu32 " blank\n",
+                profile->eeprom->count, size);
+    else
+        fprintf(out, "EEPROM: blank, all %" PRIu32 " bytes\n", size);
+}
+
+static void print_flash(const struct plan *plan, FILE *out)
+{
+    const struct profile *profile = plan->profile;
+    uint32_t page_size = profile->part->flash.page_size;
+
+    if (profile->flash == NULL) {
+        fputs("flash: nothing to write, it stays erased\n", out);
+        return;
+    }
+    fprintf(out,
+            "flash: write %" PRIu32 " bytes of image as %" PRIu32 " pages of %" PRIu32
+            " bytes, blank pages skipped\n",
+            profile->flash->count, plan->write_bytes / page_size, page_size);
+    for (size_t i = 0; i < profile->source_count; i++) {
+        const struct profile_image_source *source = &profile->sources[i];
+
+        fprintf(out, "       %s%s%s: %" PRIu32 " bytes, 0x%05" PRIX32 "-0x%05" PRIX32 "\n",
+                source->path, source->role != NULL ? ", " : "",
+                source->role != NULL ? source->role : "", source->byte_count, source->first_address,
+                source->last_address);
+    }
+}
+
+void plan_print_steps(const struct plan *plan, FILE *out)
+{
+    const struct profile *profile = plan->profile;
+    const struct part *part = profile->part;
+    bool whole = plan->verify_bytes == part->flash.size;
+
+    fprintf(out, "site %d, programmer %s (%s)\n", plan->site->site, plan->driver->name,
+            plan->driver->title);
+    fprintf(out, "  1  identify: %s, signature %02X %02X %02X, read twice; another is refused\n",
+            part->name, part->signature[0], part->signature[1], part->signature[2]);
+    fputs("  2  read every fuse and the lock byte\n", out);
+    fputs("  3  log what was found and what is asked, durably\n", out);
+    fputs("  4  erase the chip\n", out);
+    fputs("  5  ", out);
+    print_flash(plan, out);
+    fputs("  6  ", out);
+    print_eeprom(plan, out);
+    fprintf(out, "  7  verify: %" PRIu32 " bytes of flash read back and compared%s%s\n",
+            plan->verify_bytes, whole ? ", the rest must be blank" : "",
+            plan->eeprom_read ? "; the whole EEPROM" : "");
+    fputs("  8  fuses: written only where they differ, read back\n", out);
+    for (int memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        print_byte(plan, (enum part_memory)memory, out);
+    fputs("  9  leave programming mode and enter again: signature and all bytes read back\n", out);
+    fputs(" 10  lock, last\n", out);
+    print_byte(plan, PART_LOCK, out);
+    fputs(" 11  release the board; log the verdict, durably\n", out);
+    if (plan->floor_us > 0)
+        fprintf(out, "  shortest possible time for the flash: %.1f s\n",
+                (double)plan->floor_us / 1e6);
+}
