@@ -1,0 +1,82 @@
+/* The worker of one site and what it shares with the scheduler. For scheduler.c alone. */
+#ifndef STATION_WORKER_H
+#define STATION_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "station/plan.h"
+#include "station/scheduler.h"
+
+struct worker {
+    struct scheduler *scheduler;
+    const struct jig_site *site;
+    struct plan plan;
+    pthread_t thread;
+    bool thread_started;
+
+    /* under the scheduler's mutex */
+    enum site_state state;
+    int64_t go_cycle; /* told to take a board in this cycle, and counted in in_work; 0: not told */
+    struct failure out; /* why the site goes out; NONE: it does not */
+
+    /* the worker's own */
+    struct programmer *programmer;
+    int64_t previous_attempt; /* of the board that was not taken out yet; 0: none */
+    int64_t since_us; /* looks agree that the board is there, or gone, since; 0: they do not */
+    bool reclaimed;   /* and nothing worked since */
+    bool done;        /* takes no more boards */
+};
+
+#define SCHEDULER_COMMANDS_MAX 64
+
+enum scheduler_command {
+    SCHEDULER_COMMAND_START, /* the first cycle of SCHEDULER_GO_NOW */
+    SCHEDULER_COMMAND_GO,
+    SCHEDULER_COMMAND_END,
+    SCHEDULER_COMMAND_STOP,
+    SCHEDULER_COMMAND_LOG_FAULT,
+    SCHEDULER_COMMAND_COUNT
+};
+
+/* No function of the log is called with the mutex held: the log's writer takes the mutex to
+ * publish. */
+struct scheduler {
+    struct scheduler_options options;
+    struct worker *workers;
+    int worker_count;
+    pthread_t dispatcher;
+    bool dispatcher_started;
+    atomic_bool cancel; /* work in hand is to stop at its next operation */
+
+    pthread_mutex_t mutex;  /* of all that follows */
+    pthread_cond_t changed; /* something a worker, the dispatcher or scheduler_start() waits for */
+    enum scheduler_command commands[SCHEDULER_COMMANDS_MAX];
+    int command_count;
+    bool posted[SCHEDULER_COMMAND_COUNT];
+    bool quit; /* the dispatcher's end */
+
+    int claiming; /* workers that have not come to the end of claiming */
+    int running;  /* workers whose thread has not come to its end */
+    int in_work;  /* boards */
+    bool started;
+    bool open; /* boards may be taken */
+    bool ending, stopping, log_fault, interrupted, site_out;
+    int64_t cycle;
+    int64_t started_us;
+    struct station_counts counts;
+};
+
+void *worker_main(void *context);
+
+/* The rest is for scheduler.c and worker.c; the mutex is held. */
+
+void scheduler_set_state(struct worker *worker, enum site_state state);
+/* No more boards are to be started. */
+bool scheduler_is_over(const struct scheduler *scheduler);
+/* Could one more board be needed, beside those in work? */
+bool scheduler_needs_board(const struct scheduler *scheduler);
+/* A cycle for one site that starts by itself; 0: no board is needed now. */
+int64_t scheduler_start_alone(struct worker *worker);
+
+#endif
