@@ -42,8 +42,12 @@ enum document_kind document_node_kind(const struct document_node *node);
 int document_fail(const struct document *document, const struct document_node *node,
                   struct failure *failure, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same with a failure code of its own. */
+int document_fail_as(const struct document *document, const struct document_node *node,
+                     enum failure_code code, struct failure *failure, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
-/* A mapping's value by key, NULL if absent (or if `map` is no mapping). Marks the key as known. */
+/* A mapping's value by key, NULL if absent (or if `map` is no mapping). */
 const struct document_node *document_find(const struct document_node *map, const char *key);
 /* Like document_find(), but its absence is a failure that names the key. */
 int document_need(const struct document *document, const struct document_node *map, const char *key,

@@ -23,8 +23,9 @@ enum part_memory {
     PART_MEMORY_COUNT
 };
 #define PART_FIRST_FUSE PART_FUSE_LOW
-#define PART_FUSE_AND_LOCK_COUNT 4 /* low, high, extended, lock, in this order from PART_FUSE_LOW  \
-                                    */
+#define PART_FUSE_AND_LOCK_COUNT                                                                   \
+    4 /* low, high, extended, lock, in this order from PART_FUSE_LOW                               \
+       */
 
 struct part_value {
     uint8_t code; /* right-aligned */
@@ -94,9 +95,13 @@ struct part {
     int boot_section_count;
 };
 
-/* Loads <directory>/<name>.yaml. The name is matched exactly; a near miss is suggested.
+/* Loads <directory>/<name>.yaml. The name is matched exactly. FAILURE_PROFILE_INVALID when there is
+ * no such part (the message suggests the nearest), FAILURE_PART_INVALID when its file is wrong.
  * The caller frees with part_free(). */
 int part_load(const char *directory, const char *name, struct part **part, struct failure *failure);
+/* The same from memory; `name` stands in the messages. For fuzzing and tests. */
+int part_parse(const char *name, const char *text, size_t bytes, struct part **part,
+               struct failure *failure);
 void part_free(struct part *part);
 
 /* NULL where the part has no such fuse (or `memory` is neither fuse nor lock). */

@@ -1,0 +1,340 @@
+#include "profiles/profile.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiles/profile_reader.h"
+
+/* ---- text ---- */
+
+/* Control characters, also those of Latin-1 that terminals obey: C2 80 to C2 9F in UTF-8. */
+static bool is_printable(const char *text)
+{
+    const unsigned char *byte = (const unsigned char *)text;
+
+    for (; *byte; byte++)
+        if (*byte < 0x20 || *byte == 0x7F || (byte[0] == 0xC2 && byte[1] < 0xA0))
+            return false;
+    return true;
+}
+
+int profile_read_text(struct profile_reader *reader, const struct document_node *node, char *field,
+                      size_t field_bytes)
+{
+    const char *text = NULL;
+
+    if (document_text(reader->document, node, &text, reader->failure) != 0)
+        return -1;
+    if (!is_printable(text))
+        return document_fail(reader->document, node, reader->failure,
+                             "found a control character, expected one line of text");
+    if (strlen(text) >= field_bytes)
+        return document_fail(reader->document, node, reader->failure,
+                             "found text of %zu bytes, expected at most %zu", strlen(text),
+                             field_bytes - 1);
+    memcpy(field, text, strlen(text) + 1);
+    return 0;
+}
+
+static int need_text(struct profile_reader *reader, const struct document_node *root,
+                     const char *key, char *field, size_t field_bytes)
+{
+    const struct document_node *node = NULL;
+
+    if (document_need(reader->document, root, key, &node, reader->failure) != 0)
+        return -1;
+    return profile_read_text(reader, node, field, field_bytes);
+}
+
+/* ---- who it is ---- */
+
+static int read_format(struct profile_reader *reader, const struct document_node *root)
+{
+    const struct document_node *node = NULL;
+    int64_t format = 0;
+
+    if (document_need(reader->document, root, "format", &node, reader->failure) != 0)
+        return -1;
+    return document_integer(reader->document, node, 1, 1, &format, reader->failure);
+}
+
+static int read_names(struct profile_reader *reader, const struct document_node *root)
+{
+    struct profile *profile = reader->profile;
+
+    if (need_text(reader, root, "profile", profile->name, sizeof(profile->name)) != 0 ||
+        need_text(reader, root, "article", profile->article, sizeof(profile->article)) != 0)
+        return -1;
+    return need_text(reader, root, "revision", profile->revision, sizeof(profile->revision));
+}
+
+static int read_via(struct profile_reader *reader, const struct document_node *root)
+{
+    /* The first one is what this version can do. */
+    static const char *const ways[] = {"isp",          "dfu",        "caterina",
+                                       "halfkay",      "qmk-hid",    "bootloadhid",
+                                       "usbasploader", "serialupdi", NULL};
+    const struct document_node *node = NULL;
+    int index = 0;
+
+    if (document_need(reader->document, root, "via", &node, reader->failure) != 0 ||
+        document_choice(reader->document, node, ways, &index, reader->failure) != 0)
+        return -1;
+    if (index != 0)
+        return document_fail(reader->document, node, reader->failure,
+                             "'%s' is not supported by this version, expected isp", ways[index]);
+    snprintf(reader->profile->via, sizeof(reader->profile->via), "%s", ways[index]);
+    return 0;
+}
+
+static int check_signature(struct profile_reader *reader, const struct document_node *root)
+{
+    const struct document_node *node = document_find(root, "signature");
+    const struct part *part = reader->profile->part;
+    uint8_t given[3];
+
+    if (!node)
+        return 0;
+    if (document_bytes(reader->document, node, given, sizeof(given), reader->failure) != 0)
+        return -1;
+    if (memcmp(given, part->signature, sizeof(given)) == 0)
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found %02X %02X %02X, expected %02X %02X %02X, the signature of %s",
+                         given[0], given[1], given[2], part->signature[0], part->signature[1],
+                         part->signature[2], part->name);
+}
+
+static int read_part(struct profile_reader *reader, const struct document_node *root)
+{
+    const struct document_node *node = NULL;
+    struct failure failure = {0};
+    char name[PROFILE_TEXT_BYTES];
+
+    if (document_need(reader->document, root, "part", &node, reader->failure) != 0 ||
+        profile_read_text(reader, node, name, sizeof(name)) != 0)
+        return -1;
+    if (part_load(reader->parts_directory, name, &reader->profile->part, &failure) == 0)
+        return check_signature(reader, root);
+    /* A name that is not known is the profile's fault and belongs to its line. */
+    if (failure.code == FAILURE_PROFILE_INVALID)
+        return document_fail(reader->document, node, reader->failure, "%s", failure.detail);
+    return failure_set(reader->failure, failure.code, "%s", failure.detail);
+}
+
+/* ---- the board ---- */
+
+/* "16 MHz", "18.432 MHz", "32.768 kHz" in Hz; -1 when it is none of these. */
+static int64_t parse_frequency(const char *text)
+{
+    static const struct {
+        const char *unit;
+        int64_t hz;
+    } units[] = {{" MHz", 1000000}, {" kHz", 1000}, {" Hz", 1}};
+    int64_t whole = 0, fraction = 0, scale = 1;
+    const char *at = text;
+    size_t i;
+
+    for (; isdigit((unsigned char)*at) && whole < 1000000000; at++)
+        whole = whole * 10 + (*at - '0');
+    if (at != text && *at == '.')
+        for (at++; isdigit((unsigned char)*at) && scale < 1000000; at++, scale *= 10)
+            fraction = fraction * 10 + (*at - '0');
+    for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(at, units[i].unit) == 0)
+            return at == text ? -1 : whole * units[i].hz + fraction * units[i].hz / scale;
+    return -1;
+}
+
+static int read_clock(struct profile_reader *reader, const struct document_node *node)
+{
+    static const char *const kinds[] = {"crystal ", "internal ", "external ", "resonator ", NULL};
+    /* No AVR of this kind runs above 20 MHz, nor from a crystal below the watch crystal's. */
+    const int64_t slowest_hz = 32768, fastest_hz = 20000000;
+    struct profile *profile = reader->profile;
+    const char *text = profile->clock_text;
+
+    if (profile_read_text(reader, node, profile->clock_text, sizeof(profile->clock_text)) != 0)
+        return -1;
+    for (size_t i = 0; kinds[i]; i++)
+        if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
+            profile->clock_hz = parse_frequency(text + strlen(kinds[i]));
+    if (profile->clock_hz >= slowest_hz && profile->clock_hz <= fastest_hz)
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found '%.40s', expected crystal, internal, external or resonator and a "
+                         "frequency up to 20 MHz, as in crystal 16 MHz",
+                         text);
+}
+
+static int read_board(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const keys[] = {"clock", "supply", NULL};
+    static const char *const supplies[] = {"5 V", "3.3 V", NULL};
+    static const int64_t supplies_mv[] = {5000, 3300};
+    const struct document_node *board = document_find(root, "board"), *clock, *supply;
+    int index = 0;
+
+    if (!board)
+        return 0;
+    if (document_check_keys(reader->document, board, keys, reader->failure) != 0)
+        return -1;
+    clock = document_find(board, "clock");
+    if (clock && read_clock(reader, clock) != 0)
+        return -1;
+    supply = document_find(board, "supply");
+    if (!supply)
+        return 0;
+    if (document_choice(reader->document, supply, supplies, &index, reader->failure) != 0)
+        return -1;
+    reader->profile->supply_mv = supplies_mv[index];
+    return 0;
+}
+
+/* ---- how it is done ---- */
+
+static int read_verify(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const names[] = {"image", "whole", NULL};
+    const struct document_node *node = document_find(root, "verify");
+    int index = 0;
+
+    if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
+        return -1;
+    reader->profile->verify_whole = index == 1;
+    return 0;
+}
+
+static int read_tries(struct profile_reader *reader, const struct document_node *map,
+                      const char *key, int maximum, int *tries)
+{
+    const struct document_node *node = document_find(map, key);
+    int64_t value = *tries;
+
+    if (node && document_integer(reader->document, node, 0, maximum, &value, reader->failure) != 0)
+        return -1;
+    *tries = (int)value;
+    return 0;
+}
+
+static int read_retry(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const keys[] = {"contact", "verify", NULL};
+    const struct document_node *map = document_find(root, "retry");
+
+    reader->profile->retry_contact = 3;
+    reader->profile->retry_verify = 0;
+    if (!map)
+        return 0;
+    if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
+        read_tries(reader, map, "contact", 10, &reader->profile->retry_contact) != 0)
+        return -1;
+    return read_tries(reader, map, "verify", 1, &reader->profile->retry_verify);
+}
+
+static int refuse_serial(struct profile_reader *reader, const struct document_node *root)
+{
+    const struct document_node *serial = document_find(root, "serial");
+
+    if (!serial)
+        return 0;
+    return document_fail(reader->document, serial, reader->failure,
+                         "serial numbers are not written by this version: remove 'serial'");
+}
+
+/* ---- the file ---- */
+
+static int read_profile(struct profile_reader *reader)
+{
+    static const char *const keys[] = {"format", "profile",   "article", "revision", "via",
+                                       "part",   "signature", "board",   "images",   "fuses",
+                                       "lock",   "eeprom",    "verify",  "retry",    NULL};
+    /* The part before what depends on it; the images last, since they take longest. */
+    static int (*const steps[])(struct profile_reader *, const struct document_node *) = {
+        read_format,        read_names,  read_via,   read_part,          read_board,
+        profile_read_fuses, read_verify, read_retry, profile_read_images};
+    const struct document_node *root = reader->document->root;
+
+    if (refuse_serial(reader, root) != 0 ||
+        document_check_keys(reader->document, root, keys, reader->failure) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (steps[i](reader, root) != 0)
+            return -1;
+    return 0;
+}
+
+static int profile_from_document(const struct document *document, const char *parts_directory,
+                                 struct profile **profile, struct failure *failure)
+{
+    struct profile_reader reader = {
+        .document = document, .parts_directory = parts_directory, .failure = failure};
+
+    reader.profile = calloc(1, sizeof(*reader.profile));
+    if (reader.profile)
+        reader.profile->path = strdup(document->path);
+    if (!reader.profile || !reader.profile->path) {
+        profile_free(reader.profile);
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "%s: out of memory", document->path);
+    }
+    memcpy(reader.profile->sha256, document->sha256, sizeof(reader.profile->sha256));
+    if (read_profile(&reader) != 0) {
+        profile_free(reader.profile);
+        return -1;
+    }
+    *profile = reader.profile;
+    return 0;
+}
+
+int profile_parse(const char *path, const char *text, size_t bytes, const char *parts_directory,
+                  struct profile **profile, struct failure *failure)
+{
+    struct document *document = NULL;
+    int result;
+
+    *profile = NULL;
+    if (document_parse(path, text, bytes, FAILURE_PROFILE_INVALID, &document, failure) != 0)
+        return -1;
+    result = profile_from_document(document, parts_directory, profile, failure);
+    document_free(document);
+    return result;
+}
+
+int profile_load(const char *path, const char *parts_directory, struct profile **profile,
+                 struct failure *failure)
+{
+    struct document *document = NULL;
+    int result;
+
+    *profile = NULL;
+    if (document_load(path, FAILURE_PROFILE_INVALID, &document, failure) != 0)
+        return -1;
+    result = profile_from_document(document, parts_directory, profile, failure);
+    document_free(document);
+    return result;
+}
+
+void profile_free(struct profile *profile)
+{
+    if (!profile)
+        return;
+    for (size_t i = 0; i < profile->source_count; i++) {
+        free(profile->sources[i].path);
+        free(profile->sources[i].role);
+    }
+    free(profile->sources);
+    image_free(profile->flash);
+    image_free(profile->eeprom);
+    part_free(profile->part);
+    free(profile->path);
+    free(profile);
+}
+
+const struct profile_byte_rule *profile_rule(const struct profile *profile, enum part_memory memory)
+{
+    if (!part_is_fuse_or_lock(memory) || !profile->rules[memory - PART_FIRST_FUSE].exists)
+        return NULL;
+    return &profile->rules[memory - PART_FIRST_FUSE];
+}

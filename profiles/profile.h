@@ -48,7 +48,7 @@ struct profile {
     int64_t supply_mv;                   /* 0: not given */
     struct profile_image_source *sources;
     size_t source_count;
-    struct image *flash;  /* composed; NULL when the profile has no image */
+    struct image *flash;  /* composed of all sources */
     struct image *eeprom; /* NULL unless PROFILE_EEPROM_FILE */
     enum profile_eeprom eeprom_policy;
     char image_sha256[DIGEST_TEXT_BYTES]; /* over the composed flash and the EEPROM image */
@@ -61,6 +61,9 @@ struct profile {
 /* Loads a profile, its part from `parts_directory`, and its images. The caller frees. */
 int profile_load(const char *path, const char *parts_directory, struct profile **profile,
                  struct failure *failure);
+/* The same from memory; the images are looked for beside `path`. For fuzzing and tests. */
+int profile_parse(const char *path, const char *text, size_t bytes, const char *parts_directory,
+                  struct profile **profile, struct failure *failure);
 void profile_free(struct profile *profile);
 
 /* NULL where the part has no such byte. */

@@ -1,0 +1,190 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "profiles/profile_reader.h"
+
+static const char *const fuse_keys[] = {"low", "high", "extended", "fuse", NULL};
+
+/* Other tools' names for the fuses. */
+static const struct {
+    const char *name;
+    const char *ours;
+} foreign_names[] = {
+    {"lfuse", "low"},     {"hfuse", "high"},      {"efuse", "extended"},
+    {"low_fuses", "low"}, {"high_fuses", "high"}, {"extended_fuses", "extended"},
+};
+
+/* ---- what must never be written ---- */
+
+/* The bit that would lock this station out of the board for good if `value` were written; NULL when
+ * there is none. */
+static const char *fatal_bit(const struct part *part, enum part_memory memory, uint8_t value)
+{
+    if (part->rstdisbl.memory == memory && part_bit_programmed(part->rstdisbl, value))
+        return "it programs RSTDISBL: the reset pin would be gone";
+    if (part->dwen.memory == memory && part_bit_programmed(part->dwen, value))
+        return "it programs DWEN: debugWIRE would take the reset pin";
+    if (part->spien.mask != 0 && part->spien.memory == memory &&
+        !part_bit_programmed(part->spien, value))
+        return "it unprograms SPIEN: serial programming would be off";
+    return NULL;
+}
+
+static int check_reachable(struct profile_reader *reader, const struct document_node *node,
+                           enum part_memory memory, uint8_t value)
+{
+    const struct part *part = reader->profile->part;
+    const char *reason = fatal_bit(part, memory, value);
+
+    if (!reason)
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "0x%02X is refused for %s, %s, and this station could never reach the "
+                         "board again",
+                         value, part_memory_name(part, memory), reason);
+}
+
+/* ---- one byte ---- */
+
+static int read_value(struct profile_reader *reader, const struct document_node *node,
+                      enum part_memory memory, uint8_t *value)
+{
+    int64_t number = 0;
+
+    if (document_integer(reader->document, node, 0, 255, &number, reader->failure) != 0 ||
+        check_reachable(reader, node, memory, (uint8_t)number) != 0)
+        return -1;
+    *value = (uint8_t)number;
+    return 0;
+}
+
+static int read_accept(struct profile_reader *reader, const struct document_node *list,
+                       enum part_memory memory, struct profile_byte_rule *rule)
+{
+    size_t count = document_count(list);
+
+    if (document_node_kind(list) != DOCUMENT_SEQUENCE || count == 0 || count > PROFILE_ACCEPT_MAX)
+        return document_fail(reader->document, list, reader->failure,
+                             "expected a list of 1 to %d values, as in [0x99]", PROFILE_ACCEPT_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (read_value(reader, document_item(list, i), memory, &rule->accept[i]) != 0)
+            return -1;
+    rule->accept_count = count;
+    return 0;
+}
+
+static int read_rule_map(struct profile_reader *reader, const struct document_node *map,
+                         enum part_memory memory, struct profile_byte_rule *rule)
+{
+    static const char *const keys[] = {"write", "accept", "because", NULL};
+    const struct document_node *write = NULL, *accept, *because;
+
+    if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
+        document_need(reader->document, map, "write", &write, reader->failure) != 0 ||
+        read_value(reader, write, memory, &rule->write) != 0)
+        return -1;
+    accept = document_find(map, "accept");
+    because = document_find(map, "because");
+    if (accept && read_accept(reader, accept, memory, rule) != 0)
+        return -1;
+    if (because)
+        return profile_read_text(reader, because, rule->because, sizeof(rule->because));
+    if (accept)
+        return document_fail(reader->document, accept, reader->failure,
+                             "accept is given, but the key 'because' with its reason is missing");
+    return 0;
+}
+
+static int read_rule(struct profile_reader *reader, const struct document_node *node,
+                     enum part_memory memory)
+{
+    struct profile_byte_rule *rule = &reader->profile->rules[memory - PART_FIRST_FUSE];
+    const char *text = NULL;
+
+    rule->exists = true;
+    if (document_node_kind(node) == DOCUMENT_MAPPING)
+        return read_rule_map(reader, node, memory, rule);
+    if (document_node_kind(node) == DOCUMENT_SCALAR &&
+        document_text(reader->document, node, &text, NULL) == 0 && strcmp(text, "leave") == 0) {
+        rule->leave = true;
+        return 0;
+    }
+    if (text && isdigit((unsigned char)text[0]))
+        return read_value(reader, node, memory, &rule->write);
+    return document_fail(reader->document, node, reader->failure,
+                         "found %s%.40s%s, expected a number from 0 to 255, leave, or {write: …, "
+                         "accept: […], because: …}",
+                         text ? "'" : "", text ? text : "no value", text ? "'" : "");
+}
+
+/* ---- all of them ---- */
+
+static const char *our_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++)
+        if (strcmp(name, foreign_names[i].name) == 0)
+            return foreign_names[i].ours;
+    return NULL;
+}
+
+/* The part's fuse of this name; PART_MEMORY_COUNT when it has none. */
+static enum part_memory fuse_by_name(const struct part *part, const char *name)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (part_byte(part, memory) && strcmp(part_memory_name(part, memory), name) == 0)
+            return memory;
+    return PART_MEMORY_COUNT;
+}
+
+static int check_fuse_names(struct profile_reader *reader, const struct document_node *fuses)
+{
+    const struct part *part = reader->profile->part;
+    const struct document_node *key = NULL;
+
+    for (size_t i = 0; i < document_count(fuses); i++) {
+        const char *name = document_pair(fuses, i, &key, NULL);
+
+        if (name && our_name(name))
+            return document_fail(reader->document, key, reader->failure, "unknown key '%s', use %s",
+                                 name, our_name(name));
+    }
+    if (document_check_keys(reader->document, fuses, fuse_keys, reader->failure) != 0)
+        return -1;
+    for (size_t i = 0; i < document_count(fuses); i++) {
+        const char *name = document_pair(fuses, i, &key, NULL);
+
+        if (fuse_by_name(part, name) == PART_MEMORY_COUNT)
+            return document_fail(reader->document, key, reader->failure,
+                                 "found the fuse '%s', but %s has none of that name", name,
+                                 part->name);
+    }
+    return 0;
+}
+
+int profile_read_fuses(struct profile_reader *reader, const struct document_node *root)
+{
+    const struct part *part = reader->profile->part;
+    const struct document_node *fuses = NULL, *lock = NULL;
+
+    if (document_need(reader->document, root, "fuses", &fuses, reader->failure) != 0 ||
+        check_fuse_names(reader, fuses) != 0)
+        return -1;
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
+        const struct document_node *node = NULL;
+
+        if (!part_byte(part, memory))
+            continue;
+        node = document_find(fuses, part_memory_name(part, memory));
+        if (!node)
+            return document_fail(reader->document, fuses, reader->failure,
+                                 "the fuse '%s' of %s is missing: give its value, or say leave",
+                                 part_memory_name(part, memory), part->name);
+        if (read_rule(reader, node, memory) != 0)
+            return -1;
+    }
+    if (!part_byte(part, PART_LOCK))
+        return 0;
+    if (document_need(reader->document, root, "lock", &lock, reader->failure) != 0)
+        return -1;
+    return read_rule(reader, lock, PART_LOCK);
+}
