@@ -1,0 +1,324 @@
+#include "station/command_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/json.h"
+#include "station/plan.h"
+
+struct config {
+    const char *profile;
+    const char *jig; /* NULL: none */
+    bool json;
+};
+
+struct check {
+    const struct job *job;
+    const bool *site_wanted; /* one per jig site; NULL: all */
+    bool json;
+};
+
+static const struct command_option options[] = {
+    {"jig", 'J', "JIG", "also what each site of this jig would do"},
+    {"json", 'j', NULL, "print one JSON object"},
+    COMMAND_OPTION_HELP,
+    {0},
+};
+
+/* ------------------------------------------------------------------ for people */
+
+static void print_images(const struct profile *profile)
+{
+    printf("images:\n");
+    for (size_t i = 0; i < profile->source_count; i++) {
+        const struct profile_image_source *source = &profile->sources[i];
+        printf("  %s%s%s\n    sha256 %s\n    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32
+               " bytes\n",
+               source->path, source->role != NULL ? ", " : "",
+               source->role != NULL ? source->role : "", source->sha256, source->first_address,
+               source->last_address, source->byte_count);
+    }
+    if (profile->flash == NULL) {
+        printf("  none; the flash is left erased\n");
+        return;
+    }
+    printf("  together %" PRIu32 " of %" PRIu32 " bytes of flash:\n", profile->flash->count,
+           profile->flash->size);
+    struct image_range range;
+    for (uint32_t from = 0; image_next_range(profile->flash, from, &range); from = range.end)
+        printf("    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32 " bytes\n", range.start,
+               range.end - 1, range.end - range.start);
+}
+
+/* What the byte means, one field a line. */
+static void print_meaning(const struct part *part, enum part_memory memory, uint8_t value)
+{
+    char text[512];
+    part_describe_byte(part, memory, value, text, sizeof(text));
+    char *rest = NULL;
+    for (char *field = strtok_r(text, ",", &rest); field != NULL;
+         field = strtok_r(NULL, ",", &rest))
+        printf("              %s\n", field + strspn(field, " "));
+}
+
+static void print_rule(const struct profile *profile, enum part_memory memory)
+{
+    const struct part_byte *byte = part_byte(profile->part, memory);
+    const struct profile_byte_rule *rule = profile_rule(profile, memory);
+    if (byte == NULL || rule == NULL)
+        return;
+    if (rule->leave) {
+        printf("  %-10s  left as found\n", byte->name);
+        return;
+    }
+    printf("  %-10s  0x%02X, compared on the bits 0x%02X", byte->name, rule->write, byte->mask);
+    for (size_t i = 0; i < rule->accept_count; i++)
+        printf("%s0x%02X", i == 0 ? "; also accepted when found: " : ", ", rule->accept[i]);
+    if (byte->factory_default >= 0)
+        printf("; new parts have 0x%02X", (unsigned)byte->factory_default);
+    printf("\n");
+    if (rule->because[0] != '\0')
+        printf("              because: %s\n", rule->because);
+    print_meaning(profile->part, memory, rule->write);
+}
+
+static void print_profile(const struct profile *profile)
+{
+    static const char *const eeprom[] = {
+        [PROFILE_EEPROM_KEEP] = "keep: an erase that would clear it is refused",
+        [PROFILE_EEPROM_ERASE] = "erase: must read blank",
+        [PROFILE_EEPROM_FILE] = "written and read back",
+    };
+    const uint8_t *signature = profile->part->signature;
+    printf("profile %s: %s\n  sha256 %s\n  article %s, revision %s\n", profile->name, profile->path,
+           profile->sha256, profile->article, profile->revision);
+    printf("  part %s, signature %02X %02X %02X, via %s\n    part file sha256 %s\n",
+           profile->part->name, signature[0], signature[1], signature[2], profile->via,
+           profile->part->sha256);
+    if (profile->clock_text[0] != '\0')
+        printf("  board clock %s\n", profile->clock_text);
+    if (profile->supply_mv != 0)
+        printf("  board supply %" PRId64 " mV\n", profile->supply_mv);
+    print_images(profile);
+    printf("fuses and lock bits:\n");
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
+        print_rule(profile, (enum part_memory)(PART_FIRST_FUSE + i));
+    printf("eeprom: %s\n", eeprom[profile->eeprom_policy]);
+    printf("verification: every byte written is read back%s\n",
+           profile->verify_whole ? ", and the rest of the flash must read blank" : "");
+    printf("retries: contact %d, verify %d\n", profile->retry_contact, profile->retry_verify);
+}
+
+static void print_site(const struct jig_site *site, const char *place, const struct plan *plan,
+                       const struct failure *failure)
+{
+    printf("site %d: %s at %s\n", site->site, site->programmer, place);
+    if (failure->code != FAILURE_NONE)
+        printf("  REFUSED %s: %s\n", failure_lookup(failure->code)->name, failure->detail);
+    else
+        plan_print_steps(plan, stdout);
+}
+
+/* ------------------------------------------------------------------ for programs */
+
+static struct json_array *images_to_json(const struct profile *profile)
+{
+    struct json_array *images = json_array_create();
+    for (size_t i = 0; i < profile->source_count; i++) {
+        const struct profile_image_source *source = &profile->sources[i];
+        struct json_object *image = json_object_create();
+        json_add_text(image, "file", source->path);
+        json_add_text(image, "role", source->role);
+        json_add_text(image, "sha256", source->sha256);
+        json_add_integer(image, "bytes", source->byte_count);
+        json_add_integer(image, "first_address", source->first_address);
+        json_add_integer(image, "last_address", source->last_address);
+        json_append_object(images, image);
+    }
+    return images;
+}
+
+static struct json_object *rule_to_json(const struct profile *profile, enum part_memory memory)
+{
+    const struct part_byte *byte = part_byte(profile->part, memory);
+    const struct profile_byte_rule *rule = profile_rule(profile, memory);
+    struct json_object *object = json_object_create();
+    json_add_text(object, "fuse", byte->name);
+    json_add_integer(object, "mask", byte->mask);
+    json_add_bool(object, "leave", rule->leave);
+    if (rule->leave)
+        return object;
+    json_add_integer(object, "write", rule->write);
+    struct json_array *accept = json_array_create();
+    for (size_t i = 0; i < rule->accept_count; i++)
+        json_append_integer(accept, rule->accept[i]);
+    json_add_array(object, "accept", accept);
+    json_add_text(object, "because", rule->because[0] != '\0' ? rule->because : NULL);
+    char meaning[512];
+    part_describe_byte(profile->part, memory, rule->write, meaning, sizeof(meaning));
+    json_add_text(object, "meaning", meaning);
+    return object;
+}
+
+static struct json_object *profile_to_json(const struct profile *profile)
+{
+    static const char *const eeprom[] = {
+        [PROFILE_EEPROM_KEEP] = "keep",
+        [PROFILE_EEPROM_ERASE] = "erase",
+        [PROFILE_EEPROM_FILE] = "file",
+    };
+    struct json_object *object = json_object_create();
+    char signature[12];
+    record_set_signature(signature, profile->part->signature);
+    json_add_text(object, "profile", profile->name);
+    json_add_text(object, "file", profile->path);
+    json_add_text(object, "profile_sha256", profile->sha256);
+    json_add_text(object, "article", profile->article);
+    json_add_text(object, "revision", profile->revision);
+    json_add_text(object, "via", profile->via);
+    json_add_text(object, "part", profile->part->name);
+    json_add_text(object, "part_sha256", profile->part->sha256);
+    json_add_text(object, "signature", signature);
+    json_add_array(object, "images", images_to_json(profile));
+    json_add_text(object, "image_sha256", profile->image_sha256);
+    struct json_array *fuses = json_array_create();
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + i);
+        if (part_byte(profile->part, memory) != NULL && profile_rule(profile, memory) != NULL)
+            json_append_object(fuses, rule_to_json(profile, memory));
+    }
+    json_add_array(object, "fuses", fuses);
+    json_add_text(object, "eeprom", eeprom[profile->eeprom_policy]);
+    json_add_text(object, "verification", profile->verify_whole ? "whole" : "image");
+    return object;
+}
+
+static struct json_object *site_to_json(const struct jig_site *site, const char *place,
+                                        const struct plan *plan, const struct failure *failure)
+{
+    struct json_object *object = json_object_create();
+    json_add_integer(object, "site", site->site);
+    json_add_text(object, "programmer", site->programmer);
+    json_add_text(object, "at", place);
+    if (failure->code != FAILURE_NONE) {
+        json_add_text(object, "failure", failure_lookup(failure->code)->name);
+        json_add_text(object, "detail", failure->detail);
+        return object;
+    }
+    json_add_integer(object, "write_bytes", plan->write_bytes);
+    json_add_integer(object, "verify_bytes", plan->verify_bytes);
+    json_add_integer(object, "floor_us", plan->floor_us);
+    return object;
+}
+
+/* ------------------------------------------------------------------ the command */
+
+/* Every site, also after a bad one: the engineer wants to know all that is wrong. `failure`
+ * receives the first. */
+static int check_sites(const struct check *check, struct json_array *sites, struct failure *failure)
+{
+    int result = 0;
+    for (size_t i = 0; i < check->job->jig->site_count; i++) {
+        if (check->site_wanted != NULL && !check->site_wanted[i])
+            continue;
+        const struct jig_site *site = &check->job->jig->sites[i];
+        struct failure trouble = {0};
+        struct plan plan;
+        char place[300] = "the simulated bench";
+        if (site->place.kind != PLACE_NONE)
+            place_to_text(&site->place, place, sizeof(place));
+        if (plan_make(check->job->profile, site, &plan, &trouble) != 0 && result == 0) {
+            *failure = trouble;
+            result = -1;
+        }
+        if (check->json)
+            json_append_object(sites, site_to_json(site, place, &plan, &trouble));
+        else
+            print_site(site, place, &plan, &trouble);
+    }
+    return result;
+}
+
+static int print_for_people(const struct check *check, struct failure *failure)
+{
+    const struct jig *jig = check->job->jig;
+    print_profile(check->job->profile);
+    if (jig == NULL)
+        return 0;
+    printf("jig %s: %s\n  sha256 %s\n", jig->name, jig->path, jig->sha256);
+    return check_sites(check, NULL, failure);
+}
+
+static int print_for_programs(const struct check *check, struct failure *failure)
+{
+    const struct jig *jig = check->job->jig;
+    struct json_object *object = profile_to_json(check->job->profile);
+    int result = 0;
+    if (jig != NULL) {
+        struct json_array *sites = json_array_create();
+        json_add_text(object, "jig", jig->name);
+        json_add_text(object, "jig_sha256", jig->sha256);
+        result = check_sites(check, sites, failure);
+        json_add_array(object, "sites", sites);
+    }
+    if (json_object_write_line(object, stdout) != 0 && result == 0)
+        result = failure_set(failure, FAILURE_INTERNAL, "the JSON object could not be written");
+    return result;
+}
+
+int command_check_print(const struct job *job, const bool *site_wanted, bool json,
+                        struct failure *failure)
+{
+    const struct check check = {.job = job, .site_wanted = site_wanted, .json = json};
+    return json ? print_for_programs(&check, failure) : print_for_people(&check, failure);
+}
+
+/* 1: help was asked for. */
+static int parse(const struct command *command, int argc, char **argv, struct config *config,
+                 struct failure *failure)
+{
+    const char *argument = NULL;
+    int key;
+    command_begin_options();
+    while ((key = command_next_option(command, argc, argv, &argument, failure)) !=
+           COMMAND_KEY_END) {
+        if (key == COMMAND_KEY_HELP)
+            return 1;
+        if (key == COMMAND_KEY_FAILED)
+            return -1;
+        if (key == 'J')
+            config->jig = argument;
+        else
+            config->json = true;
+    }
+    return command_take_operand(command, argc, argv, &config->profile, failure);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct failure failure = {0};
+    struct config config = {0};
+    struct job job = {0};
+    int parsed = parse(command, argc, argv, &config, &failure);
+    if (parsed > 0) {
+        command_print_help(command, stdout);
+        return COMMAND_PASSED;
+    }
+    int status = COMMAND_PASSED;
+    if (parsed != 0 || job_load(config.profile, config.jig, &job, &failure) != 0 ||
+        command_check_print(&job, NULL, config.json, &failure) != 0)
+        status = command_report(&failure);
+    job_free(&job);
+    return status;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .usage = "PROFILE [OPTION]...",
+    .summary = "show what a profile would do, fuse byte by fuse byte, touching nothing",
+    .details = "PROFILE and JIG are paths, or bare names of those that came with the program.\n"
+               "Exit status 3 says that the profile or a site of the jig is refused, and why.",
+    .options = options,
+    .run = run,
+};

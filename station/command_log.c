@@ -1,0 +1,155 @@
+#include "station/command_log.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jigs/jig.h"
+#include "profiles/document.h"
+#include "reports/log_reader.h"
+#include "reports/record.h"
+#include "station/data_paths.h"
+
+enum log_action { LOG_LIST, LOG_SHOW, LOG_VERIFY };
+
+struct config {
+    enum log_action action;
+    int64_t attempt; /* 0: the last one */
+    const char *log;
+    struct log_list_options list;
+};
+
+static const struct command_option options[] = {
+    {"log", 'f', "FILE",
+     "the log; default $GANGFLASH_LOG, else\n"
+     "$XDG_STATE_HOME/gangflash/log.sqlite"},
+    {"lot", 'l', "ID", "list: only attempts of this lot"},
+    {"verdict", 'v', "NAME",
+     "list: only pass, fail, refused, unverified,\n"
+     "empty or interrupted"},
+    {"site", 's', "N", "list: only this site"},
+    {"last", 'n', "N", "list: only the last N attempts"},
+    {"json", 'j', NULL, "print JSON objects, one per line"},
+    COMMAND_OPTION_HELP,
+    {0},
+};
+
+static int set_option(struct config *config, int key, const char *argument, struct failure *failure)
+{
+    int64_t number = 0;
+    switch (key) {
+    case 'f':
+        config->log = argument;
+        return 0;
+    case 'l':
+        config->list.lot = argument;
+        return 0;
+    case 'v':
+        if (verdict_by_name(argument) <= VERDICT_NONE)
+            return failure_set(failure, FAILURE_USAGE,
+                               "--verdict: '%s' is none of pass, fail, refused, unverified, "
+                               "empty, interrupted",
+                               argument);
+        config->list.verdict = argument;
+        return 0;
+    case 's':
+        if (command_number("--site", argument, 1, JIG_SITES_MAX, &number, failure) != 0)
+            return -1;
+        config->list.site = (int)number;
+        return 0;
+    case 'n':
+        return command_number("--last", argument, 1, INT64_MAX, &config->list.last, failure);
+    default: /* 'j' */
+        config->list.json = true;
+        return 0;
+    }
+}
+
+static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
+{
+    static const char *const actions[] = {"list", "show", "verify", NULL};
+    if (count == 0)
+        return failure_set(failure, FAILURE_USAGE, "log: say list, show or verify");
+    int action = 0;
+    if (command_choice("log", operands[0], actions, &action, failure) != 0)
+        return -1;
+    config->action = (enum log_action)action;
+    const struct log_list_options *list = &config->list;
+    if (config->action != LOG_LIST &&
+        (list->lot != NULL || list->verdict != NULL || list->site != 0 || list->last != 0))
+        return failure_set(failure, FAILURE_USAGE,
+                           "log %s: --lot, --verdict, --site and --last are for list", operands[0]);
+    if (config->action == LOG_SHOW && count == 2)
+        return command_number("log show", operands[1], 1, INT64_MAX, &config->attempt, failure);
+    if (count > 1)
+        return failure_set(failure, FAILURE_USAGE, "log %s: '%s' is one argument too many",
+                           operands[0], operands[config->action == LOG_SHOW ? 2 : 1]);
+    return 0;
+}
+
+/* 1: help was asked for. */
+static int parse(const struct command *command, int argc, char **argv, struct config *config,
+                 struct failure *failure)
+{
+    const char *argument = NULL;
+    command_begin_options();
+    for (;;) {
+        int key = command_next_option(command, argc, argv, &argument, failure);
+        if (key == COMMAND_KEY_END)
+            return take_operands(config, argc - optind, argv + optind, failure);
+        if (key == COMMAND_KEY_HELP)
+            return 1;
+        if (key == COMMAND_KEY_FAILED || set_option(config, key, argument, failure) != 0)
+            return -1;
+    }
+}
+
+static int read_log(const struct config *config, const char *path, struct failure *failure)
+{
+    struct log_reader *reader = NULL;
+    if (log_reader_open(path, &reader, failure) != 0)
+        return -1;
+    int result = -1;
+    switch (config->action) {
+    case LOG_LIST:
+        result = log_reader_list(reader, &config->list, stdout, failure);
+        break;
+    case LOG_SHOW:
+        result = log_reader_show(reader, config->attempt, config->list.json, stdout, failure);
+        break;
+    case LOG_VERIFY:
+        result = log_reader_verify(reader, config->list.json, stdout, failure);
+        break;
+    }
+    log_reader_close(reader);
+    return result;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct failure failure = {0};
+    struct config config = {0};
+    int parsed = parse(command, argc, argv, &config, &failure);
+    if (parsed > 0) {
+        command_print_help(command, stdout);
+        return COMMAND_PASSED;
+    }
+    char *path = NULL;
+    int status = COMMAND_PASSED;
+    if (parsed != 0 || data_paths_log(config.log, &path, &failure) != 0 ||
+        read_log(&config, path, &failure) != 0)
+        status = command_report(&failure);
+    free(path);
+    return status;
+}
+
+const struct command command_log = {
+    .name = "log",
+    .usage = "list|show [ATTEMPT]|verify [OPTION]...",
+    .summary = "list, show or verify what is in the log",
+    .details = "list prints one line per attempt, oldest first. show prints all that is known of\n"
+               "one attempt: its row, its fuses byte by byte, its steps; without a number, of the\n"
+               "last one. verify follows the chain of hashes through all rows.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,105 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "profiles/document.h"
+#include "station/command.h"
+#include "station/command_check.h"
+#include "station/command_flash.h"
+#include "station/command_log.h"
+
+static const struct command *const commands[] = {&command_flash, &command_check, &command_log};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static int report_unknown_command(const char *name)
+{
+    const char *names[COMMAND_COUNT + 2] = {NULL};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i]->name;
+    names[COMMAND_COUNT] = "help";
+
+    struct failure failure;
+    const char *nearest = document_nearest(name, names);
+    if (nearest != NULL)
+        failure_set(&failure, FAILURE_USAGE, "there is no command '%s'; did you mean '%s'?", name,
+                    nearest);
+    else
+        failure_set(&failure, FAILURE_USAGE,
+                    "there is no command '%s'; there are flash, check, log and help", name);
+    return command_report(&failure);
+}
+
+static void print_program_help(FILE *out)
+{
+    (void)fprintf(out, "Usage: gangflash COMMAND [ARGUMENT]...\n"
+                       "Mass production flashing station for AVR boards.\n\n"
+                       "Commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(out, "  %-22s  %s\n", commands[i]->name, commands[i]->summary);
+    (void)fprintf(out, "  %-22s  %s\n", "help [COMMAND]", "show this help, or that of a command");
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        (void)fprintf(out, "\nOptions of gangflash %s %s:\n", commands[i]->name,
+                      commands[i]->usage);
+        command_print_options(commands[i], out);
+    }
+    (void)fprintf(out, "\nOptions of gangflash alone:\n"
+                       "  --help                  show this help and exit\n"
+                       "  --version               show the version and exit\n");
+}
+
+static int run_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_program_help(stdout);
+        return COMMAND_PASSED;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL)
+        return report_unknown_command(argv[1]);
+    command_print_help(command, stdout);
+    return COMMAND_PASSED;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        struct failure failure;
+        failure_set(&failure, FAILURE_USAGE,
+                    "a command is missing: flash, check, log or help; see 'gangflash --help'");
+        return command_report(&failure);
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        (void)puts(COMMAND_SOFTWARE);
+        return COMMAND_PASSED;
+    }
+    if (strcmp(name, "help") == 0)
+        return run_help(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return run_help(1, argv);
+
+    const struct command *command = find_command(name);
+    if (command == NULL)
+        return report_unknown_command(name);
+    return command->run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fputs("gangflash: what was to be printed could not be written\n", stderr);
+        if (status == COMMAND_PASSED)
+            status = COMMAND_BENCH_FAULT;
+    }
+    return status;
+}

@@ -1,0 +1,547 @@
+#include "station/flash_run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "jigs/operation.h"
+#include "station/bench_process.h"
+#include "station/command.h"
+#include "station/command_check.h"
+#include "station/data_paths.h"
+#include "station/line_input.h"
+#include "station/plan.h"
+#include "station/site_list.h"
+#include "station/summary.h"
+
+/* How long the loop sleeps when nothing happens: a screen that was drawn a moment ago may have
+ * something to add, plain lines tell how far the work has come. */
+#define TICK_MS 100
+
+struct run {
+    const struct flash_config *config;
+    struct job job;
+    bool site_wanted[JIG_SITES_MAX];
+    char *log_path;
+    const char *operator_name;
+    struct log *log;
+    int64_t lot_count;
+    int64_t lot_passed;
+    struct event_queue *events;
+    struct bench_process *bench; /* NULL: real hardware */
+    struct scheduler *scheduler;
+    struct summary *summary;
+    struct view_run view_run;
+    struct view *view;
+    sigset_t signals_before;
+    int signals; /* descriptor */
+    struct line_input input;
+    enum site_state states[JIG_SITES_MAX + 1]; /* by site number */
+    bool go_posted;                            /* and its cycle has not begun yet */
+    bool stopped;
+    bool ended;
+    struct failure fault; /* what stopped the run, if not an operator */
+};
+
+/* ------------------------------------------------------------------ commands */
+
+static void tell(const struct run *run, const char *text)
+{
+    struct station_event event = {.kind = STATION_EVENT_MESSAGE};
+    (void)snprintf(event.text, sizeof(event.text), "%s", text);
+    event_queue_push(run->events, &event);
+}
+
+static void stop(struct run *run, const char *why)
+{
+    if (run->stopped) {
+        tell(run, "already stopping: waiting until every board is released and logged");
+        return;
+    }
+    run->stopped = true;
+    tell(run, why);
+    scheduler_post_stop(run->scheduler);
+}
+
+static void end(struct run *run)
+{
+    if (run->ended || run->stopped)
+        return;
+    run->ended = true;
+    tell(run, "no more boards: the run ends when those in work are finished");
+    scheduler_post_end(run->scheduler);
+}
+
+static void go(struct run *run)
+{
+    run->go_posted = true;
+    scheduler_post_go(run->scheduler);
+}
+
+/* ------------------------------------------------------------------ what arrives */
+
+/* Lines that come from no terminal are taken one per cycle: the next when the boards of the last
+ * are out. A person at a terminal may press whenever he likes. */
+static bool wants_line(const struct run *run)
+{
+    if (run->view->read_key != NULL || run->config->go != SCHEDULER_GO_ENTER || run->ended ||
+        run->stopped)
+        return false;
+    if (isatty(STDIN_FILENO))
+        return true;
+    bool armed = false;
+    for (size_t i = 0; i < run->job.jig->site_count; i++) {
+        enum site_state state = run->states[run->job.jig->sites[i].site];
+        if (!run->site_wanted[i])
+            continue;
+        bool held = state == SITE_HELD && !run->config->retest;
+        if (state == SITE_CLAIMING || state == SITE_WORKING || held)
+            return false;
+        armed = armed || state == SITE_ARMED || state == SITE_HELD;
+    }
+    return armed && !run->go_posted;
+}
+
+static void take_line(struct run *run)
+{
+    switch (line_input_take(&run->input)) {
+    case LINE_INPUT_PRESS:
+        go(run);
+        break;
+    case LINE_INPUT_QUIT:
+    case LINE_INPUT_END:
+        end(run);
+        break;
+    case LINE_INPUT_NONE:
+        break;
+    }
+}
+
+static void take_keys(struct run *run)
+{
+    for (;;) {
+        switch (run->view->read_key(run->view)) {
+        case VIEW_KEY_GO:
+            go(run);
+            break;
+        case VIEW_KEY_END:
+            end(run);
+            break;
+        case VIEW_KEY_STOP:
+            stop(run, "stopping: every board is released and logged");
+            break;
+        case VIEW_KEY_NONE:
+            return;
+        }
+    }
+}
+
+static void take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+    while (read(run->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo != SIGWINCH)
+            stop(run, "stopping: every board is released and logged");
+        else if (run->view->resize != NULL)
+            run->view->resize(run->view);
+    }
+}
+
+static void check_bench(struct run *run)
+{
+    if (run->fault.code != FAILURE_NONE || bench_process_check(run->bench, &run->fault) == 0)
+        return;
+    stop(run, "the simulated bench has died");
+}
+
+static void note_event(struct run *run, const struct station_event *event)
+{
+    switch (event->kind) {
+    case STATION_EVENT_SITE:
+        run->states[event->site] = event->state;
+        run->go_posted = run->go_posted && event->state != SITE_OUT;
+        break;
+    case STATION_EVENT_CYCLE:
+    case STATION_EVENT_MESSAGE: /* perhaps that no site can start */
+        run->go_posted = false;
+        break;
+    case STATION_EVENT_LOG_FAULT:
+        run->fault = event->failure;
+        if (run->scheduler != NULL)
+            scheduler_post_log_fault(run->scheduler);
+        break;
+    default:
+        break;
+    }
+    summary_add(run->summary, event);
+}
+
+static void show_events(struct run *run)
+{
+    struct station_event event;
+    while (event_queue_pop(run->events, &event)) {
+        note_event(run, &event);
+        run->view->show(run->view, &event);
+    }
+    if (run->view->tick != NULL)
+        run->view->tick(run->view);
+    if (ferror(stdout) && !run->stopped && run->scheduler != NULL)
+        stop(run, "stopping: nobody reads the output any more");
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+enum { WAIT_EVENTS, WAIT_SIGNALS, WAIT_INPUT, WAIT_BENCH, WAIT_COUNT };
+
+static void wait_and_take(struct run *run)
+{
+    bool by_line = wants_line(run);
+    bool has_line = by_line && line_input_has_line(&run->input);
+    bool by_key = run->view->read_key != NULL;
+    bool bench_lives = run->bench != NULL && run->fault.code == FAILURE_NONE;
+    /* poll() passes over descriptors below 0 */
+    struct pollfd wanted[WAIT_COUNT] = {
+        [WAIT_EVENTS] = {event_queue_descriptor(run->events), POLLIN, 0},
+        [WAIT_SIGNALS] = {run->signals, POLLIN, 0},
+        [WAIT_INPUT] = {(by_line && !has_line) || by_key ? STDIN_FILENO : -1, POLLIN, 0},
+        [WAIT_BENCH] = {bench_lives ? bench_process_descriptor(run->bench) : -1, POLLIN, 0},
+    };
+    (void)poll(wanted, WAIT_COUNT, has_line ? 0 : TICK_MS);
+    if (wanted[WAIT_SIGNALS].revents != 0)
+        take_signals(run);
+    if (wanted[WAIT_INPUT].revents != 0 && by_key)
+        take_keys(run);
+    if (wanted[WAIT_INPUT].revents != 0 && by_line)
+        line_input_fill(&run->input);
+    if (by_line)
+        take_line(run);
+    if (wanted[WAIT_BENCH].revents != 0)
+        check_bench(run);
+}
+
+static void loop(struct run *run)
+{
+    while (!scheduler_finished(run->scheduler)) {
+        wait_and_take(run);
+        show_events(run);
+    }
+    show_events(run);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+/* Every plan is made here before anything is opened; the scheduler makes its own again. */
+static int check_plans(const struct run *run, struct failure *failure)
+{
+    const struct jig *jig = run->job.jig;
+    for (size_t i = 0; i < jig->site_count; i++) {
+        struct plan plan;
+        if (run->site_wanted[i] && plan_make(run->job.profile, &jig->sites[i], &plan, failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int load(struct run *run, struct failure *failure)
+{
+    const struct flash_config *config = run->config;
+    if (job_load(config->profile, config->jig, &run->job, failure) != 0 ||
+        site_list_parse(config->sites, run->job.jig, run->site_wanted, failure) != 0)
+        return -1;
+    if (!run->job.jig->bench.simulated &&
+        (config->bench_pace != NULL || config->bench_record != NULL))
+        return failure_set(failure, FAILURE_USAGE,
+                           "--bench-pace and --bench-record are for simulated benches; jig %s is "
+                           "none",
+                           run->job.jig->name);
+    return 0;
+}
+
+static const char *login_name(void)
+{
+    const char *name = getenv("USER");
+    if (name != NULL && name[0] != '\0')
+        return name;
+    const struct passwd *entry = getpwuid(getuid());
+    return entry != NULL ? entry->pw_name : "unknown";
+}
+
+/* Signals are taken from a descriptor by the main thread; the threads that are started later
+ * inherit the mask. */
+static int open_signals(struct run *run, struct failure *failure)
+{
+    sigset_t wanted;
+    (void)sigemptyset(&wanted);
+    (void)sigaddset(&wanted, SIGINT);
+    (void)sigaddset(&wanted, SIGTERM);
+    (void)sigaddset(&wanted, SIGHUP);
+    (void)sigaddset(&wanted, SIGWINCH);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &wanted, &run->signals_before);
+    run->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run->signals < 0)
+        return failure_set(failure, FAILURE_INTERNAL, "signalfd: %s", strerror(errno));
+    return 0;
+}
+
+static void publish(void *context, const struct record_attempt *record)
+{
+    const struct run *run = context;
+    if (run->scheduler != NULL) /* set before any attempt can be */
+        scheduler_publish(run->scheduler, record);
+}
+
+static void log_faulted(void *context, const struct failure *failure)
+{
+    const struct run *run = context;
+    const struct station_event event = {.kind = STATION_EVENT_LOG_FAULT, .failure = *failure};
+    event_queue_push(run->events, &event);
+}
+
+static int bind_lot(struct run *run, struct failure *failure)
+{
+    const struct flash_config *config = run->config;
+    run->lot_count = config->count;
+    if (config->lot == NULL)
+        return 0;
+    if (log_bind_lot(run->log, config->lot, run->job.profile->sha256, config->count,
+                     &run->lot_count, &run->lot_passed, failure) != 0)
+        return -1;
+    if (run->lot_count > 0 && run->lot_passed >= run->lot_count)
+        return failure_set(failure, FAILURE_LOT_REFUSED,
+                           "lot %s is complete: %lld of %lld boards have passed", config->lot,
+                           (long long)run->lot_passed, (long long)run->lot_count);
+    return 0;
+}
+
+static int open_log(struct run *run, struct failure *failure)
+{
+    char station[64] = "station";
+    if (gethostname(station, sizeof(station) - 1) != 0)
+        (void)snprintf(station, sizeof(station), "station");
+    if (data_paths_log(run->config->log, &run->log_path, failure) != 0 ||
+        data_paths_make_log_directory(run->config->log, run->log_path, failure) != 0)
+        return -1;
+    const struct log_options options = {
+        .path = run->log_path,
+        .station = station,
+        .software = COMMAND_SOFTWARE,
+        .publish = publish,
+        .faulted = log_faulted,
+        .context = run,
+    };
+    if (log_open(&options, &run->log, &run->view_run.recovered, failure) != 0)
+        return -1;
+    return bind_lot(run, failure);
+}
+
+static int open_bench(struct run *run, struct failure *failure)
+{
+    if (!run->job.jig->bench.simulated)
+        return 0;
+    char *program = data_paths_program("simbench");
+    if (program == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    const struct bench_process_options options = {
+        .program = program,
+        .parts_directory = run->job.parts_directory,
+        .pace = run->config->bench_pace,
+        .record = run->config->bench_record,
+    };
+    int result = bench_process_start(&options, run->job.jig, &run->bench, failure);
+    free(program);
+    return result;
+}
+
+static int open_view(struct run *run, struct failure *failure)
+{
+    const struct flash_config *config = run->config;
+    int recovered = run->view_run.recovered;
+    run->view_run = (struct view_run){
+        .profile = run->job.profile,
+        .jig = run->job.jig,
+        .site_wanted = run->site_wanted,
+        .lot = config->lot,
+        .operator_name = run->operator_name,
+        .log_path = run->log_path,
+        .go = config->go,
+        .recovered = recovered,
+    };
+    if (config->json)
+        run->view = event_json_open(&run->view_run);
+    else if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        run->view = screen_open(&run->view_run);
+    if (run->view == NULL && !config->json)
+        run->view = event_text_open(&run->view_run);
+    if (run->view == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    return 0;
+}
+
+static int open_scheduler(struct run *run, struct failure *failure)
+{
+    const struct flash_config *config = run->config;
+    const struct scheduler_options options = {
+        .profile = run->job.profile,
+        .jig = run->job.jig,
+        .site_wanted = run->site_wanted,
+        .go = config->go,
+        .lot = config->lot,
+        .count = run->lot_count > 0 ? run->lot_count - run->lot_passed : 0,
+        .lot_count = run->lot_count,
+        .lot_passed = run->lot_passed,
+        .retest = config->retest,
+        .operator_name = run->operator_name,
+        .software = COMMAND_SOFTWARE,
+        .log = run->log,
+        .events = run->events,
+        .lamp = run->bench != NULL ? bench_process_lamp : NULL,
+        .lamp_context = run->bench,
+    };
+    if (scheduler_create(&options, &run->scheduler, failure) != 0)
+        return -1;
+    struct station_event started = {.kind = STATION_EVENT_STARTED};
+    scheduler_counts(run->scheduler, &started.counts);
+    event_queue_push(run->events, &started);
+    return scheduler_start(run->scheduler, failure);
+}
+
+static int open_all(struct run *run, struct failure *failure)
+{
+    run->operator_name =
+        run->config->operator_name != NULL ? run->config->operator_name : login_name();
+    run->events = event_queue_create();
+    run->summary = summary_create();
+    if (run->events == NULL || run->summary == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    if (open_signals(run, failure) != 0 || open_log(run, failure) != 0 ||
+        open_bench(run, failure) != 0 || open_view(run, failure) != 0)
+        return -1;
+    return open_scheduler(run, failure);
+}
+
+/* ------------------------------------------------------------------ closing */
+
+static void close_view(struct run *run)
+{
+    if (run->view != NULL)
+        run->view->close(run->view);
+    run->view = NULL;
+}
+
+/* What stopped the run decides its exit status: a bench that died counts for more than that the run
+ * was stopped for it, a log fault for more than either. */
+static int exit_status(const struct run *run, int status)
+{
+    if (run->fault.code == FAILURE_NONE || status == COMMAND_LOG_FAULT)
+        return status;
+    return (int)command_status_of(run->fault.code);
+}
+
+/* Nothing uses the log and the bench any more when the scheduler's threads are gone. */
+static void close_work(struct run *run)
+{
+    struct failure trouble = {0};
+    scheduler_destroy(run->scheduler);
+    run->scheduler = NULL;
+    if (log_close(run->log, &trouble) != 0)
+        run->fault = trouble;
+    run->log = NULL;
+    trouble = (struct failure){0};
+    if (bench_process_stop(run->bench, &trouble) != 0 && run->fault.code == FAILURE_NONE)
+        run->fault = trouble;
+    run->bench = NULL;
+}
+
+/* After the loop: what the run came to, told when everything it wrote is safe. */
+static int finish(struct run *run)
+{
+    struct station_event ended = {.kind = STATION_EVENT_ENDED};
+    scheduler_counts(run->scheduler, &ended.counts);
+    int status = scheduler_exit_status(run->scheduler);
+    close_work(run);
+    show_events(run);
+
+    ended.at_us = operation_wall_us();
+    ended.exit_status = exit_status(run, status);
+    ended.failure = run->fault;
+    run->view->show(run->view, &ended);
+    close_view(run);
+    if (!run->config->json)
+        summary_print(run->summary, &run->view_run, &ended.counts, stdout);
+    if (run->fault.code != FAILURE_NONE)
+        (void)command_report(&run->fault);
+    return ended.exit_status;
+}
+
+static void close_all(struct run *run)
+{
+    close_work(run);
+    close_view(run);
+    summary_free(run->summary);
+    event_queue_free(run->events);
+    if (run->signals >= 0) {
+        (void)close(run->signals);
+        (void)pthread_sigmask(SIG_SETMASK, &run->signals_before, NULL);
+    }
+    free(run->log_path);
+    job_free(&run->job);
+}
+
+/* The run did not start. Programs that read --json are told on standard output, too. */
+static int report_refusal(struct run *run, const struct failure *failure)
+{
+    int status = (int)command_status_of(failure->code);
+    close_view(run);
+    if (run->config->json && (run->view = event_json_open(&run->view_run)) != NULL) {
+        const struct station_event ended = {
+            .kind = STATION_EVENT_ENDED,
+            .at_us = operation_wall_us(),
+            .exit_status = status,
+            .failure = *failure,
+        };
+        run->view->show(run->view, &ended);
+    }
+    (void)command_report(failure);
+    return status;
+}
+
+static int run_boards(struct run *run, int *status, struct failure *failure)
+{
+    if (check_plans(run, failure) != 0 || open_all(run, failure) != 0)
+        return -1;
+    loop(run);
+    *status = finish(run);
+    return 0;
+}
+
+int flash_run(const struct flash_config *config)
+{
+    struct failure failure = {0};
+    struct run *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        failure_set(&failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+        return command_report(&failure);
+    }
+    run->config = config;
+    run->signals = -1;
+
+    int status = COMMAND_PASSED;
+    int result = load(run, &failure);
+    if (result == 0 && config->dry_run)
+        result = command_check_print(&run->job, run->site_wanted, config->json, &failure);
+    else if (result == 0)
+        result = run_boards(run, &status, &failure);
+    if (result != 0)
+        status = report_refusal(run, &failure);
+    close_all(run);
+    free(run);
+    return status;
+}

@@ -1,0 +1,43 @@
+#include "station/job.h"
+
+#include <stdlib.h>
+
+#include "station/data_paths.h"
+
+static int load_profile(const char *typed, struct job *job, struct failure *failure)
+{
+    char *path = NULL;
+    if (data_paths_find(typed, "boards", FAILURE_PROFILE_INVALID, &path, failure) != 0)
+        return -1;
+    int result = profile_load(path, job->parts_directory, &job->profile, failure);
+    free(path);
+    return result;
+}
+
+static int load_jig(const char *typed, struct job *job, struct failure *failure)
+{
+    char *path = NULL;
+    if (data_paths_find(typed, "benches", FAILURE_JIG_INVALID, &path, failure) != 0)
+        return -1;
+    int result = jig_load(path, &job->jig, failure);
+    free(path);
+    return result;
+}
+
+int job_load(const char *profile, const char *jig, struct job *job, struct failure *failure)
+{
+    *job = (struct job){.parts_directory = data_paths_parts()};
+    if (job->parts_directory == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    if (load_profile(profile, job, failure) != 0)
+        return -1;
+    return jig != NULL ? load_jig(jig, job, failure) : 0;
+}
+
+void job_free(struct job *job)
+{
+    jig_free(job->jig);
+    profile_free(job->profile);
+    free(job->parts_directory);
+    *job = (struct job){0};
+}

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Installs what Gangflash needs and this machine lacks, with apt-get (Debian 12).
+#
+# usage: sh station/setup.sh build|test     test: what build needs, and what the tests need
+set -eu
+
+build="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libsqlite3-dev libserialport-dev
+       nettle-dev libjansson-dev libncurses-dev libcmocka-dev help2man"
+tests="avrdude sqlite3 jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format clang-tidy
+       libclang-rt-14-dev man-db git procps socat"
+
+case ${1:-} in
+build) wanted=$build ;;
+test) wanted="$build $tests" ;;
+*)
+    echo "usage: sh $0 build|test" >&2
+    exit 2
+    ;;
+esac
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "missing:$missing" >&2
+        echo "installing them needs root or sudo" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+
+echo "installing:$missing"
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+# shellcheck disable=SC2086  # one word per package
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing \
+    >/dev/null

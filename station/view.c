@@ -1,0 +1,50 @@
+#include "station/view.h"
+
+#include <stdio.h>
+
+const char *view_verdict_word(enum verdict verdict)
+{
+    static const char *const words[] = {
+        [VERDICT_NONE] = "UNKNOWN",
+        [VERDICT_PASS] = "PASS",
+        [VERDICT_FAIL] = "FAIL",
+        [VERDICT_REFUSED] = "REFUSED",
+        [VERDICT_UNVERIFIED] = "UNVERIFIED",
+        [VERDICT_EMPTY] = "EMPTY",
+        [VERDICT_INTERRUPTED] = "INTERRUPTED",
+    };
+    return words[verdict];
+}
+
+const char *view_sentence(const struct record_attempt *record)
+{
+    if (record->verdict == VERDICT_PASS || record->failure == FAILURE_NONE)
+        return "";
+    return failure_lookup(record->failure)->operator_sentence;
+}
+
+bool view_site_wanted(const struct view_run *run, size_t index)
+{
+    return run->site_wanted == NULL || run->site_wanted[index];
+}
+
+size_t view_site_count(const struct view_run *run)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->jig->site_count; i++)
+        count += view_site_wanted(run, i) ? 1 : 0;
+    return count;
+}
+
+void view_duration(int64_t duration_us, char text[32])
+{
+    long long tenths = (duration_us + 50000) / 100000;
+    if (tenths < 100)
+        (void)snprintf(text, 32, "%lld.%lld s", tenths / 10, tenths % 10);
+    else if (tenths < 600)
+        (void)snprintf(text, 32, "%lld s", (tenths + 5) / 10);
+    else if (tenths < 36000)
+        (void)snprintf(text, 32, "%lld min %lld s", tenths / 600, tenths / 10 % 60);
+    else
+        (void)snprintf(text, 32, "%lld h %lld min", tenths / 36000, tenths / 600 % 60);
+}
