@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* The log stores these numbers: append only, never renumber, never reuse. */
+/* The log stores the stable names; numbers and names are append only: never renumber, rename or
+ * reuse one. */
 enum failure_code {
     FAILURE_NONE = 0,
 

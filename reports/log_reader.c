@@ -1,0 +1,439 @@
+#include "reports/log_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reports/json.h"
+#include "reports/log_chain.h"
+#include "reports/record.h"
+#include "reports/text.h"
+
+#define COLUMNS_MAX 12
+#define CELL_BYTES 512
+
+struct log_reader {
+    struct database *database;
+};
+
+/* --- opening --- */
+
+static int open_as(const char *path, enum database_mode mode, struct database **database,
+                   struct failure *failure)
+{
+    bool empty;
+    if (database_open(path, mode, database, failure) < 0) {
+        return -1;
+    }
+    int result = log_schema_identify(*database, path, &empty, failure);
+    if (result == 0 && empty) {
+        result = failure_set(failure, FAILURE_LOG, "this file is empty, not a log: %s", path);
+    }
+    if (result < 0) {
+        database_close(*database);
+    }
+    return result;
+}
+
+/* SQLite cannot read a log in a read-only directory the usual way, because it makes files beside
+ * it; when no write-ahead log lies there, the file alone is the whole log. */
+static bool stands_alone(const char *path)
+{
+    char wal[4096];
+    return snprintf(wal, sizeof wal, "%s-wal", path) < (int)sizeof wal && access(wal, F_OK) < 0 &&
+           errno == ENOENT;
+}
+
+int log_reader_open(const char *path, struct log_reader **reader, struct failure *failure)
+{
+    struct log_reader *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "reading %s", path);
+    }
+    int result = open_as(path, DATABASE_READ, &opened->database, failure);
+    if (result < 0 && stands_alone(path)) {
+        result = open_as(path, DATABASE_LOOK, &opened->database, failure);
+    }
+    if (result < 0) {
+        free(opened);
+        return -1;
+    }
+    *reader = opened;
+    return 0;
+}
+
+void log_reader_close(struct log_reader *reader)
+{
+    if (reader != NULL) {
+        database_close(reader->database);
+        free(reader);
+    }
+}
+
+/* --- the two ways to print rows --- */
+
+/* A query and what is bound to its ?1, ?2, … */
+struct query {
+    const char *sql;
+    const struct database_value *values;
+    int count;
+};
+
+typedef int (*row_fn)(void *context, const struct database_statement *row);
+
+static int for_each_row(struct log_reader *reader, const struct query *query, row_fn visit,
+                        void *context, struct failure *failure)
+{
+    struct database_statement *statement;
+    if (database_prepare(reader->database, query->sql, &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, query->values, query->count, failure);
+    while (row == 0 && (row = database_step(statement, failure)) == 1) {
+        row = 0;
+        if (visit(context, statement) < 0) {
+            row = failure_set(failure, FAILURE_LOG, "cannot write what was read: %s",
+                              strerror(errno));
+        }
+    }
+    database_finalize(statement);
+    return row;
+}
+
+struct table {
+    FILE *out;
+    const char *indent;
+    int widths[COLUMNS_MAX];
+    bool title_printed;
+};
+
+static int count_characters(const char *text)
+{
+    int count = 0;
+    for (; *text != '\0'; text += text_character_bytes(text)) {
+        count++; /* text_copy() made it, so every character is well-formed */
+    }
+    return count;
+}
+
+static void cell_text(struct database_value value, char text[CELL_BYTES])
+{
+    if (value.type == DATABASE_INTEGER) {
+        (void)snprintf(text, CELL_BYTES, "%lld", (long long)value.integer);
+    } else {
+        text_copy(text, CELL_BYTES, value.type == DATABASE_NULL ? "-" : value.text);
+    }
+}
+
+static void widen(int *width, const char *text)
+{
+    int needed = count_characters(text);
+    *width = needed > *width ? needed : *width;
+}
+
+static int measure_row(void *context, const struct database_statement *row)
+{
+    struct table *table = context;
+    for (int i = 0; i < database_column_count(row) && i < COLUMNS_MAX; i++) {
+        char text[CELL_BYTES];
+        cell_text(database_column(row, i), text);
+        widen(&table->widths[i], text);
+        widen(&table->widths[i], database_column_name(row, i));
+    }
+    return 0;
+}
+
+static void print_cell(const struct table *table, int column, int columns, const char *text,
+                       bool to_the_right)
+{
+    int pad = table->widths[column] - count_characters(text);
+    bool last = column == columns - 1;
+    (void)fprintf(table->out, "%s%*s%s%*s", column == 0 ? table->indent : "  ",
+                  to_the_right ? pad : 0, "", text, to_the_right || last ? 0 : pad, "");
+}
+
+static int print_row(void *context, const struct database_statement *row)
+{
+    struct table *table = context;
+    int columns = database_column_count(row);
+    columns = columns < COLUMNS_MAX ? columns : COLUMNS_MAX;
+    for (int i = 0; !table->title_printed && i < columns; i++) {
+        print_cell(table, i, columns, database_column_name(row, i),
+                   database_column(row, i).type == DATABASE_INTEGER);
+    }
+    if (!table->title_printed) {
+        (void)fputc('\n', table->out);
+        table->title_printed = true;
+    }
+    for (int i = 0; i < columns; i++) {
+        char text[CELL_BYTES];
+        struct database_value value = database_column(row, i);
+        cell_text(value, text);
+        print_cell(table, i, columns, text, value.type == DATABASE_INTEGER);
+    }
+    return fputc('\n', table->out) == EOF ? -1 : 0;
+}
+
+/* Aligned, under the columns' names; nothing when there are no rows. Runs the query twice, so it
+ * needs one snapshot around it. */
+static int print_table(struct log_reader *reader, const struct query *query, const char *indent,
+                       FILE *out, struct failure *failure)
+{
+    struct table table = {.out = out, .indent = indent};
+    if (for_each_row(reader, query, measure_row, &table, failure) < 0) {
+        return -1;
+    }
+    return for_each_row(reader, query, print_row, &table, failure);
+}
+
+static void add_columns(struct json_object *object, const struct database_statement *row)
+{
+    for (int i = 0; i < database_column_count(row); i++) {
+        const char *name = database_column_name(row, i);
+        struct database_value value = database_column(row, i);
+        if (value.type == DATABASE_INTEGER) {
+            json_add_integer(object, name, value.integer);
+        } else {
+            json_add_text(object, name, value.text); /* NULL becomes null */
+        }
+    }
+}
+
+static int print_json_row(void *context, const struct database_statement *row)
+{
+    struct json_object *object = json_object_create();
+    add_columns(object, row);
+    return json_object_write_line(object, context);
+}
+
+static int append_json_row(void *context, const struct database_statement *row)
+{
+    struct json_object *object = json_object_create();
+    add_columns(object, row);
+    json_append_object(context, object);
+    return 0;
+}
+
+static int finish_output(FILE *out, int result, struct failure *failure)
+{
+    if (result == 0 && (fflush(out) != 0 || ferror(out) != 0)) {
+        return failure_set(failure, FAILURE_LOG, "cannot write what was read: %s", strerror(errno));
+    }
+    return result;
+}
+
+/* --- listing --- */
+
+#define LIST_FILTER                                                                                \
+    " FROM attempts a WHERE (?1 IS NULL OR lot = ?1)"                                              \
+    " AND (?2 IS NULL OR ifnull(verdict, 'open') = ?2) AND (?3 = 0 OR site = ?3)"                  \
+    " ORDER BY attempt DESC LIMIT ?4) ORDER BY attempt"
+
+static const char list_json_sql[] = "SELECT * FROM (SELECT *" LIST_FILTER;
+static const char list_table_sql[] =
+    "SELECT * FROM (SELECT attempt, substr(started_at, 1, 19) || 'Z' AS time, lot, site, article,"
+    " ifnull(verdict, 'open') AS verdict, failure,"
+    " (SELECT printf('%7.2f', (c.ended_at_us - o.started_at_us) / 1e6)"
+    "  FROM attempt_opened o JOIN attempt_closed c ON c.attempt = o.attempt"
+    "  WHERE o.attempt = a.attempt) AS seconds" LIST_FILTER;
+
+int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
+                    struct failure *failure)
+{
+    const struct database_value values[] = {
+        database_text(options->lot), database_text(options->verdict),
+        database_integer(options->site),
+        database_integer(options->last > 0 ? options->last : -1), /* LIMIT -1 is no limit */
+    };
+    const struct query query = {options->json ? list_json_sql : list_table_sql, values, 4};
+    if (options->verdict != NULL && strcmp(options->verdict, "open") != 0 &&
+        verdict_by_name(options->verdict) <= VERDICT_NONE) {
+        return failure_set(failure, FAILURE_USAGE,
+                           "no verdict is called '%s': pass, fail, refused, unverified, empty, "
+                           "interrupted, or open",
+                           options->verdict);
+    }
+    if (options->json) {
+        return for_each_row(reader, &query, print_json_row, out, failure);
+    }
+    if (database_exec(reader->database, "BEGIN", failure) < 0) {
+        return -1;
+    }
+    int result = print_table(reader, &query, "", out, failure);
+    database_rollback(reader->database);
+    return finish_output(out, result, failure);
+}
+
+/* --- showing one attempt --- */
+
+static const char show_attempt_sql[] = "SELECT * FROM attempts WHERE attempt = ?1";
+static const char show_failure_sql[] = "SELECT failure FROM attempts WHERE attempt = ?1";
+#define FUSE_ORDER                                                                                 \
+    " FROM fuse_writes WHERE attempt = ?1 ORDER BY "                                               \
+    "instr('fuse low high extended lock', fuse)"
+static const char show_fuses_json_sql[] =
+    "SELECT fuse, found, asked, decision, read_back" FUSE_ORDER;
+static const char show_fuses_sql[] =
+    "SELECT fuse, iif(found IS NULL, '-', printf('%02X', found)) AS found,"
+    " iif(asked IS NULL, '-', printf('%02X', asked)) AS asked, decision,"
+    " iif(read_back IS NULL, '-', printf('%02X', read_back)) AS \"read back\"" FUSE_ORDER;
+#define STEP_ORDER " FROM steps WHERE attempt = ?1 ORDER BY started_at"
+static const char show_steps_json_sql[] =
+    "SELECT step, started_at, duration_us, bytes, failure" STEP_ORDER;
+static const char show_steps_sql[] =
+    "SELECT step, started_at AS started, printf('%9.3f', duration_us / 1e3) AS milliseconds,"
+    " bytes, failure" STEP_ORDER;
+
+static int print_columns(void *context, const struct database_statement *row)
+{
+    FILE *out = context;
+    for (int i = 0; i < database_column_count(row); i++) {
+        char text[CELL_BYTES];
+        cell_text(database_column(row, i), text);
+        (void)fprintf(out, "%-20s %s\n", database_column_name(row, i), text);
+    }
+    return ferror(out) ? -1 : 0;
+}
+
+/* Keeps the operator's sentence of the attempt's failure; finding a row at all tells that there is
+ * such an attempt. */
+struct found_attempt {
+    bool found;
+    const char *sentence; /* NULL: it did not fail */
+};
+
+static int note_attempt(void *context, const struct database_statement *row)
+{
+    struct found_attempt *attempt = context;
+    const struct failure_fact *fact = failure_by_name(database_column(row, 0).text);
+    attempt->found = true;
+    attempt->sentence = fact == NULL ? NULL : fact->operator_sentence;
+    return 0;
+}
+
+static int add_attempt(void *context, const struct database_statement *row)
+{
+    add_columns(context, row);
+    return 0;
+}
+
+static int show_json(struct log_reader *reader, const struct database_value *key,
+                     const char *sentence, FILE *out, struct failure *failure)
+{
+    const struct query attempt = {show_attempt_sql, key, 1};
+    const struct query fuses = {show_fuses_json_sql, key, 1};
+    const struct query steps = {show_steps_json_sql, key, 1};
+    struct json_object *object = json_object_create();
+    struct json_array *fuse_array = json_array_create();
+    struct json_array *step_array = json_array_create();
+    int result = for_each_row(reader, &attempt, add_attempt, object, failure);
+    if (result == 0) {
+        result = for_each_row(reader, &fuses, append_json_row, fuse_array, failure);
+    }
+    if (result == 0) {
+        result = for_each_row(reader, &steps, append_json_row, step_array, failure);
+    }
+    json_add_text(object, "operator_sentence", sentence);
+    json_add_array(object, "fuses", fuse_array);
+    json_add_array(object, "steps", step_array);
+    if (result < 0) {
+        json_object_free(object);
+        return -1;
+    }
+    if (json_object_write_line(object, out) < 0) {
+        return failure_set(failure, FAILURE_LOG, "cannot write what was read: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static int show_text(struct log_reader *reader, const struct database_value *key,
+                     const char *sentence, FILE *out, struct failure *failure)
+{
+    const struct query attempt = {show_attempt_sql, key, 1};
+    const struct query fuses = {show_fuses_sql, key, 1};
+    const struct query steps = {show_steps_sql, key, 1};
+    if (for_each_row(reader, &attempt, print_columns, out, failure) < 0) {
+        return -1;
+    }
+    (void)fputs("\nfuses and lock\n", out);
+    if (print_table(reader, &fuses, "  ", out, failure) < 0) {
+        return -1;
+    }
+    (void)fputs("\nsteps\n", out);
+    if (print_table(reader, &steps, "  ", out, failure) < 0) {
+        return -1;
+    }
+    if (sentence != NULL) {
+        (void)fprintf(out, "\nwhat to do: %s\n", sentence);
+    }
+    return 0;
+}
+
+int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,
+                    struct failure *failure)
+{
+    const struct database_value key = database_integer(attempt);
+    const struct query query = {show_failure_sql, &key, 1};
+    struct found_attempt known = {false, NULL};
+    if (database_exec(reader->database, "BEGIN", failure) < 0) {
+        return -1;
+    }
+    int result = for_each_row(reader, &query, note_attempt, &known, failure);
+    if (result == 0 && !known.found) {
+        result =
+            failure_set(failure, FAILURE_USAGE, "the log has no attempt %lld", (long long)attempt);
+    } else if (result == 0) {
+        result = (json ? show_json : show_text)(reader, &key, known.sentence, out, failure);
+    }
+    database_rollback(reader->database);
+    return finish_output(out, result, failure);
+}
+
+/* --- checking --- */
+
+static int print_report(const struct log_chain_report *report, bool json, FILE *out)
+{
+    if (json) {
+        struct json_object *object = json_object_create();
+        json_add_bool(object, "fits", !report->broken);
+        json_add_integer(object, "rows", report->rows);
+        json_add_text(object, "head", report->head);
+        if (report->broken) {
+            json_add_integer(object, "sequence", report->sequence);
+            json_add_text(object, "table", report->table);
+            json_add_text(object, "complaint", report->complaint);
+        }
+        return json_object_write_line(object, out);
+    }
+    if (report->broken) {
+        return fprintf(out, "row %lld (%s) %s\n%lld rows before it fit\n",
+                       (long long)report->sequence, report->table, report->complaint,
+                       (long long)report->rows);
+    }
+    return fprintf(out, "%lld rows, all fit; head %s\n", (long long)report->rows, report->head);
+}
+
+int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure)
+{
+    struct log_chain_report report;
+    if (database_exec(reader->database, "BEGIN", failure) < 0) {
+        return -1;
+    }
+    int result = log_chain_verify(reader->database, &report, failure);
+    if (result == 0) {
+        result = log_schema_check(reader->database, failure);
+    }
+    database_rollback(reader->database);
+    if (result < 0) {
+        return -1;
+    }
+    if (print_report(&report, json, out) < 0) {
+        return failure_set(failure, FAILURE_LOG, "cannot write what was read: %s", strerror(errno));
+    }
+    if (report.broken) {
+        return failure_set(failure, FAILURE_LOG, "row %lld (%s) %s; keep the log for the engineer",
+                           (long long)report.sequence, report.table, report.complaint);
+    }
+    return finish_output(out, 0, failure);
+}

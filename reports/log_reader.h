@@ -17,12 +17,13 @@ void log_reader_close(struct log_reader *reader);
 
 struct log_list_options {
     const char *lot;     /* NULL: all */
-    const char *verdict; /* NULL: all */
+    const char *verdict; /* NULL: all; "open": still without one */
     int site;            /* 0: all */
     int64_t last;        /* only the last N; 0: all */
     bool json;
 };
-/* One line per attempt, oldest first: as a table, or JSON lines with every column of the view. */
+/* One line per attempt, oldest first: as a table, or JSON lines with every column of the view.
+ * FAILURE_USAGE when there is no such verdict. */
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure);
 /* All that is known of one attempt: its row, fuses byte by byte, steps. FAILURE_USAGE if there is

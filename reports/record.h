@@ -39,6 +39,7 @@ enum fuse_decision {
     FUSE_DECISION_UNKNOWN      /* may have been sent; what the board holds is not known */
 };
 
+/* Never NULL; a number that is none of the enum's gives "none", "none" and "unknown". */
 const char *verdict_name(enum verdict verdict);
 const char *touched_name(enum touched touched);
 const char *fuse_decision_name(enum fuse_decision decision);
@@ -57,6 +58,16 @@ struct record_fuse {
     enum fuse_decision decision;
     int read_back; /* -1: not read back */
 };
+
+/* The steps of an attempt in their order. `touched`: what a board may have suffered from the moment
+ * the step began. Whoever finds an attempt cut short concludes from this table how far it got. */
+struct record_step_fact {
+    const char *name;
+    enum touched touched;
+};
+const struct record_step_fact *record_step_table(int *count);
+/* Place in the table; -1 if there is no such step. */
+int record_step_index(const char *name);
 
 struct record_step {
     const char *step;      /* a step's constant name: "identify", "erase", … */
@@ -104,8 +115,12 @@ struct record_attempt {
     int fuse_count;
 };
 
-/* Copies `text` into a fixed field, cut at a UTF-8 boundary. */
+/* Copies `text` into a fixed field, cut at a UTF-8 boundary; control characters and malformed bytes
+ * become '?'. NULL counts as empty. */
 void record_set_text(char *field, size_t field_bytes, const char *text);
+/* "2024-03-01T12:00:00.000000Z": the log's form of a time, ISO 8601, UTC. */
+#define RECORD_TIME_BYTES 32
+void record_time_text(int64_t wall_us, char text[RECORD_TIME_BYTES]);
 /* "1E 95 0F" */
 void record_set_signature(char field[12], const uint8_t signature[3]);
 

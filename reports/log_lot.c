@@ -1,0 +1,95 @@
+#include "reports/log_lot.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "reports/log_rows.h"
+
+/* ?1 is the lot. `board` gives each attempt the first attempt on the same board. An attempt that
+ * is still open counts as one that changed its board. Of the rows of a group, SQLite takes the
+ * other columns from the one that has the maximum. */
+static const char passed_sql[] =
+    "WITH RECURSIVE board(first, attempt) AS ("
+    " SELECT attempt, attempt FROM attempt_opened o WHERE lot = ?1 AND NOT EXISTS ("
+    "  SELECT 1 FROM attempt_opened p WHERE p.attempt = o.previous_attempt AND p.lot = ?1)"
+    " UNION ALL"
+    " SELECT first, o.attempt FROM board"
+    "  JOIN attempt_opened o ON o.previous_attempt = board.attempt AND o.lot = ?1) "
+    "SELECT count(*) FROM ("
+    " SELECT max(board.attempt), verdict FROM board"
+    "  LEFT JOIN attempt_closed c ON c.attempt = board.attempt"
+    "  WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' GROUP BY first) "
+    "WHERE verdict = 'pass'";
+
+static int refuse(const struct log_lot *lot, const char *bound_profile, struct failure *failure)
+{
+    if (bound_profile != NULL) {
+        return failure_set(failure, FAILURE_LOT_REFUSED,
+                           "lot %s was begun with the profile of SHA-256 %.16s…, this one has "
+                           "%.16s…; use that profile, or a new lot",
+                           lot->lot, bound_profile, lot->profile_sha256);
+    }
+    return failure_set(failure, FAILURE_LOT_REFUSED,
+                       "lot %s was begun with a count of %lld (0: no limit), not %lld; leave the "
+                       "count out, or use a new lot",
+                       lot->lot, (long long)lot->bound_count, (long long)lot->count);
+}
+
+/* 1: the lot is known and agrees; 0: it is new. */
+static int find_binding(struct database *database, struct log_lot *lot, struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_text(lot->lot);
+    if (database_prepare(database, "SELECT profile_sha256, count FROM lot WHERE lot = ?1",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int found = database_bind(statement, &key, 1, failure);
+    if (found == 0) {
+        found = database_step(statement, failure);
+    }
+    if (found == 1) {
+        const char *profile = database_column(statement, 0).text;
+        lot->bound_count = database_column(statement, 1).integer;
+        if (strcmp(profile, lot->profile_sha256) != 0) {
+            found = refuse(lot, profile, failure);
+        } else if (lot->count != 0 && lot->count != lot->bound_count) {
+            found = refuse(lot, NULL, failure);
+        }
+    }
+    database_finalize(statement);
+    return found;
+}
+
+static int count_passed(struct database *database, struct log_lot *lot, struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_text(lot->lot);
+    if (database_prepare(database, passed_sql, &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, &key, 1, failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    lot->passed = row == 1 ? database_column(statement, 0).integer : 0;
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
+}
+
+int log_lot_bind(struct database *database, struct log_chain *chain, struct log_lot *lot,
+                 int64_t now_us, struct failure *failure)
+{
+    int known = find_binding(database, lot, failure);
+    if (known < 0) {
+        return -1;
+    }
+    if (known == 0) {
+        lot->bound_count = lot->count;
+        if (log_rows_add_lot(chain, lot->lot, lot->profile_sha256, lot->count, now_us, failure) <
+            0) {
+            return -1;
+        }
+    }
+    return count_passed(database, lot, failure);
+}

@@ -1,0 +1,22 @@
+/* Lots: what an order is bound to, and how many of its boards have passed. */
+#ifndef REPORTS_LOG_LOT_H
+#define REPORTS_LOG_LOT_H
+
+#include "reports/log_chain.h"
+
+struct log_lot {
+    const char *lot;
+    const char *profile_sha256;
+    int64_t count;       /* asked for; 0: whatever is bound */
+    int64_t bound_count; /* received; 0: no limit */
+    int64_t passed;      /* received */
+};
+
+/* See log_bind_lot(). A new lot is added to the chain; FAILURE_LOT_REFUSED adds nothing.
+ *
+ * A board that stayed in and was done again is several attempts but one board: it counts when the
+ * last attempt that changed it passed. */
+int log_lot_bind(struct database *database, struct log_chain *chain, struct log_lot *lot,
+                 int64_t now_us, struct failure *failure);
+
+#endif

@@ -1,0 +1,202 @@
+#include "reports/log_recovery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/log_rows.h"
+
+/* The opening row is written in the step "open": it and those before it were done. */
+#define OPENING_STEP "open"
+
+struct open_attempts {
+    int64_t *attempts;
+    int64_t *started_at_us;
+    int count;
+};
+
+static void free_open(struct open_attempts *open)
+{
+    free(open->attempts);
+    free(open->started_at_us);
+}
+
+static int remember_open(struct open_attempts *open, const struct database_statement *statement,
+                         struct failure *failure)
+{
+    size_t bytes = ((size_t)open->count + 1) * sizeof(int64_t);
+    int64_t *attempts = realloc(open->attempts, bytes);
+    if (attempts != NULL) {
+        open->attempts = attempts;
+    }
+    int64_t *started = realloc(open->started_at_us, bytes);
+    if (started != NULL) {
+        open->started_at_us = started;
+    }
+    if (attempts == NULL || started == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "looking for open attempts");
+    }
+    attempts[open->count] = database_column(statement, 0).integer;
+    started[open->count] = database_column(statement, 1).integer;
+    open->count++;
+    return 0;
+}
+
+/* All of them first: rows must not be added to a table while it is read. */
+static int find_open(struct database *database, struct open_attempts *open, struct failure *failure)
+{
+    struct database_statement *statement;
+    if (database_prepare(database,
+                         "SELECT attempt, started_at_us FROM attempt_opened o WHERE NOT EXISTS "
+                         "(SELECT 1 FROM attempt_closed c WHERE c.attempt = o.attempt) "
+                         "ORDER BY attempt",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int row;
+    while ((row = database_step(statement, failure)) == 1) {
+        if (remember_open(open, statement, failure) < 0) {
+            row = -1;
+            break;
+        }
+    }
+    database_finalize(statement);
+    return row;
+}
+
+static int load_fuses(struct database *database, struct record_attempt *record,
+                      struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_integer(record->attempt);
+    if (database_prepare(database,
+                         "SELECT fuse FROM fuse_intent WHERE attempt = ?1 ORDER BY sequence",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, &key, 1, failure);
+    while (row == 0 && record->fuse_count < RECORD_FUSES_MAX &&
+           (row = database_step(statement, failure)) == 1) {
+        struct record_fuse *fuse = &record->fuses[record->fuse_count++];
+        record_set_text(fuse->fuse, sizeof fuse->fuse, database_column(statement, 0).text);
+        fuse->decision = FUSE_DECISION_UNKNOWN;
+        fuse->read_back = -1;
+        row = 0;
+    }
+    database_finalize(statement);
+    return row;
+}
+
+/* What the logged steps tell: how far the board got, and when the last one ended. */
+struct progress {
+    int last; /* place of the last logged step in the table of steps */
+    bool last_failed;
+    enum touched touched;
+    int64_t ended_at_us;
+};
+
+static void note_step(struct progress *progress, const struct database_statement *statement)
+{
+    int count;
+    const struct record_step_fact *steps = record_step_table(&count);
+    int step = record_step_index(database_column(statement, 0).text);
+    int64_t ended = database_column(statement, 1).integer + database_column(statement, 2).integer;
+    if (ended > progress->ended_at_us) {
+        progress->ended_at_us = ended;
+    }
+    if (step < 0) {
+        return; /* of a later version of this program */
+    }
+    if (steps[step].touched > progress->touched) {
+        progress->touched = steps[step].touched;
+    }
+    if (step >= progress->last) {
+        progress->last = step;
+        progress->last_failed = database_column(statement, 3).type != DATABASE_NULL;
+    }
+}
+
+static int load_progress(struct database *database, int64_t attempt, struct progress *progress,
+                         struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_integer(attempt);
+    if (database_prepare(database,
+                         "SELECT step, started_at_us, duration_us, failure FROM step "
+                         "WHERE attempt = ?1 ORDER BY sequence",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, &key, 1, failure);
+    while (row == 0 && (row = database_step(statement, failure)) == 1) {
+        note_step(progress, statement);
+        row = 0;
+    }
+    database_finalize(statement);
+    return row;
+}
+
+/* Says in words and in `touched` how far the board got. */
+static void conclude(const struct progress *progress, struct record_attempt *record)
+{
+    int count;
+    const struct record_step_fact *steps = record_step_table(&count);
+    const char *last = steps[progress->last].name;
+    record->touched = progress->touched;
+    record->ended_at_us = progress->ended_at_us;
+    if (progress->last_failed) {
+        (void)snprintf(record->detail, sizeof record->detail,
+                       "the station was cut off after step '%s' had failed", last);
+    } else if (progress->last + 1 < count) {
+        const struct record_step_fact *next = &steps[progress->last + 1];
+        (void)snprintf(record->detail, sizeof record->detail,
+                       "the station was cut off; step '%s' was finished, '%s' may have begun", last,
+                       next->name);
+        if (next->touched > record->touched) {
+            record->touched = next->touched;
+        }
+    } else {
+        (void)snprintf(record->detail, sizeof record->detail,
+                       "the station was cut off after the last step, '%s', before the verdict was "
+                       "logged",
+                       last);
+    }
+}
+
+static int close_one(struct database *database, struct log_chain *chain, int64_t attempt,
+                     int64_t started_at_us, struct failure *failure)
+{
+    struct record_attempt *record = calloc(1, sizeof *record);
+    struct progress progress = {record_step_index(OPENING_STEP), false, TOUCHED_NONE,
+                                started_at_us};
+    if (record == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "closing attempt %lld",
+                           (long long)attempt);
+    }
+    record->attempt = attempt;
+    record->verdict = VERDICT_INTERRUPTED;
+    record->failure = FAILURE_INTERRUPTED;
+    int result = load_fuses(database, record, failure);
+    if (result == 0) {
+        result = load_progress(database, attempt, &progress, failure);
+    }
+    if (result == 0) {
+        conclude(&progress, record);
+        result = log_rows_add_closed(chain, record, failure);
+    }
+    free(record);
+    return result;
+}
+
+int log_recovery_run(struct database *database, struct log_chain *chain, int *recovered,
+                     struct failure *failure)
+{
+    struct open_attempts open = {NULL, NULL, 0};
+    int result = find_open(database, &open, failure);
+    for (int i = 0; result == 0 && i < open.count; i++) {
+        result = close_one(database, chain, open.attempts[i], open.started_at_us[i], failure);
+    }
+    *recovered = result == 0 ? open.count : 0;
+    free_open(&open);
+    return result;
+}

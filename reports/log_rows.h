@@ -1,0 +1,22 @@
+/* What an attempt, a step, an event or a lot becomes in the log's tables. Everything here runs
+ * inside a transaction. An empty string and a number that means "not known" are stored as NULL. */
+#ifndef REPORTS_LOG_ROWS_H
+#define REPORTS_LOG_ROWS_H
+
+#include "reports/log_chain.h"
+#include "reports/record.h"
+
+/* The opening row and the fuse intents. */
+int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,
+                        struct failure *failure);
+/* What became of each fuse, and then the closing row. */
+int log_rows_add_closed(struct log_chain *chain, const struct record_attempt *record,
+                        struct failure *failure);
+int log_rows_add_step(struct log_chain *chain, int64_t attempt, const struct record_step *step,
+                      struct failure *failure);
+int log_rows_add_event(struct log_chain *chain, int64_t at_us, const char *kind, const char *detail,
+                       struct failure *failure);
+int log_rows_add_lot(struct log_chain *chain, const char *lot, const char *profile_sha256,
+                     int64_t count, int64_t bound_at_us, struct failure *failure);
+
+#endif
