@@ -1,0 +1,301 @@
+#include "jigs/simbench/bench.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "jigs/simbench/bench_site.h"
+#include "jigs/simbench/wire.h"
+
+#define PART_KINDS_MAX 64
+
+struct bench_post {
+    const struct jig_site *jig_site;
+    char place[80];
+    struct bench_site *site;
+    struct wire *wire;
+    struct arduino_isp_options firmware;
+    pthread_t thread;
+    bool runs;
+};
+
+struct bench {
+    struct bench_options options;
+    int stop_descriptor;
+    struct part *parts[PART_KINDS_MAX];
+    size_t part_count;
+    pthread_mutex_t record_lock;
+    bool record_failed;
+    size_t post_count;
+    struct bench_post posts[];
+};
+
+/* --- parts --- */
+
+static const struct part *find_part(void *context, const char *name)
+{
+    struct bench *bench = context;
+    for (size_t i = 0; i < bench->part_count; i++) {
+        if (strcmp(bench->parts[i]->name, name) == 0) {
+            return bench->parts[i];
+        }
+    }
+    return NULL;
+}
+
+static int need_part(struct bench *bench, const char *name, struct failure *failure)
+{
+    if (find_part(bench, name) != NULL) {
+        return 0;
+    }
+    if (bench->part_count == PART_KINDS_MAX) {
+        return failure_set(failure, FAILURE_JIG_INVALID, "more than %d kinds of part",
+                           PART_KINDS_MAX);
+    }
+    struct part *part;
+    if (part_load(bench->options.parts_directory, name, &part, failure) != 0) {
+        return -1;
+    }
+    bench->parts[bench->part_count++] = part;
+    return 0;
+}
+
+/* Everything that a fault may call for is there before the first board. */
+static int load_parts(struct bench *bench, struct failure *failure)
+{
+    const struct jig *jig = bench->options.jig;
+    for (size_t i = 0; i < jig->site_count; i++) {
+        if (need_part(bench, jig->sites[i].board, failure) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < jig->bench.fault_count; i++) {
+        const struct jig_fault *fault = &jig->bench.faults[i];
+        if (fault->kind == JIG_FAULT_WRONG_PART && need_part(bench, fault->part, failure) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* --- records --- */
+
+static void write_record(void *context, struct json_object *line)
+{
+    struct bench *bench = context;
+    if (bench->options.record == NULL) {
+        json_object_free(line);
+        return;
+    }
+    pthread_mutex_lock(&bench->record_lock);
+    if (json_object_write_line(line, bench->options.record) != 0) {
+        bench->record_failed = true;
+    }
+    pthread_mutex_unlock(&bench->record_lock);
+}
+
+/* --- sites --- */
+
+static int refuse_site(const struct bench *bench, const struct jig_site *site, const char *found,
+                       const char *expected, struct failure *failure)
+{
+    return failure_set(
+        failure, FAILURE_JIG_INVALID, "%s:%d:%d: site %d: found model '%s', expected one of %s",
+        bench->options.jig->path, site->line, site->column, site->site, found, expected);
+}
+
+static int make_wire(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    const struct wire_options options = {
+        .real_pace = bench->options.real_pace,
+        .uart = post->firmware.model->uart,
+        .baud = post->firmware.baud,
+        .stop_descriptor = bench->stop_descriptor,
+        .to_programmer = bench_site_to_programmer,
+        .from_programmer = bench_site_from_programmer,
+        .overrun = bench_site_overrun,
+        .context = post->site,
+    };
+    if (wire_create(&options, &post->wire, failure) != 0) {
+        return -1;
+    }
+    snprintf(post->place, sizeof post->place, "pty:%s", wire_path(post->wire));
+    return 0;
+}
+
+static void *run_firmware(void *context)
+{
+    arduino_isp_run(context); /* out of memory: the programmer stays silent, which the host sees */
+    return NULL;
+}
+
+static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    const struct jig_site *site = post->jig_site;
+    const struct arduino_isp_model *model = arduino_isp_model(site->model);
+    if (model == NULL) {
+        return refuse_site(bench, site, site->model, arduino_isp_model_names(), failure);
+    }
+    const struct bench_site_options options = {
+        .site = site,
+        .bench = &bench->options.jig->bench,
+        .real_pace = bench->options.real_pace,
+        .seed = bench->options.seed,
+        .part = find_part(bench, site->board),
+        .find_part = find_part,
+        .record = write_record,
+        .context = bench,
+    };
+    post->site = bench_site_create(&options);
+    if (post->site == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for site %d", site->site);
+    }
+    post->firmware.model = model;
+    post->firmware.port = bench_site_port(post->site);
+    post->firmware.baud = site->baud != 0 ? site->baud : ARDUINO_ISP_BAUD;
+    post->firmware.real_pace = bench->options.real_pace;
+    if (make_wire(bench, post, failure) != 0) {
+        return -1;
+    }
+    post->firmware.wire = post->wire;
+    int error = pthread_create(&post->thread, NULL, run_firmware, &post->firmware);
+    if (error != 0) {
+        return failure_set(failure, FAILURE_BENCH, "no thread for site %d: %s", site->site,
+                           strerror(error));
+    }
+    post->runs = true;
+    return 0;
+}
+
+/* --- life --- */
+
+static struct bench *create(const struct bench_options *options)
+{
+    size_t count = options->jig->site_count;
+    struct bench *bench = calloc(1, sizeof *bench + count * sizeof *bench->posts);
+    if (bench != NULL) {
+        bench->options = *options;
+        bench->stop_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        bench->post_count = count;
+        pthread_mutex_init(&bench->record_lock, NULL);
+        for (size_t i = 0; i < count; i++) {
+            bench->posts[i].jig_site = &options->jig->sites[i];
+        }
+    }
+    return bench;
+}
+
+int bench_start(const struct bench_options *options, struct bench **bench, struct failure *failure)
+{
+    struct bench *made = create(options);
+    if (made == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for the bench");
+    }
+    if (made->stop_descriptor < 0) {
+        failure_set(failure, FAILURE_BENCH, "no event descriptor: %s", strerror(errno));
+        goto stop;
+    }
+    if (load_parts(made, failure) != 0) {
+        goto stop;
+    }
+    for (size_t i = 0; i < made->post_count; i++) {
+        if (start_site(made, &made->posts[i], failure) != 0) {
+            goto stop;
+        }
+    }
+    *bench = made;
+    return 0;
+stop:
+    made->options.record = NULL; /* these boards were never there */
+    bench_stop(made);
+    return -1;
+}
+
+static void stop_threads(struct bench *bench)
+{
+    /* Never read, so it stays readable for every thread. */
+    if (bench->stop_descriptor >= 0) {
+        eventfd_write(bench->stop_descriptor, 1);
+    }
+    for (size_t i = 0; i < bench->post_count; i++) {
+        if (bench->posts[i].runs) {
+            pthread_join(bench->posts[i].thread, NULL);
+        }
+    }
+}
+
+int bench_stop(struct bench *bench)
+{
+    if (bench == NULL) {
+        return 0;
+    }
+    stop_threads(bench);
+    for (size_t i = 0; i < bench->post_count; i++) {
+        struct bench_post *post = &bench->posts[i];
+        if (post->site != NULL) {
+            bench_site_remove(post->site);
+        }
+        bench_site_free(post->site);
+        wire_free(post->wire);
+    }
+    for (size_t i = 0; i < bench->part_count; i++) {
+        part_free(bench->parts[i]);
+    }
+    if (bench->stop_descriptor >= 0) {
+        close(bench->stop_descriptor);
+    }
+    pthread_mutex_destroy(&bench->record_lock);
+    bool failed = bench->record_failed;
+    free(bench);
+    return failed ? -1 : 0;
+}
+
+/* --- by site --- */
+
+static const struct bench_post *find_post(const struct bench *bench, int site)
+{
+    for (size_t i = 0; i < bench->post_count; i++) {
+        if (bench->posts[i].jig_site->site == site) {
+            return &bench->posts[i];
+        }
+    }
+    return NULL;
+}
+
+const char *bench_place(const struct bench *bench, int site)
+{
+    const struct bench_post *post = find_post(bench, site);
+    return post == NULL ? NULL : post->place;
+}
+
+int bench_lamp(struct bench *bench, int site, const char *verdict)
+{
+    (void)verdict; /* whatever it says, the board comes out */
+    const struct bench_post *post = find_post(bench, site);
+    if (post == NULL) {
+        return -1;
+    }
+    bench_site_lamp(post->site);
+    return 0;
+}
+
+int bench_remove(struct bench *bench, int site)
+{
+    const struct bench_post *post = find_post(bench, site);
+    return post == NULL ? -1 : bench_site_remove(post->site);
+}
+
+int bench_insert(struct bench *bench, int site)
+{
+    const struct bench_post *post = find_post(bench, site);
+    return post == NULL ? -1 : bench_site_insert(post->site);
+}
+
+int bench_record_board(struct bench *bench, int site, FILE *out)
+{
+    const struct bench_post *post = find_post(bench, site);
+    return post == NULL ? -1 : bench_site_write_record(post->site, out);
+}

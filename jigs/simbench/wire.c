@@ -1,0 +1,493 @@
+#include "jigs/simbench/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUEUE_MAX 4096
+#define CHUNK_MAX 512
+/* HardwareSerial of the Arduino core: rings of 64 bytes, one of which stays empty. */
+#define UART_RECEIVE_MAX 63
+#define UART_SEND_MAX 64
+/* USB full speed: a bulk packet of 64 bytes takes about 50 us of a frame of 1 ms (USB 2.0, 5.8.4).
+ */
+#define USB_PACKET_BYTES 64
+#define USB_PACKET_NS 50000
+/* A USB frame, and the latency timer of a serial adapter: bytes for the host leave together. */
+#define PACKET_NS 1000000
+/* How far the firmware may be ahead of the clock before it waits, and to how far it then waits. */
+#define LEAD_MAX_NS 20000000
+#define LEAD_NS 10000000
+/* How often a closed port is looked at where the system tells nothing about openings. */
+#define CLOSED_POLL_NS 10000000
+
+#define FOREVER_NS INT64_MAX
+
+struct queue {
+    uint8_t bytes[QUEUE_MAX];
+    int64_t at_ns[QUEUE_MAX]; /* when each one has arrived */
+    size_t head;
+    size_t count;
+};
+
+struct wire {
+    struct wire_options options;
+    char path[64];
+    int master;
+    int inotify; /* tells when the slave is opened and closed; -1: not to be had */
+    int openers; /* how many hold the slave open */
+    enum wire_event event;
+    bool hung;
+
+    int64_t now_ns;  /* the firmware's clock */
+    int64_t seen_ns; /* the monotonic clock when last looked at */
+    int64_t byte_ns; /* one byte on the UART's line */
+
+    struct queue line; /* on the way from the host */
+    int64_t line_free_ns;
+    struct queue received; /* waiting for the firmware */
+    struct queue sending;  /* on the way to the host, by the time they leave in a packet */
+    int64_t send_free_ns;
+    uint8_t ready[QUEUE_MAX]; /* due, but the pseudo terminal was full */
+    size_t ready_count;
+};
+
+/* --- queues --- */
+
+static void queue_push(struct queue *queue, uint8_t byte, int64_t at_ns)
+{
+    size_t index = (queue->head + queue->count++) % QUEUE_MAX;
+    queue->bytes[index] = byte;
+    queue->at_ns[index] = at_ns;
+}
+
+static uint8_t queue_pop(struct queue *queue)
+{
+    uint8_t byte = queue->bytes[queue->head];
+    queue->head = (queue->head + 1) % QUEUE_MAX;
+    queue->count--;
+    return byte;
+}
+
+static int64_t queue_next_ns(const struct queue *queue)
+{
+    return queue->count == 0 ? FOREVER_NS : queue->at_ns[queue->head];
+}
+
+/* --- opening --- */
+
+static int open_master(struct wire *wire, struct failure *failure)
+{
+    wire->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    struct termios settings;
+    if (wire->master < 0 || grantpt(wire->master) != 0 || unlockpt(wire->master) != 0 ||
+        ptsname_r(wire->master, wire->path, sizeof wire->path) != 0 ||
+        tcgetattr(wire->master, &settings) != 0) {
+        return failure_set(failure, FAILURE_BENCH, "no pseudo terminal: %s", strerror(errno));
+    }
+    cfmakeraw(&settings);
+    if (tcsetattr(wire->master, TCSANOW, &settings) != 0) {
+        return failure_set(failure, FAILURE_BENCH, "%s: %s", wire->path, strerror(errno));
+    }
+    /* A slave that was never opened does not read as closed; one that was closed does. */
+    int slave = open(wire->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0) {
+        return failure_set(failure, FAILURE_BENCH, "%s: %s", wire->path, strerror(errno));
+    }
+    close(slave);
+    return 0;
+}
+
+static void watch_openings(struct wire *wire)
+{
+    wire->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (wire->inotify >= 0 &&
+        inotify_add_watch(wire->inotify, wire->path, IN_OPEN | IN_CLOSE) < 0) {
+        close(wire->inotify);
+        wire->inotify = -1;
+    }
+}
+
+static int64_t clock_ns(struct wire *wire)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    wire->seen_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return wire->seen_ns;
+}
+
+int wire_create(const struct wire_options *options, struct wire **wire, struct failure *failure)
+{
+    struct wire *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for a wire");
+    }
+    made->options = *options;
+    made->inotify = -1;
+    if (open_master(made, failure) != 0) {
+        wire_free(made);
+        return -1;
+    }
+    watch_openings(made);
+    /* One start bit, eight data bits, one stop bit. */
+    made->byte_ns = options->uart ? 10000000000 / options->baud : 0;
+    made->now_ns = options->real_pace ? clock_ns(made) : 0;
+    *wire = made;
+    return 0;
+}
+
+void wire_free(struct wire *wire)
+{
+    if (wire == NULL) {
+        return;
+    }
+    if (wire->master >= 0) {
+        close(wire->master);
+    }
+    if (wire->inotify >= 0) {
+        close(wire->inotify);
+    }
+    free(wire);
+}
+
+const char *wire_path(const struct wire *wire)
+{
+    return wire->path;
+}
+
+/* --- bytes in and out --- */
+
+/* Bytes that the host wrote just now begin to travel. */
+static void take_from_host(struct wire *wire)
+{
+    uint8_t chunk[CHUNK_MAX];
+    size_t room = QUEUE_MAX - wire->line.count;
+    ssize_t got = read(wire->master, chunk, room < sizeof chunk ? room : sizeof chunk);
+    if (got <= 0) {
+        return; /* nothing there, or nobody: the next look at the openers tells */
+    }
+    size_t count = wire->options.to_programmer(wire->options.context, chunk, (size_t)got);
+    int64_t start_ns = 0;
+    if (wire->options.real_pace) {
+        int64_t now_ns = clock_ns(wire);
+        start_ns = now_ns > wire->line_free_ns ? now_ns : wire->line_free_ns;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (wire->options.real_pace && wire->options.uart) {
+            start_ns += wire->byte_ns;
+        } else if (wire->options.real_pace && i % USB_PACKET_BYTES == 0) {
+            start_ns += USB_PACKET_NS;
+        }
+        queue_push(&wire->line, chunk[i], start_ns);
+    }
+    wire->line_free_ns = start_ns;
+}
+
+/* Puts what has arrived by the firmware's clock into its receive buffer. */
+static void receive(struct wire *wire)
+{
+    bool loses = wire->options.uart && wire->options.real_pace;
+    size_t lost = 0;
+    while (queue_next_ns(&wire->line) <= wire->now_ns) {
+        if (loses && wire->received.count >= UART_RECEIVE_MAX) {
+            queue_pop(&wire->line);
+            lost++;
+        } else if (wire->received.count < QUEUE_MAX) {
+            queue_push(&wire->received, queue_pop(&wire->line), 0);
+        } else {
+            break;
+        }
+    }
+    if (lost != 0 && wire->options.overrun != NULL) {
+        wire->options.overrun(wire->options.context, lost);
+    }
+}
+
+static void write_ready(struct wire *wire)
+{
+    if (wire->ready_count == 0) {
+        return;
+    }
+    ssize_t written = write(wire->master, wire->ready, wire->ready_count);
+    if (written > 0) {
+        wire->ready_count -= (size_t)written;
+        memmove(wire->ready, wire->ready + written, wire->ready_count);
+    }
+}
+
+/* Sends the packets whose time has come. Without a listener they are gone. */
+static void deliver(struct wire *wire)
+{
+    if (wire->openers == 0) {
+        wire->ready_count = 0;
+    }
+    while (wire->ready_count + CHUNK_MAX <= QUEUE_MAX &&
+           queue_next_ns(&wire->sending) <= wire->seen_ns) {
+        uint8_t chunk[CHUNK_MAX];
+        size_t count = 0;
+        while (count < CHUNK_MAX && queue_next_ns(&wire->sending) <= wire->seen_ns) {
+            chunk[count++] = queue_pop(&wire->sending);
+        }
+        count = wire->options.from_programmer(wire->options.context, chunk, count);
+        if (wire->openers != 0) {
+            memcpy(wire->ready + wire->ready_count, chunk, count);
+            wire->ready_count += count;
+        }
+    }
+    write_ready(wire);
+}
+
+/* --- who holds the port open --- */
+
+static void note_opened(struct wire *wire)
+{
+    if (wire->openers++ == 0 && wire->event == WIRE_EVENT_NONE &&
+        (wire->options.uart || wire->hung)) {
+        wire->event = WIRE_EVENT_OPENED;
+    }
+}
+
+static void note_closed(struct wire *wire)
+{
+    wire->openers -= wire->openers > 0;
+}
+
+/* False when there was nothing to read. */
+static bool read_openings(struct wire *wire)
+{
+    char buffer[1024] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t count = wire->inotify < 0 ? -1 : read(wire->inotify, buffer, sizeof buffer);
+    for (char *next = buffer; count > 0 && next < buffer + count;) {
+        struct inotify_event event;
+        memcpy(&event, next, sizeof event);
+        if (event.mask & IN_OPEN) {
+            note_opened(wire);
+        }
+        if (event.mask & IN_CLOSE) {
+            note_closed(wire);
+        }
+        next += sizeof event + event.len;
+    }
+    return count > 0;
+}
+
+static bool slave_is_closed(const struct wire *wire)
+{
+    struct pollfd look = {.fd = wire->master, .events = 0};
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
+/* Brings the count of openers up to date. Equal events that follow each other reach us as one, so
+ * what the pseudo terminal itself says counts more. */
+static void look_at_openers(struct wire *wire)
+{
+    while (read_openings(wire)) {
+    }
+    bool closed = slave_is_closed(wire);
+    if (read_openings(wire)) {
+        return; /* changing right now: the next look tells */
+    }
+    if (closed) {
+        wire->openers = 0;
+        take_from_host(wire); /* what was written before the port was closed still travels */
+    } else if (wire->openers == 0) {
+        note_opened(wire);
+    }
+}
+
+/* --- waiting --- */
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static void poll_until(struct wire *wire, struct pollfd *looks, int count, int64_t until_ns)
+{
+    if (until_ns == FOREVER_NS) {
+        poll(looks, (nfds_t)count, -1);
+    } else {
+        int64_t left_ns = until_ns - wire->seen_ns;
+        left_ns = left_ns < 0 ? 0 : left_ns;
+        struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
+        ppoll(looks, (nfds_t)count, &left, NULL);
+    }
+}
+
+/* Sleeps until something happens or `until_ns`; takes in and sends out what there is. */
+static void wait_once(struct wire *wire, int64_t until_ns)
+{
+    bool listens = wire->openers != 0;
+    short wanted = wire->line.count < QUEUE_MAX ? POLLIN : 0;
+    struct pollfd looks[] = {
+        {.fd = wire->options.stop_descriptor, .events = POLLIN},
+        {.fd = wire->inotify, .events = POLLIN},
+        /* A closed slave would wake us without end. */
+        {.fd = listens ? wire->master : -1,
+         .events = (short)(wanted | (wire->ready_count != 0 ? POLLOUT : 0))},
+    };
+    if (wire->ready_count == 0) { /* else the host must read before anything more can leave */
+        until_ns = earlier(until_ns, queue_next_ns(&wire->sending));
+    }
+    if (wire->inotify < 0 && !listens) {
+        clock_ns(wire);
+        until_ns = earlier(until_ns, wire->seen_ns + CLOSED_POLL_NS);
+    }
+    poll_until(wire, looks, 3, until_ns);
+    if (looks[0].revents != 0) {
+        wire->event = WIRE_EVENT_STOP;
+    } else if (looks[1].revents != 0 || (looks[2].revents & POLLHUP) != 0 || !listens) {
+        look_at_openers(wire);
+    }
+    if ((looks[2].revents & POLLIN) != 0 && wire->event == WIRE_EVENT_NONE) {
+        take_from_host(wire);
+    }
+}
+
+/* Waits until the clock is where the firmware is. */
+static void settle(struct wire *wire, int64_t until_ns)
+{
+    while (wire->event == WIRE_EVENT_NONE) {
+        clock_ns(wire);
+        deliver(wire);
+        if (wire->seen_ns >= until_ns) {
+            return;
+        }
+        wait_once(wire, until_ns);
+    }
+}
+
+/* --- for the firmware --- */
+
+int64_t wire_now_us(const struct wire *wire)
+{
+    return wire->now_ns / 1000;
+}
+
+void wire_spend(struct wire *wire, int64_t duration_us)
+{
+    if (!wire->options.real_pace || wire->event != WIRE_EVENT_NONE) {
+        return;
+    }
+    wire->now_ns += duration_us * 1000;
+    if (wire->now_ns > wire->seen_ns + LEAD_MAX_NS) {
+        settle(wire, wire->now_ns - LEAD_NS);
+    }
+}
+
+/* Waits for bytes of the host; true when some are on the way. */
+static bool wait_for_host(struct wire *wire, int64_t until_ns)
+{
+    while (wire->line.count == 0 && wire->event == WIRE_EVENT_NONE) {
+        if (wire->options.real_pace) {
+            clock_ns(wire);
+        }
+        deliver(wire);
+        if (until_ns != FOREVER_NS && wire->seen_ns >= until_ns) {
+            return false;
+        }
+        wait_once(wire, until_ns);
+    }
+    return wire->event == WIRE_EVENT_NONE;
+}
+
+int wire_get(struct wire *wire, int64_t until_us)
+{
+    int64_t until_ns =
+        until_us == WIRE_FOREVER || !wire->options.real_pace ? FOREVER_NS : until_us * 1000;
+    while (wire->event == WIRE_EVENT_NONE) {
+        /* Bytes already on the line come before any that we have not seen yet; only beyond them
+         * must the clock be awaited to know what has arrived. */
+        if (wire->options.real_pace && wire->now_ns > wire->line_free_ns &&
+            wire->now_ns > wire->seen_ns) {
+            settle(wire, wire->now_ns);
+        }
+        receive(wire);
+        if (wire->received.count != 0) {
+            return queue_pop(&wire->received);
+        }
+        if (wire->now_ns >= until_ns) {
+            return -1;
+        }
+        if (wire->line.count == 0 && !wait_for_host(wire, until_ns)) {
+            wire->now_ns = until_ns;
+            return -1;
+        }
+        int64_t next_ns = earlier(queue_next_ns(&wire->line), until_ns);
+        wire->now_ns = next_ns > wire->now_ns ? next_ns : wire->now_ns;
+    }
+    return -1;
+}
+
+/* When a byte that is through at `done_ns` leaves the adapter: with the next packet. */
+static int64_t packet_ns(int64_t done_ns)
+{
+    return (done_ns + PACKET_NS - 1) / PACKET_NS * PACKET_NS;
+}
+
+void wire_put(struct wire *wire, uint8_t byte)
+{
+    while (wire->sending.count == QUEUE_MAX && wire->event == WIRE_EVENT_NONE) {
+        deliver(wire);
+        if (wire->sending.count == QUEUE_MAX) {
+            wait_once(wire, FOREVER_NS);
+            clock_ns(wire);
+        }
+    }
+    if (wire->event != WIRE_EVENT_NONE) {
+        return;
+    }
+    if (!wire->options.real_pace) {
+        queue_push(&wire->sending, byte, 0);
+        return;
+    }
+    int64_t start_ns = wire->send_free_ns > wire->now_ns ? wire->send_free_ns : wire->now_ns;
+    wire->send_free_ns = start_ns + wire->byte_ns;
+    queue_push(&wire->sending, byte, packet_ns(wire->send_free_ns));
+    /* The send buffer holds so many; then the firmware waits for the line. */
+    int64_t waits_ns = wire->send_free_ns - UART_SEND_MAX * wire->byte_ns - wire->now_ns;
+    if (waits_ns > 0) {
+        wire_spend(wire, waits_ns / 1000);
+    }
+}
+
+void wire_hang(struct wire *wire)
+{
+    wire->hung = true;
+    while (wire->event == WIRE_EVENT_NONE) {
+        clock_ns(wire);
+        deliver(wire);
+        wire->line.count = 0;
+        wait_once(wire, FOREVER_NS);
+    }
+    wire->hung = false;
+}
+
+enum wire_event wire_event(const struct wire *wire)
+{
+    return wire->event;
+}
+
+void wire_restart(struct wire *wire)
+{
+    if (wire->event == WIRE_EVENT_STOP) {
+        return;
+    }
+    wire->event = WIRE_EVENT_NONE;
+    wire->line.count = 0;
+    wire->received.count = 0;
+    wire->sending.count = 0;
+    wire->ready_count = 0;
+    if (wire->options.real_pace) {
+        wire->now_ns = clock_ns(wire);
+        wire->line_free_ns = 0;
+        wire->send_free_ns = 0;
+    }
+}

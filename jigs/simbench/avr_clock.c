@@ -1,0 +1,130 @@
+#include "jigs/simbench/avr_clock.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The RC oscillator of parts whose clock field names no frequency for it: "calibrated internal RC
+ * oscillator, 8 MHz", ATmega32U4 (7766J) table 6-3. */
+#define PLAIN_RC_HZ 8000000
+/* The PLL of ATtiny25/45/85 (2586Q) as system clock. */
+#define PLAIN_PLL_HZ 16000000
+#define WATCH_CRYSTAL_MAX_HZ 100000
+
+enum clock_source {
+    CLOCK_INTERNAL,
+    CLOCK_CRYSTAL,
+    CLOCK_WATCH_CRYSTAL,
+    CLOCK_NEVER /* a generator or RC network that no board of ours has */
+};
+
+/* How names begin; the first that fits counts. */
+static const struct {
+    const char *prefix;
+    enum clock_source source;
+} sources[] = {
+    {"INTRCOSC", CLOCK_INTERNAL},     {"INTULPOSC", CLOCK_INTERNAL},
+    {"WDOSC", CLOCK_INTERNAL},        {"PLLCLK", CLOCK_INTERNAL},
+    {"EXTCLK", CLOCK_NEVER},          {"EXTRCOSC", CLOCK_NEVER},
+    {"EXTLOFXTALRES", CLOCK_CRYSTAL}, {"EXTLOFXTAL", CLOCK_WATCH_CRYSTAL},
+    {"TOSC", CLOCK_WATCH_CRYSTAL},    {"EXT", CLOCK_CRYSTAL},
+    {"FSOSC", CLOCK_CRYSTAL},         {"XOSC", CLOCK_CRYSTAL},
+    {"RC_", CLOCK_INTERNAL},
+};
+
+static enum clock_source source_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        if (strncmp(name, sources[i].prefix, strlen(sources[i].prefix)) == 0) {
+            return sources[i].source;
+        }
+    }
+    return CLOCK_NEVER;
+}
+
+/* "8MHZ", "6MHZ4" (6.4 MHz) or "128KHZ"; 0 when `text` is no frequency. */
+static int64_t parse_frequency(const char *text)
+{
+    int64_t number = 0;
+    while (isdigit((unsigned char)*text)) {
+        number = number * 10 + (*text++ - '0');
+    }
+    if (strncmp(text, "KHZ", 3) == 0) {
+        return number * 1000;
+    }
+    if (strncmp(text, "MHZ", 3) != 0) {
+        return 0;
+    }
+    int64_t tenths = isdigit((unsigned char)text[3]) ? text[3] - '0' : 0;
+    return number * 1000000 + tenths * 100000;
+}
+
+static int64_t internal_hz(const char *name)
+{
+    for (const char *word = strchr(name, '_'); word != NULL; word = strchr(word + 1, '_')) {
+        int64_t frequency = isdigit((unsigned char)word[1]) ? parse_frequency(word + 1) : 0;
+        if (frequency != 0) {
+            return frequency;
+        }
+    }
+    return strncmp(name, "PLLCLK", 6) == 0 ? PLAIN_PLL_HZ : PLAIN_RC_HZ;
+}
+
+/* The name of the value that a field has in `byte`; NULL for a reserved one. */
+static const char *value_name(const struct part_field *field, uint8_t byte)
+{
+    uint8_t code = byte & field->mask;
+    for (uint8_t mask = field->mask; mask != 0 && (mask & 1) == 0; mask >>= 1) {
+        code >>= 1;
+    }
+    for (size_t i = 0; i < field->value_count; i++) {
+        if (field->values[i].code == code) {
+            return field->values[i].name;
+        }
+    }
+    return NULL;
+}
+
+static const char *clock_name(const struct part *part,
+                              const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+{
+    int index = (int)part->cksel.memory - PART_FIRST_FUSE;
+    const struct part_byte *fuse = &part->bytes[index];
+    for (size_t i = 0; i < fuse->field_count; i++) {
+        const struct part_field *field = &fuse->fields[i];
+        if ((field->mask & part->cksel.mask) != 0 && field->value_count != 0) {
+            return value_name(field, bytes[index]);
+        }
+    }
+    return NULL;
+}
+
+int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                     int64_t crystal_hz)
+{
+    if (part->cksel.mask == 0) { /* a part without clock fuses lives on its crystal */
+        return crystal_hz != 0 ? crystal_hz : part->factory_clock_hz;
+    }
+    const char *name = clock_name(part, bytes);
+    if (name == NULL) {
+        return 0;
+    }
+    int64_t clock_hz = 0;
+    switch (source_of(name)) {
+    case CLOCK_INTERNAL:
+        clock_hz = internal_hz(name);
+        break;
+    case CLOCK_CRYSTAL:
+        clock_hz = crystal_hz;
+        break;
+    case CLOCK_WATCH_CRYSTAL:
+        clock_hz = crystal_hz <= WATCH_CRYSTAL_MAX_HZ ? crystal_hz : 0;
+        break;
+    case CLOCK_NEVER:
+        break;
+    }
+    bool divided = part->ckdiv8.mask != 0 &&
+                   part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
+    return divided ? clock_hz / 8 : clock_hz;
+}

@@ -1,0 +1,27 @@
+/* What the bench knows about one board when it leaves, as a JSON line: the evidence that tests and
+ * benchmarks compare with what the station says. */
+#ifndef JIGS_SIMBENCH_BOARD_RECORD_H
+#define JIGS_SIMBENCH_BOARD_RECORD_H
+
+#include <stdint.h>
+
+#include "jigs/simbench/avr_target.h"
+#include "jigs/simbench/fault.h"
+#include "reports/json.h"
+
+/* A board's turn on a site. */
+struct bench_board {
+    int site;
+    int64_t number;            /* the site's n-th, from 1 */
+    struct avr_target *target; /* NULL: the place stays empty for this turn */
+    int64_t frames;            /* SPI frames the programmer sent */
+    bool dead;                 /* fault: it no longer answers */
+    bool hung;                 /* fault: its programmer hung once */
+    int64_t bootloader_pages;  /* written into the programmer's own flash */
+    int64_t receive_lost;      /* bytes that its full receive buffer lost */
+};
+
+/* NULL when out of memory. The caller writes and frees. */
+struct json_object *board_record(const struct bench_board *board, const struct fault_set *faults);
+
+#endif

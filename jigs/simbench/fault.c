@@ -1,0 +1,251 @@
+#include "jigs/simbench/fault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WIRE_COUNT (JIG_WIRE_FROM_BOARD + 1)
+#define NOWHERE (-1)
+
+struct fault_state {
+    const struct jig_fault *fault;
+    bool active;     /* concerns the board whose turn it is */
+    int64_t due;     /* position on its wire that it will hit; NOWHERE */
+    int64_t applied; /* in this turn */
+};
+
+/* What passed on a wire, so that a pattern is found across chunks. */
+struct fault_wire {
+    int64_t position; /* bytes that passed in this turn */
+    uint8_t tail[JIG_PATTERN_MAX];
+    size_t tail_count;
+    bool watched; /* a fault is active on it */
+};
+
+struct fault_set {
+    uint64_t random;
+    struct fault_wire wires[WIRE_COUNT];
+    size_t count;
+    struct fault_state states[];
+};
+
+const char *fault_kind_name(enum jig_fault_kind kind)
+{
+    static const char *const names[] = {
+        [JIG_FAULT_NO_BOARD] = "no-board", [JIG_FAULT_WRONG_PART] = "wrong-part",
+        [JIG_FAULT_FLIP] = "flip",         [JIG_FAULT_LOST_BYTE] = "lost-byte",
+        [JIG_FAULT_HANG] = "hang",         [JIG_FAULT_DEAD] = "dead",
+    };
+    return names[kind];
+}
+
+const char *fault_wire_name(enum jig_fault_wire wire)
+{
+    static const char *const names[] = {
+        [JIG_WIRE_TO_PROGRAMMER] = "to-programmer",
+        [JIG_WIRE_FROM_PROGRAMMER] = "from-programmer",
+        [JIG_WIRE_TO_BOARD] = "to-board",
+        [JIG_WIRE_FROM_BOARD] = "from-board",
+    };
+    return names[wire];
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same faults everywhere. */
+static uint64_t next_random(struct fault_set *set)
+{
+    set->random += 0x9E3779B97F4A7C15u;
+    uint64_t value = set->random;
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
+    return value ^ (value >> 31);
+}
+
+static double next_fraction(struct fault_set *set)
+{
+    return (double)(next_random(set) >> 11) / 9007199254740992.0; /* 2 to the 53rd */
+}
+
+struct fault_set *fault_set_create(const struct jig_bench *bench, int site, uint64_t seed)
+{
+    struct fault_set *set =
+        calloc(1, sizeof *set + bench->fault_count * sizeof(struct fault_state));
+    if (set == NULL) {
+        return NULL;
+    }
+    set->random = seed ^ ((uint64_t)site << 32);
+    for (size_t i = 0; i < bench->fault_count; i++) {
+        if (bench->faults[i].site == 0 || bench->faults[i].site == site) {
+            set->states[set->count++].fault = &bench->faults[i];
+        }
+    }
+    fault_set_begin(set, 0);
+    return set;
+}
+
+void fault_set_free(struct fault_set *set)
+{
+    free(set);
+}
+
+static bool is_on_wire(const struct jig_fault *fault)
+{
+    return fault->kind == JIG_FAULT_FLIP || fault->kind == JIG_FAULT_LOST_BYTE;
+}
+
+static bool is_by_position(const struct jig_fault *fault)
+{
+    return is_on_wire(fault) && fault->rate <= 0;
+}
+
+void fault_set_begin(struct fault_set *set, int64_t board)
+{
+    memset(set->wires, 0, sizeof set->wires);
+    for (size_t i = 0; i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        const struct jig_fault *fault = state->fault;
+        state->active = fault->board == 0 || fault->board == board;
+        state->applied = 0;
+        state->due = is_by_position(fault) && fault->pattern_count == 0 ? fault->offset : NOWHERE;
+        if (state->active && is_on_wire(fault)) {
+            set->wires[fault->wire].watched = true;
+        }
+    }
+}
+
+/* The byte at `index` of the chunk; before it (index < 0) come the last bytes of earlier ones. */
+static int byte_at(const struct fault_wire *wire, const uint8_t *bytes, size_t count, int64_t index)
+{
+    if (index >= 0) {
+        return index < (int64_t)count ? bytes[index] : NOWHERE;
+    }
+    int64_t in_tail = (int64_t)wire->tail_count + index;
+    return in_tail >= 0 ? wire->tail[in_tail] : NOWHERE;
+}
+
+static bool pattern_begins(const struct jig_fault *fault, const struct fault_wire *wire,
+                           const uint8_t *bytes, size_t count, int64_t start)
+{
+    for (size_t i = 0; i < fault->pattern_count; i++) {
+        if (byte_at(wire, bytes, count, start + (int64_t)i) != fault->pattern[i]) {
+            return false;
+        }
+    }
+    return fault->pattern_count != 0;
+}
+
+static bool is_hit(struct fault_set *set, struct fault_state *state, const uint8_t *bytes,
+                   size_t count, int64_t index)
+{
+    const struct jig_fault *fault = state->fault;
+    const struct fault_wire *wire = &set->wires[fault->wire];
+    if (fault->times != 0 && state->applied >= fault->times) {
+        return false;
+    }
+    if (!is_by_position(fault)) {
+        return next_fraction(set) < fault->rate;
+    }
+    if (state->due < wire->position + index && pattern_begins(fault, wire, bytes, count, index)) {
+        state->due = wire->position + index + fault->offset;
+    }
+    return state->due == wire->position + index;
+}
+
+/* A pattern that began in an earlier chunk and is whole only now. */
+static void look_back(struct fault_set *set, struct fault_state *state, const uint8_t *bytes,
+                      size_t count)
+{
+    const struct jig_fault *fault = state->fault;
+    const struct fault_wire *wire = &set->wires[fault->wire];
+    for (int64_t start = 1 - (int64_t)fault->pattern_count; start < 0; start++) {
+        if (state->due < wire->position && pattern_begins(fault, wire, bytes, count, start)) {
+            state->due = wire->position + start + fault->offset;
+        }
+    }
+}
+
+static void keep_tail(struct fault_wire *wire, const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (wire->tail_count == sizeof wire->tail) {
+            memmove(wire->tail, wire->tail + 1, sizeof wire->tail - 1);
+            wire->tail_count--;
+        }
+        wire->tail[wire->tail_count++] = bytes[i];
+    }
+    wire->position += (int64_t)count;
+}
+
+/* Marks what this fault does to the chunk: bits to turn, bytes to lose. */
+static void mark_hits(struct fault_set *set, struct fault_state *state, const uint8_t *bytes,
+                      size_t count, uint8_t *turn, bool *lose)
+{
+    look_back(set, state, bytes, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_hit(set, state, bytes, count, (int64_t)i)) {
+            continue;
+        }
+        state->applied++;
+        if (state->fault->kind == JIG_FAULT_LOST_BYTE) {
+            lose[i] = true;
+        } else if (state->fault->mask != 0) {
+            turn[i] ^= state->fault->mask;
+        } else {
+            turn[i] ^= (uint8_t)(1u << (next_random(set) % 8));
+        }
+    }
+}
+
+size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes, size_t count,
+                      int filler)
+{
+    if (!set->wires[wire].watched) {
+        return count;
+    }
+    uint8_t turn[FAULT_CHUNK_MAX] = {0};
+    bool lose[FAULT_CHUNK_MAX] = {false};
+    for (size_t i = 0; i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        if (state->active && is_on_wire(state->fault) && state->fault->wire == wire) {
+            mark_hits(set, state, bytes, count, turn, lose);
+        }
+    }
+    keep_tail(&set->wires[wire], bytes, count);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!lose[i]) {
+            bytes[left++] = bytes[i] ^ turn[i];
+        } else if (filler >= 0) {
+            bytes[left++] = (uint8_t)filler;
+        }
+    }
+    return left;
+}
+
+const struct jig_fault *fault_set_find(const struct fault_set *set, enum jig_fault_kind kind)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->states[i].active && set->states[i].fault->kind == kind) {
+            return set->states[i].fault;
+        }
+    }
+    return NULL;
+}
+
+void fault_set_applied(struct fault_set *set, const struct jig_fault *fault)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->states[i].fault == fault) {
+            set->states[i].applied++;
+        }
+    }
+}
+
+const struct jig_fault *fault_set_item(const struct fault_set *set, size_t index, int64_t *applied)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->states[i].active && index-- == 0) {
+            *applied = set->states[i].applied;
+            return set->states[i].fault;
+        }
+    }
+    return NULL;
+}

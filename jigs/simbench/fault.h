@@ -1,0 +1,43 @@
+/* Faults on the four wires of a site, from a seed: which bytes turn over or vanish. One thread at a
+ * time uses a set. */
+#ifndef JIGS_SIMBENCH_FAULT_H
+#define JIGS_SIMBENCH_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "jigs/jig.h"
+
+#define FAULT_CHUNK_MAX 1024
+
+struct fault_set;
+
+/* The bench's faults as far as they concern this site. NULL when out of memory. */
+struct fault_set *fault_set_create(const struct jig_bench *bench, int site, uint64_t seed);
+void fault_set_free(struct fault_set *set);
+
+/* A board's turn begins: its faults act from here on, all counts start again. Board 0: nobody's
+ * turn, only faults of every board act. */
+void fault_set_begin(struct fault_set *set, int64_t board);
+
+/* Bytes pass along a wire, at most FAULT_CHUNK_MAX at a time. Changes them in place; lost bytes are
+ * taken out, or become `filler` on a wire where the receiver clocks (filler >= 0). Returns how many
+ * are left. A pattern is found within one call and across calls, but a byte that went by in an
+ * earlier call is past changing. */
+size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes, size_t count,
+                      int filler);
+
+/* The first fault of a kind that concerns this board; NULL if there is none. */
+const struct jig_fault *fault_set_find(const struct fault_set *set, enum jig_fault_kind kind);
+/* Counts a fault that something else applied. */
+void fault_set_applied(struct fault_set *set, const struct jig_fault *fault);
+
+/* The index-th fault of this board and how often it was applied; NULL after the last. */
+const struct jig_fault *fault_set_item(const struct fault_set *set, size_t index, int64_t *applied);
+
+/* "flip", "to-programmer", as in jig files. */
+const char *fault_kind_name(enum jig_fault_kind kind);
+const char *fault_wire_name(enum jig_fault_wire wire);
+
+#endif

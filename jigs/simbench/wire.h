@@ -1,0 +1,66 @@
+/* The wire between the host and a programmer: a pseudo terminal whose slave the host opens, and
+ * behind it a UART or a native USB port with the times of the real thing.
+ *
+ * Firmware runs as straight-line code on a timeline of its own, pinned to the monotonic clock: it
+ * may be ahead of the clock, but nothing leaves before its time and nothing is looked at before it
+ * could have come. So errors of waking up late do not add up, and a site sleeps while its bytes are
+ * on the way. At fast pace the timeline stands still and nothing waits. */
+#ifndef JIGS_SIMBENCH_WIRE_H
+#define JIGS_SIMBENCH_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reports/failure.h"
+
+#define WIRE_FOREVER INT64_MAX
+
+/* What interrupts the firmware. Once one is there, wire_get() gives -1 and the other calls do
+ * nothing, until wire_restart(). */
+enum wire_event {
+    WIRE_EVENT_NONE,
+    WIRE_EVENT_OPENED, /* the host opened the port: DTR resets this board */
+    WIRE_EVENT_STOP    /* for good */
+};
+
+struct wire;
+
+struct wire_options {
+    bool real_pace;
+    bool uart; /* a UART behind an adapter: DTR resets the board, and bytes that come while 63 wait
+                  are lost. Else a native USB port: nothing is lost, nothing resets. */
+    unsigned baud;       /* UART */
+    int stop_descriptor; /* becomes readable when the bench stops */
+    /* What the wire does to passing bytes: changes them in place, returns how many are left. */
+    size_t (*to_programmer)(void *context, uint8_t *bytes, size_t count);
+    size_t (*from_programmer)(void *context, uint8_t *bytes, size_t count);
+    /* Bytes were lost because the receive buffer was full. May be NULL. */
+    void (*overrun)(void *context, size_t count);
+    void *context;
+};
+
+/* FAILURE_BENCH when the system has no pseudo terminal. */
+int wire_create(const struct wire_options *options, struct wire **wire, struct failure *failure);
+void wire_free(struct wire *wire);
+/* "/dev/pts/N" */
+const char *wire_path(const struct wire *wire);
+
+/* The rest is for the thread that runs the firmware. */
+
+/* The firmware's clock, microseconds on the monotonic clock; 0 at fast pace. */
+int64_t wire_now_us(const struct wire *wire);
+/* The next byte from the host; -1 when none came until then (never at fast pace), or at an event.
+ */
+int wire_get(struct wire *wire, int64_t until_us);
+void wire_put(struct wire *wire, uint8_t byte);
+/* The firmware is busy for so long. */
+void wire_spend(struct wire *wire, int64_t duration_us);
+/* The firmware hangs: bytes are taken and lost until an event; also a USB port counts as reset when
+ * it is opened again. */
+void wire_hang(struct wire *wire);
+enum wire_event wire_event(const struct wire *wire);
+/* The board starts anew: forgets the event and what was in its buffers. */
+void wire_restart(struct wire *wire);
+
+#endif
