@@ -29,7 +29,8 @@ struct isp_instruction isp_load_flash(uint32_t byte_address, uint8_t value);
 struct isp_instruction isp_write_flash_page(uint32_t byte_address);
 struct isp_instruction isp_read_eeprom(uint32_t address);
 struct isp_instruction isp_write_eeprom(uint32_t address, uint8_t value);
-struct isp_instruction isp_load_eeprom(uint32_t address, uint8_t value);
+/* `offset` counts within the page. */
+struct isp_instruction isp_load_eeprom(uint32_t offset, uint8_t value);
 struct isp_instruction isp_write_eeprom_page(uint32_t address);
 struct isp_instruction isp_read_signature(uint8_t index);
 struct isp_instruction isp_read_calibration(uint8_t index);
@@ -55,6 +56,11 @@ int isp_read(struct programmer *programmer, enum part_memory memory, uint32_t st
 int isp_write(struct programmer *programmer, enum part_memory memory, uint32_t start,
               const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
               const struct operation *operation, struct failure *failure);
+
+/* Before flash at `byte_address` is read or its page written: loads the extended address where the
+ * part needs one and it is not the last one loaded in this session. */
+int isp_select_segment(struct programmer *programmer, uint32_t byte_address,
+                       const struct operation *operation, struct failure *failure);
 
 /* After an instruction that keeps the part busy: polls RDY/BSY where the part has it (`pollable`),
  * from early on and up to ten times the datasheet's time, else waits the time plus a fifth.
