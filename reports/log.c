@@ -452,8 +452,7 @@ static int look_first(const char *path, struct failure *failure)
 static int open_database(struct log *log, struct failure *failure)
 {
     bool empty;
-    if (look_first(log->path, failure) < 0 ||
-        database_open(log->path, DATABASE_CREATE, &log->database, failure) < 0 ||
+    if (database_open(log->path, DATABASE_CREATE, &log->database, failure) < 0 ||
         database_exec(log->database, "PRAGMA foreign_keys=ON", failure) < 0 ||
         log_schema_identify(log->database, log->path, &empty, failure) < 0) {
         return -1;
@@ -578,7 +577,9 @@ int log_open(const struct log_options *options, struct log **log, int *recovered
     if (opened == NULL) {
         return -1;
     }
-    if (log_lock_take(opened->path, &opened->lock, failure) < 0 ||
+    /* The look comes first: beside a file that is not ours no lock file is made either. */
+    if (look_first(opened->path, failure) < 0 ||
+        log_lock_take(opened->path, &opened->lock, failure) < 0 ||
         open_database(opened, failure) < 0 || begin_session(opened, recovered, failure) < 0 ||
         start_writer(opened, failure) < 0) {
         free_log(opened);

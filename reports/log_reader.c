@@ -392,7 +392,8 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
 
 /* --- checking --- */
 
-static int print_report(const struct log_chain_report *report, bool json, FILE *out)
+static int print_report(const struct log_chain_report *report, const char *complaint, bool json,
+                        FILE *out)
 {
     if (json) {
         struct json_object *object = json_object_create();
@@ -402,38 +403,49 @@ static int print_report(const struct log_chain_report *report, bool json, FILE *
         if (report->broken) {
             json_add_integer(object, "sequence", report->sequence);
             json_add_text(object, "table", report->table);
-            json_add_text(object, "complaint", report->complaint);
+            json_add_text(object, "complaint", complaint);
         }
         return json_object_write_line(object, out);
     }
     if (report->broken) {
-        return fprintf(out, "row %lld (%s) %s\n%lld rows before it fit\n",
-                       (long long)report->sequence, report->table, report->complaint,
-                       (long long)report->rows);
+        return fprintf(out, "%s\n%lld rows before it fit\n", complaint, (long long)report->rows);
     }
     return fprintf(out, "%lld rows, all fit; head %s\n", (long long)report->rows, report->head);
+}
+
+/* Reads the chain, and then whether tables, views and triggers are as they were made. */
+static int check_all(struct log_reader *reader, struct log_chain_report *report,
+                     struct failure *complaint, struct failure *failure)
+{
+    if (log_chain_verify(reader->database, report, failure) < 0) {
+        return -1;
+    }
+    if (report->broken) {
+        (void)failure_set(complaint, FAILURE_LOG, "row %lld (%s) %s", (long long)report->sequence,
+                          report->table, report->complaint);
+    } else if (log_schema_check(reader->database, complaint) < 0) {
+        report->broken = true;
+        text_copy(report->table, sizeof report->table, "sqlite_schema");
+    }
+    return 0;
 }
 
 int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure)
 {
     struct log_chain_report report;
+    struct failure complaint = {0};
     if (database_exec(reader->database, "BEGIN", failure) < 0) {
         return -1;
     }
-    int result = log_chain_verify(reader->database, &report, failure);
-    if (result == 0) {
-        result = log_schema_check(reader->database, failure);
-    }
+    int result = check_all(reader, &report, &complaint, failure);
     database_rollback(reader->database);
-    if (result < 0) {
-        return -1;
+    if (result == 0 && print_report(&report, complaint.detail, json, out) < 0) {
+        result =
+            failure_set(failure, FAILURE_LOG, "cannot write what was read: %s", strerror(errno));
     }
-    if (print_report(&report, json, out) < 0) {
-        return failure_set(failure, FAILURE_LOG, "cannot write what was read: %s", strerror(errno));
+    if (result == 0 && report.broken) {
+        result = failure_set(failure, FAILURE_LOG, "%s; keep the log for the engineer",
+                             complaint.detail);
     }
-    if (report.broken) {
-        return failure_set(failure, FAILURE_LOG, "row %lld (%s) %s; keep the log for the engineer",
-                           (long long)report.sequence, report.table, report.complaint);
-    }
-    return finish_output(out, 0, failure);
+    return finish_output(out, result, failure);
 }

@@ -260,9 +260,8 @@ static int check_object(void *context, const char *name, const char *sql, struct
     }
     database_reset(statement);
     if (!same) {
-        return failure_set(failure, FAILURE_LOG,
-                           "%s of this log %s; keep the file for the engineer and start a new log",
-                           name, row == 1 ? "was altered" : "is missing");
+        return failure_set(failure, FAILURE_LOG, "%s of this log %s", name,
+                           row == 1 ? "was altered" : "is missing");
     }
     return 0;
 }
