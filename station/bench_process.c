@@ -19,8 +19,6 @@
 #define STOP_LOOK_US 10000
 #define LINE_BYTES 320
 
-extern char **environ;
-
 struct bench_process {
     pid_t pid;
     int input;  /* its standard input */

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "jigs/jig.h"
-#include "profiles/document.h"
 #include "reports/log_reader.h"
-#include "reports/record.h"
 #include "station/data_paths.h"
 
 enum log_action { LOG_LIST, LOG_SHOW, LOG_VERIFY };
@@ -26,7 +24,7 @@ static const struct command_option options[] = {
     {"lot", 'l', "ID", "list: only attempts of this lot"},
     {"verdict", 'v', "NAME",
      "list: only pass, fail, refused, unverified,\n"
-     "empty or interrupted"},
+     "empty, interrupted or open"},
     {"site", 's', "N", "list: only this site"},
     {"last", 'n', "N", "list: only the last N attempts"},
     {"json", 'j', NULL, "print JSON objects, one per line"},
@@ -45,11 +43,6 @@ static int set_option(struct config *config, int key, const char *argument, stru
         config->list.lot = argument;
         return 0;
     case 'v':
-        if (verdict_by_name(argument) <= VERDICT_NONE)
-            return failure_set(failure, FAILURE_USAGE,
-                               "--verdict: '%s' is none of pass, fail, refused, unverified, "
-                               "empty, interrupted",
-                               argument);
         config->list.verdict = argument;
         return 0;
     case 's':

@@ -22,18 +22,20 @@ static char *format_path(const char *directory, const char *tail)
     return path;
 }
 
-/* The directory this program lies in; "." when the system does not tell. */
-static void own_directory(char directory[PATH_MAX])
+/* The directory this program lies in, or with `up` 1 the one above; "." when the system does not
+ * tell. */
+static void own_directory(char directory[PATH_MAX], int up)
 {
     ssize_t length = readlink("/proc/self/exe", directory, PATH_MAX - 1);
-    if (length < 0)
-        length = 0;
-    directory[length] = '\0';
-    char *slash = strrchr(directory, '/');
-    if (slash == NULL)
-        (void)snprintf(directory, PATH_MAX, ".");
-    else
+    directory[length < 0 ? 0 : length] = '\0';
+    for (int i = 0; i <= up; i++) {
+        char *slash = strrchr(directory, '/');
+        if (slash == NULL) {
+            (void)snprintf(directory, PATH_MAX, "%s", up == 0 ? "." : "..");
+            return;
+        }
         *slash = '\0';
+    }
 }
 
 char *data_paths_directory(void)
@@ -42,8 +44,8 @@ char *data_paths_directory(void)
     if (given != NULL && given[0] != '\0')
         return strdup(given);
     char own[PATH_MAX];
-    own_directory(own);
-    return format_path(own, "../share/gangflash");
+    own_directory(own, 1);
+    return format_path(own, "share/gangflash");
 }
 
 char *data_paths_parts(void)
@@ -57,7 +59,7 @@ char *data_paths_parts(void)
 char *data_paths_program(const char *name)
 {
     char own[PATH_MAX];
-    own_directory(own);
+    own_directory(own, 0);
     return format_path(own, name);
 }
 

@@ -1,5 +1,5 @@
 /* JSON lines, for programs that watch a run: one object per event. Keys are stable; new ones may be
- * added. Times are microseconds since 1970 UTC, as in the log. */
+ * added. Keys, values and times of a verdict are those of the log's view `attempts`. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,6 +19,13 @@ static const char *const event_names[] = {
     [STATION_EVENT_UNKNOWN] = "unknown",   [STATION_EVENT_LOG_FAULT] = "log-fault",
     [STATION_EVENT_MESSAGE] = "message",   [STATION_EVENT_ENDED] = "ended",
 };
+
+static void add_time(struct json_object *object, const char *key, int64_t time_us)
+{
+    char text[VIEW_TIME_BYTES];
+    view_time(time_us, text);
+    json_add_text(object, key, text);
+}
 
 static void add_failure(struct json_object *object, const struct failure *failure)
 {
@@ -145,8 +152,8 @@ static void add_record(struct json_object *object, const struct record_attempt *
         const char *text = (const char *)record + record_texts[i].offset;
         json_add_text(object, record_texts[i].key, text[0] != '\0' ? text : NULL);
     }
-    json_add_integer(object, "started_at", record->started_at_us);
-    json_add_integer(object, "ended_at", record->ended_at_us);
+    add_time(object, "started_at", record->started_at_us);
+    add_time(object, "ended_at", record->ended_at_us);
     json_add_text(object, "verdict",
                   record->verdict == VERDICT_NONE ? "unknown" : verdict_name(record->verdict));
     const struct failure_fact *fact = failure_lookup(record->failure);
@@ -211,7 +218,7 @@ static void json_show(struct view *view, const struct station_event *event)
     const struct event_json *json = (const struct event_json *)view;
     struct json_object *object = json_object_create();
     json_add_text(object, "event", event_names[event->kind]);
-    json_add_integer(object, "at", event->at_us);
+    add_time(object, "at", event->at_us);
     if (event->site != 0)
         json_add_integer(object, "site", event->site);
     if (event->cycle != 0)

@@ -39,19 +39,17 @@ static int report_unknown_command(const char *name)
 
 static void print_program_help(FILE *out)
 {
-    (void)fprintf(out, "Usage: gangflash COMMAND [ARGUMENT]...\n"
-                       "Mass production flashing station for AVR boards.\n\n"
-                       "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-22s  %s\n", commands[i]->name, commands[i]->summary);
-    (void)fprintf(out, "  %-22s  %s\n", "help [COMMAND]", "show this help, or that of a command");
-
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        (void)fprintf(out, "\nOptions of gangflash %s %s:\n", commands[i]->name,
+        (void)fprintf(out, "%s gangflash %s %s\n", i == 0 ? "Usage:" : "  or: ", commands[i]->name,
                       commands[i]->usage);
+    (void)fprintf(out, "  or:  gangflash help [COMMAND]\n"
+                       "Mass production flashing station for AVR boards.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        (void)fprintf(out, "\n%s: %s.\n\nOptions of %s:\n", commands[i]->name, commands[i]->summary,
+                      commands[i]->name);
         command_print_options(commands[i], out);
     }
-    (void)fprintf(out, "\nOptions of gangflash alone:\n"
+    (void)fprintf(out, "\nWithout a command:\n"
                        "  --help                  show this help and exit\n"
                        "  --version               show the version and exit\n");
 }

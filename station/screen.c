@@ -295,27 +295,32 @@ static void draw_line(const struct screen *screen, const struct screen_site *sit
 
 /* ------------------------------------------------------------------ the whole */
 
+static int at_least_one(int value)
+{
+    return value > 0 ? value : 1;
+}
+
 static struct layout make_layout(const struct screen *screen)
 {
-    int area = LINES - HEADER_ROWS - FOOTER_ROWS;
-    int sites = (int)screen->site_count;
-    struct layout layout = {.columns = COLS / BLOCK_COLUMNS_MIN, .shown = screen->site_count};
-    if (area < 1)
-        area = 1;
-    if (layout.columns > sites)
-        layout.columns = sites;
-    if (layout.columns < 1)
-        layout.columns = 1;
-    layout.block_rows = area / ((sites + layout.columns - 1) / layout.columns);
-    if (layout.block_rows > BLOCK_ROWS_MAX)
-        layout.block_rows = BLOCK_ROWS_MAX;
-    if (layout.block_rows < BLOCK_ROWS_MIN) {
-        layout.block_rows = 1;
-        layout.columns = COLS / LINE_COLUMNS_MIN > 0 ? COLS / LINE_COLUMNS_MIN : 1;
-        if (sites > layout.columns * area)
-            layout.shown = (size_t)(layout.columns * area);
+    int area = at_least_one(LINES - HEADER_ROWS - FOOTER_ROWS);
+    int sites = at_least_one((int)screen->site_count);
+    int columns = at_least_one(COLS / BLOCK_COLUMNS_MIN);
+    if (columns > sites)
+        columns = sites;
+    int rows = area / ((sites + columns - 1) / columns);
+    if (rows > BLOCK_ROWS_MAX)
+        rows = BLOCK_ROWS_MAX;
+    if (rows < BLOCK_ROWS_MIN) {
+        rows = 1;
+        columns = at_least_one(COLS / LINE_COLUMNS_MIN);
     }
-    layout.block_columns = COLS / layout.columns;
+    struct layout layout = {.columns = columns,
+                            .block_columns = COLS / columns,
+                            .block_rows = rows,
+                            .shown = screen->site_count};
+    size_t places = (size_t)columns * (size_t)area;
+    if (rows == 1 && places < layout.shown)
+        layout.shown = places;
     return layout;
 }
 

@@ -1,6 +1,7 @@
 #include "station/view.h"
 
 #include <stdio.h>
+#include <time.h>
 
 const char *view_verdict_word(enum verdict verdict)
 {
@@ -34,6 +35,15 @@ size_t view_site_count(const struct view_run *run)
     for (size_t i = 0; i < run->jig->site_count; i++)
         count += view_site_wanted(run, i) ? 1 : 0;
     return count;
+}
+
+void view_time(int64_t time_us, char text[VIEW_TIME_BYTES])
+{
+    time_t seconds = (time_t)(time_us / 1000000);
+    struct tm parts = {0};
+    (void)gmtime_r(&seconds, &parts);
+    size_t used = strftime(text, VIEW_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(text + used, VIEW_TIME_BYTES - used, ".%06dZ", (int)(time_us % 1000000));
 }
 
 void view_duration(int64_t duration_us, char text[32])

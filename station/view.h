@@ -54,6 +54,9 @@ const char *view_verdict_word(enum verdict verdict);
 const char *view_sentence(const struct record_attempt *record);
 bool view_site_wanted(const struct view_run *run, size_t index);
 size_t view_site_count(const struct view_run *run);
+/* "2024-05-01T12:00:00.000000Z", as the log's views have it. */
+#define VIEW_TIME_BYTES 40
+void view_time(int64_t time_us, char text[VIEW_TIME_BYTES]);
 /* "12 s", "3 min 20 s" */
 void view_duration(int64_t duration_us, char text[32]);
 
