@@ -80,9 +80,12 @@ struct jig {
     struct jig_bench bench;
 };
 
-/* Loads and checks: known drivers are the caller's business, double sites and places are not.
+/* Loads and checks: sites, programmers by their drivers' names, places, faults.
  * FAILURE_JIG_INVALID or FAILURE_PLACE_TWICE. The caller frees. */
 int jig_load(const char *path, struct jig **jig, struct failure *failure);
+/* The same from memory; `name` stands in the messages. */
+int jig_parse(const char *name, const char *text, size_t bytes, struct jig **jig,
+              struct failure *failure);
 void jig_free(struct jig *jig);
 /* NULL if there is none. */
 const struct jig_site *jig_find_site(const struct jig *jig, int site);

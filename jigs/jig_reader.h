@@ -1,0 +1,33 @@
+/* Shared by the readers of jig files: jig.c (sites, contact) and jig_bench.c (the simulated bench).
+ */
+#ifndef JIGS_JIG_READER_H
+#define JIGS_JIG_READER_H
+
+#include "jigs/jig.h"
+#include "profiles/document.h"
+
+struct jig_reader {
+    struct jig *jig;
+    const struct document *document;
+    struct failure *failure;
+};
+
+/* An optional number: `*value` stays where the key is absent. */
+int jig_read_integer(struct jig_reader *reader, const struct document_node *map, const char *key,
+                     int64_t minimum, int64_t maximum, int64_t *value);
+/* An optional duration of at most `maximum_us`. */
+int jig_read_duration(struct jig_reader *reader, const struct document_node *map, const char *key,
+                      int64_t maximum_us, int64_t *duration_us);
+/* One line of text that fits into the field. */
+int jig_read_text(struct jig_reader *reader, const struct document_node *node, char *field,
+                  size_t field_bytes);
+
+/* `bench:`; before the sites. */
+int jig_read_bench(struct jig_reader *reader, const struct document_node *root);
+/* `faults:`; after the sites. */
+int jig_read_faults(struct jig_reader *reader, const struct document_node *root);
+/* What a site has on a simulated bench instead of `at:`. */
+int jig_read_simulated_site(struct jig_reader *reader, const struct document_node *map,
+                            struct jig_site *site);
+
+#endif
