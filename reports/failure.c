@@ -112,14 +112,14 @@ static const struct failure_fact facts[] = {
 
 #define FACT_COUNT ((int)(sizeof facts / sizeof facts[0]))
 
-int failure_set(struct failure *failure, enum failure_code code, const char *format, ...)
+void failure_record(struct failure *failure, enum failure_code code, const char *format, ...)
 {
     /* Formatted beside the field first: an argument may be the very detail that is replaced. */
     char text[4 * FAILURE_DETAIL_BYTES];
     va_list arguments;
 
     if (failure == NULL) {
-        return -1;
+        return;
     }
     va_start(arguments, format);
     if (vsnprintf(text, sizeof text, format, arguments) < 0) {
@@ -128,7 +128,6 @@ int failure_set(struct failure *failure, enum failure_code code, const char *for
     va_end(arguments);
     failure->code = code;
     text_copy(failure->detail, sizeof failure->detail, text);
-    return -1;
 }
 
 const struct failure_fact *failure_lookup(enum failure_code code)

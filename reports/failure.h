@@ -83,10 +83,18 @@ struct failure {
     char detail[FAILURE_DETAIL_BYTES]; /* one line: where, what was found, what was expected */
 };
 
-/* Records a failure and returns -1, so that `return failure_set(…)` reads as one step. The detail
- * is cut to fit, control characters in it are replaced by '?'. A NULL `failure` is allowed. */
-int failure_set(struct failure *failure, enum failure_code code, const char *format, ...)
+/* Records a failure. The detail is cut to fit, control characters in it are replaced by '?'. A NULL
+ * `failure` is allowed. */
+void failure_record(struct failure *failure, enum failure_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+static inline int failure_result(void)
+{
+    return -1;
+}
+/* failure_record(), and -1, so that `return failure_set(failure, code, "…", …)` reads as one step.
+ * A macro, because compilers and analysers are to see that the result is never 0. */
+#define failure_set(...) (failure_record(__VA_ARGS__), failure_result())
 
 /* Never NULL: an unknown code gives FAILURE_INTERNAL's row. */
 const struct failure_fact *failure_lookup(enum failure_code code);
