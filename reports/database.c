@@ -340,12 +340,10 @@ void database_rollback(struct database *database)
 int database_checkpoint(struct database *database, enum database_checkpoint extent,
                         struct failure *failure)
 {
-    bool all = extent == DATABASE_CHECKPOINT_ALL;
-    if (!all && database->wal_pages < CHECKPOINT_PAGES) {
+    if (extent == DATABASE_CHECKPOINT_WHEN_DUE && database->wal_pages < CHECKPOINT_PAGES) {
         return 0;
     }
-    int code = sqlite3_wal_checkpoint_v2(
-        database->handle, NULL, all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL,
-        NULL);
+    int code =
+        sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? 0 : fail(database, code, failure);
 }

@@ -79,10 +79,10 @@ void database_rollback(struct database *database);
 
 enum database_checkpoint {
     DATABASE_CHECKPOINT_WHEN_DUE, /* when the write-ahead log has grown to some thousand pages */
-    DATABASE_CHECKPOINT_ALL       /* and cut the write-ahead log to nothing: before closing */
+    DATABASE_CHECKPOINT_NOW       /* before closing, which then only removes the write-ahead log */
 };
-/* Moves committed rows from the write-ahead log to the database file; readers may delay that,
- * which is no failure. */
+/* Moves committed rows from the write-ahead log to the database file. Waits for nobody: what a
+ * reader still needs stays for the next time, which is no failure. */
 int database_checkpoint(struct database *database, enum database_checkpoint extent,
                         struct failure *failure);
 

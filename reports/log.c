@@ -598,7 +598,7 @@ static void stop_writer(struct log *log)
     (void)pthread_join(log->writer, NULL);
 }
 
-/* Leaves one file behind, without a write-ahead log beside it. */
+/* Leaves one file behind, without a write-ahead log beside it unless somebody still reads. */
 static int finish_database(struct log *log, struct failure *failure)
 {
     if (log->database == NULL) {
@@ -606,7 +606,7 @@ static int finish_database(struct log *log, struct failure *failure)
     }
     log_chain_close(log->chain);
     log->chain = NULL;
-    if (database_checkpoint(log->database, DATABASE_CHECKPOINT_ALL, failure) < 0) {
+    if (database_checkpoint(log->database, DATABASE_CHECKPOINT_NOW, failure) < 0) {
         return -1; /* free_log() abandons it */
     }
     database_close(log->database);
