@@ -52,7 +52,7 @@ int fuse_gate_enter_session(struct fuse_gate *gate, uint32_t session, const uint
 
     gate->open = false;
     gate->openings++;
-    if (session <= gate->session && (gate->left || session != gate->session))
+    if (session == 0 || session < gate->session || (gate->left && session == gate->session))
         return failure_set(failure, FAILURE_FUSE_REFUSED,
                            "programming session %u was announced after session %u", session,
                            gate->session);
