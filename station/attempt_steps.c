@@ -441,21 +441,6 @@ static int step_verify(struct attempt *attempt, const struct operation *operatio
 
 /* fuses, reenter, recheck, lock */
 
-/* A fuse that takes the RESET pin away or hands it to debugWIRE ends ISP for good, so it is written
- * with the lock byte, after everything else was read back. */
-static bool is_last_door(const struct attempt *attempt, enum part_memory memory)
-{
-    const struct part_bit doors[] = {attempt->part->rstdisbl, attempt->part->dwen};
-    uint8_t value = attempt->bytes[memory - PART_FIRST_FUSE].value;
-
-    if (memory == PART_LOCK)
-        return true;
-    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
-        if (doors[i].mask != 0 && doors[i].memory == memory && part_bit_programmed(doors[i], value))
-            return true;
-    return false;
-}
-
 /* -1: cannot be read; 1: another value. */
 static int expect_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
                        uint8_t *value, const struct operation *operation, struct failure *failure)
@@ -524,45 +509,33 @@ static int write_byte(struct attempt *attempt, enum part_memory memory,
     return 0;
 }
 
-static int write_bytes(struct attempt *attempt, bool last_doors, const struct operation *operation,
-                       struct failure *failure)
-{
-    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
-        if (byte_of(attempt, memory)->to_write && is_last_door(attempt, memory) == last_doors &&
-            write_byte(attempt, memory, operation, failure) < 0)
-            return -1;
-    return 0;
-}
-
-static bool wants_bytes(const struct attempt *attempt, bool last_doors)
-{
-    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
-        if (attempt->bytes[memory - PART_FIRST_FUSE].to_write &&
-            is_last_door(attempt, memory) == last_doors)
-            return true;
-    return false;
-}
-
 static bool wants_fuses(const struct attempt *attempt)
 {
-    return wants_bytes(attempt, false);
-}
-
-static bool wants_lock(const struct attempt *attempt)
-{
-    return wants_bytes(attempt, true);
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (attempt->bytes[memory - PART_FIRST_FUSE].to_write)
+            return true;
+    return false;
 }
 
 static int step_fuses(struct attempt *attempt, const struct operation *operation,
                       struct failure *failure)
 {
-    return write_bytes(attempt, false, operation, failure);
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (byte_of(attempt, memory)->to_write &&
+            write_byte(attempt, memory, operation, failure) < 0)
+            return -1;
+    return 0;
+}
+
+static bool wants_lock(const struct attempt *attempt)
+{
+    return attempt->bytes[PART_LOCK - PART_FIRST_FUSE].to_write;
 }
 
 static int step_lock(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure)
 {
-    return write_bytes(attempt, true, operation, failure);
+    return write_byte(attempt, PART_LOCK, operation, failure);
 }
 
 static int step_reenter(struct attempt *attempt, const struct operation *operation,

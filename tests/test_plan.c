@@ -1,0 +1,235 @@
+/* The plan: what is refused before any wire is touched, and what it says it would do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "station/plan.h"
+#include "tests/fake_bench.h"
+
+struct fixture {
+    struct fake_station station;
+    struct jig_site site;
+    struct plan plan;
+    struct failure failure;
+};
+
+static void open_fixture(struct fixture *fixture, const char *changes)
+{
+    memset(fixture, 0, sizeof *fixture);
+    fake_station_open(&fixture->station, changes);
+    fixture->site.site = 2;
+    snprintf(fixture->site.programmer, sizeof fixture->site.programmer, "fake");
+}
+
+static void close_fixture(struct fixture *fixture)
+{
+    fake_station_close(&fixture->station);
+}
+
+static int make(struct fixture *fixture)
+{
+    fixture->failure = (struct failure){0};
+    return plan_make(fixture->station.profile, &fixture->site, &fixture->plan, &fixture->failure);
+}
+
+static void check_refused(struct fixture *fixture, const char *reason)
+{
+    assert_int_equal(make(fixture), -1);
+    assert_int_equal(fixture->failure.code, FAILURE_PLAN_REFUSED);
+    if (strstr(fixture->failure.detail, reason) == NULL)
+        fail_msg("'%s' does not say '%s'", fixture->failure.detail, reason);
+}
+
+static void test_figures(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    assert_int_equal(make(&fixture), 0);
+    /* 0x40 to 0xBF lies in pages 0 and 1, 0x200 to 0x23F in page 4, of 128 bytes each */
+    assert_int_equal(fixture.plan.write_bytes, 3 * 128);
+    assert_int_equal(fixture.plan.verify_bytes, 3 * 128);
+    assert_int_equal(fixture.plan.floor_us, 3 * 128 * 150);
+    assert_true(fixture.plan.eeprom_read);
+    close_fixture(&fixture);
+
+    open_fixture(&fixture, "verify: whole\neeprom: keep");
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.verify_bytes, 0x8000);
+    assert_false(fixture.plan.eeprom_read);
+    close_fixture(&fixture);
+}
+
+static void test_unknown_programmer(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    snprintf(fixture.site.programmer, sizeof fixture.site.programmer, "nothing");
+    check_refused(&fixture, "'nothing'");
+    close_fixture(&fixture);
+}
+
+static void test_supply(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    fixture.site.supply_mv = 3300;
+    check_refused(&fixture, "3300 mV");
+    fixture.site.supply_mv = 5000;
+    assert_int_equal(make(&fixture), 0);
+    close_fixture(&fixture);
+}
+
+/* SCK of the fake driver: 125 kHz, below clock/4 for clocks above 500 kHz, below clock/6 from 12
+ * MHz. */
+static void test_sck(void **state)
+{
+    struct fixture fixture;
+    struct profile *profile;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    profile = fixture.station.profile;
+    profile->clock_hz = 500000;
+    check_refused(&fixture, "with the profile's fuses");
+    profile->clock_hz = 500001;
+    assert_int_equal(make(&fixture), 0);
+
+    /* CKDIV8, bit 7 of the low fuse, written or only accepted */
+    profile->clock_hz = 4000000;
+    assert_int_equal(make(&fixture), 0);
+    profile->rules[0].write = 0x62;
+    check_refused(&fixture, "500000 Hz");
+    profile->rules[0].write = 0xE2;
+    profile->rules[0].accept[0] = 0x62;
+    profile->rules[0].accept_count = 1;
+    check_refused(&fixture, "500000 Hz");
+    profile->rules[0].accept_count = 0;
+    profile->rules[0].leave = true; /* as it leaves the factory: divided */
+    check_refused(&fixture, "500000 Hz");
+
+    profile->clock_hz = 0; /* not known: not checked */
+    assert_int_equal(make(&fixture), 0);
+    profile->part->factory_clock_hz = 128000;
+    check_refused(&fixture, "as it leaves the factory");
+    close_fixture(&fixture);
+}
+
+static void test_via(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    snprintf(fixture.station.profile->via, sizeof fixture.station.profile->via, "dfu");
+    check_refused(&fixture, "via dfu");
+    close_fixture(&fixture);
+}
+
+/* The fake driver reaches 128 KiB. */
+static void test_flash_limit(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, "part: ATmega2560\nfuses: {low: 0xFF, high: 0xD8, extended: 0xFD}");
+    assert_int_equal(make(&fixture), 0);
+    fixture.station.profile->verify_whole = true;
+    check_refused(&fixture, "reaches 131072 bytes");
+    close_fixture(&fixture);
+}
+
+static void test_image_beyond_flash(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    fixture.station.profile->part->flash.size = 0x200;
+    check_refused(&fixture, "ends at 0x240");
+    close_fixture(&fixture);
+}
+
+static void check_printed(struct fixture *fixture, const char *const expected[])
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+
+    assert_int_equal(make(fixture), 0);
+    plan_print_steps(&fixture->plan, out);
+    assert_int_equal(fclose(out), 0);
+    for (const char *at = text; *expected != NULL; expected++) {
+        at = strstr(at, *expected);
+        if (at == NULL)
+            fail_msg("'%s' is missing or out of order in:\n%s", *expected, text);
+    }
+    free(text);
+}
+
+static void test_printed(void **state)
+{
+    static const char *const usual[] = {"site 2",
+                                        "1E 95 0F",
+                                        "erase the chip",
+                                        "192 bytes of image as 3 pages of 128 bytes",
+                                        "EEPROM: blank, all 1024 bytes",
+                                        "384 bytes of flash read back",
+                                        "low fuse",
+                                        "0xFF",
+                                        "high fuse",
+                                        "0xDE",
+                                        "BOOTRST",
+                                        "extended fuse",
+                                        "0xFD  of bits 0x07",
+                                        "enter again",
+                                        "lock byte",
+                                        "0xCF",
+                                        "release",
+                                        "shortest possible time",
+                                        NULL};
+    static const char *const others[] = {"kept; a board whose erase",
+                                         "the rest must be blank",
+                                         "left as it is",
+                                         "0xDE",
+                                         "0xD9  accepted as found, because test",
+                                         NULL};
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    check_printed(&fixture, usual);
+    close_fixture(&fixture);
+    open_fixture(&fixture, "eeprom: keep\nverify: whole\nfuses:\n  low: leave\n"
+                           "  high: {write: 0xDE, accept: [0xD9], because: test}\n"
+                           "  extended: 0xFD");
+    check_printed(&fixture, others);
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_unknown_programmer),
+        cmocka_unit_test(test_supply),
+        cmocka_unit_test(test_sck),
+        cmocka_unit_test(test_via),
+        cmocka_unit_test(test_flash_limit),
+        cmocka_unit_test(test_image_beyond_flash),
+        cmocka_unit_test(test_printed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,733 @@
+/* The scheduler: who may start, when, and how many; sites that fail; the ways to end a run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <poll.h>
+
+#include "jigs/operation.h"
+#include "station/scheduler.h"
+#include "tests/fake_bench.h"
+
+#define SITES_MAX 8
+#define PATIENCE_US 60000000
+#define RECORDS_MAX 128
+
+struct tally {
+    int armed, held, out, stopped; /* SITE events */
+    int ended;                     /* out or stopped */
+    int cycles, taking_part;
+    int verdicts, passed, unknown;
+    int messages;
+    char message[256];      /* the last one */
+    struct failure failure; /* of the last site that went out */
+};
+
+struct bench {
+    struct fake_station station;
+    struct fake_site sites[SITES_MAX];
+    struct jig_site jig_sites[SITES_MAX];
+    struct jig jig;
+    int site_count;
+    struct scheduler_options options;
+    struct scheduler *scheduler;
+    atomic_int lamps;
+    bool swap_boards; /* the lamp makes the operator put in the next board */
+    struct tally all;
+    struct tally site[SITES_MAX + 1]; /* by number */
+    enum site_state state[SITES_MAX + 1];
+    struct record_attempt records[RECORDS_MAX];
+    int record_count;
+};
+
+/* The operator, on the site's worker. */
+static void lamp(void *context, int site, const char *verdict)
+{
+    struct bench *bench = context;
+
+    assert_non_null(verdict);
+    atomic_fetch_add(&bench->lamps, 1);
+    if (bench->swap_boards)
+        fake_site_swap(&bench->sites[site - 1]);
+}
+
+static void publish(void *context, const struct record_attempt *record)
+{
+    struct bench *bench = context;
+
+    scheduler_publish(bench->scheduler, record);
+}
+
+static struct bench *open_bench(int site_count, enum scheduler_go go, int64_t count)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+
+    assert_non_null(bench);
+    fake_station_open(&bench->station, "retry: {contact: 0, verify: 0}");
+    bench->station.on_publish = publish;
+    bench->station.publish_context = bench;
+    bench->site_count = site_count;
+    bench->jig = (struct jig){.sites = bench->jig_sites, .site_count = (size_t)site_count};
+    snprintf(bench->jig.name, sizeof bench->jig.name, "test-jig");
+    for (int i = 0; i < site_count; i++) {
+        fake_site_open(&bench->sites[i], bench->station.profile->part);
+        bench->jig_sites[i].site = i + 1;
+        snprintf(bench->jig_sites[i].programmer, sizeof bench->jig_sites[i].programmer, "fake");
+        fake_site_place(&bench->sites[i], &bench->jig_sites[i].place);
+    }
+    bench->options = (struct scheduler_options){.profile = bench->station.profile,
+                                                .jig = &bench->jig,
+                                                .go = go,
+                                                .lot = "L1",
+                                                .count = count,
+                                                .lot_count = count,
+                                                .operator_name = "tester",
+                                                .software = "test",
+                                                .log = bench->station.log,
+                                                .events = bench->station.events,
+                                                .lamp = lamp,
+                                                .lamp_context = bench};
+    return bench;
+}
+
+static int start(struct bench *bench, struct failure *failure)
+{
+    *failure = (struct failure){0};
+    if (scheduler_create(&bench->options, &bench->scheduler, failure) != 0)
+        return -1;
+    return scheduler_start(bench->scheduler, failure);
+}
+
+static void start_well(struct bench *bench)
+{
+    struct failure failure;
+
+    if (start(bench, &failure) != 0)
+        fail_msg("%s", failure.detail);
+}
+
+static void end_sites(struct bench *bench)
+{
+    scheduler_destroy(bench->scheduler);
+    for (int i = 0; i < bench->site_count; i++) {
+        struct fake_site *site = &bench->sites[i];
+
+        assert_false(site->attached);
+        assert_int_equal(site->attaches, site->releases);
+        assert_int_equal(site->claims, site->unclaims);
+        fake_site_close(site);
+    }
+}
+
+static void close_bench(struct bench *bench)
+{
+    end_sites(bench);
+    fake_station_close(&bench->station);
+    free(bench);
+}
+
+/* Events */
+
+static void count_site_state(struct bench *bench, const struct station_event *event)
+{
+    struct tally *tallies[] = {&bench->all, &bench->site[event->site]};
+
+    bench->state[event->site] = event->state;
+    for (int i = 0; i < 2; i++) {
+        tallies[i]->armed += event->state == SITE_ARMED;
+        tallies[i]->held += event->state == SITE_HELD;
+        tallies[i]->out += event->state == SITE_OUT;
+        tallies[i]->stopped += event->state == SITE_STOPPED;
+        tallies[i]->ended += event->state == SITE_STOPPED || event->state == SITE_OUT;
+        if (event->state == SITE_OUT)
+            tallies[i]->failure = event->failure;
+    }
+}
+
+static void count_verdict(struct bench *bench, const struct station_event *event)
+{
+    struct tally *tallies[] = {&bench->all, &bench->site[event->site]};
+
+    for (int i = 0; i < 2; i++) {
+        tallies[i]->verdicts++;
+        tallies[i]->passed += event->record.verdict == VERDICT_PASS;
+    }
+    assert_true(bench->record_count < RECORDS_MAX);
+    bench->records[bench->record_count++] = event->record;
+    /* The counts that come with a verdict include it. */
+    assert_int_equal(event->counts.passed, bench->all.passed);
+}
+
+static void count_event(struct bench *bench, const struct station_event *event)
+{
+    switch (event->kind) {
+    case STATION_EVENT_SITE:
+        count_site_state(bench, event);
+        break;
+    case STATION_EVENT_VERDICT:
+        count_verdict(bench, event);
+        break;
+    case STATION_EVENT_CYCLE:
+        bench->all.cycles++;
+        bench->all.taking_part += event->sites_taking_part;
+        break;
+    case STATION_EVENT_UNKNOWN:
+        bench->all.unknown++;
+        break;
+    case STATION_EVENT_MESSAGE:
+        bench->all.messages++;
+        memcpy(bench->all.message, event->text, sizeof bench->all.message);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_events(struct bench *bench)
+{
+    struct station_event event;
+
+    while (event_queue_pop(bench->station.events, &event))
+        count_event(bench, &event);
+}
+
+/* Waits for events until `number` has come to `least`. */
+static void wait_for(struct bench *bench, const int *number, int least)
+{
+    int64_t until_us = operation_now_us() + PATIENCE_US;
+    struct pollfd wait = {.fd = event_queue_descriptor(bench->station.events), .events = POLLIN};
+
+    take_events(bench);
+    while (*number < least) {
+        int64_t left_us = until_us - operation_now_us();
+
+        if (left_us <= 0 || poll(&wait, 1, (int)(left_us / 1000)) != 1)
+            fail_msg("waited in vain for %d, got %d", least, *number);
+        take_events(bench);
+    }
+}
+
+/* The last SITE event comes after scheduler_finished() has become true. */
+static void wait_finished(struct bench *bench)
+{
+    wait_for(bench, &bench->all.ended, bench->site_count);
+    assert_true(scheduler_finished(bench->scheduler));
+    take_events(bench);
+}
+
+/* Waits until the site was looked at `more` times. */
+static void wait_for_looks(struct bench *bench, int site, int more)
+{
+    int64_t until_us = operation_now_us() + PATIENCE_US;
+    int least = fake_site_attaches(&bench->sites[site - 1]) + more;
+
+    while (fake_site_attaches(&bench->sites[site - 1]) < least) {
+        assert_true(operation_now_us() < until_us);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* GO by Enter */
+
+static void test_enter(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_ENTER, 0);
+
+    (void)state;
+    fake_site_remove(&bench->sites[1]);
+    start_well(bench);
+    wait_for(bench, &bench->all.armed, 3);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.held, 2);
+    wait_for(bench, &bench->site[2].armed, 2); /* empty: stays armed */
+    assert_int_equal(bench->all.cycles, 1);
+    assert_int_equal(bench->all.taking_part, 3);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(bench->all.verdicts, 3);
+    assert_int_equal(atomic_load(&bench->lamps), 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(bench->records[i].cycle, 1);
+
+    /* Boards that were not taken out are not done again; the empty site takes its first. */
+    fake_site_insert(&bench->sites[1]);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.messages, 2);
+    assert_string_equal(bench->all.message, "site 3: take the board out first");
+    wait_for(bench, &bench->all.held, 3);
+    assert_int_equal(bench->all.taking_part, 4);
+
+    /* Taken out, they arm; the next press takes the next boards. */
+    for (int i = 0; i < 3; i++)
+        fake_site_remove(&bench->sites[i]);
+    wait_for(bench, &bench->all.armed, 7);
+    for (int i = 0; i < 3; i++)
+        fake_site_insert(&bench->sites[i]);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.held, 6);
+    assert_int_equal(bench->all.passed, 6);
+    assert_int_equal(bench->records[6].cycle, 3);
+    assert_int_equal(bench->records[6].previous_attempt, 0);
+    scheduler_post_end(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 0);
+    close_bench(bench);
+}
+
+static void test_enter_retest(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_ENTER, 0);
+
+    (void)state;
+    bench->options.retest = true;
+    start_well(bench);
+    wait_for(bench, &bench->all.armed, 1);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.held, 1);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.held, 2);
+    assert_int_equal(bench->records[0].previous_attempt, 0);
+    assert_string_equal(bench->records[0].purpose, "production");
+    assert_int_equal(bench->records[1].previous_attempt, bench->records[0].attempt);
+    assert_string_equal(bench->records[1].purpose, "retest");
+    close_bench(bench);
+}
+
+/* The operator's input ends in mid-job: what was begun is finished. */
+static void post_end(void *context)
+{
+    scheduler_post_end(((struct bench *)context)->scheduler);
+}
+
+static void test_end_finishes_work(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_ENTER, 0);
+    struct fake_fault fault = {
+        .call = FAKE_WRITE, .memory = PART_FLASH, .nth = 1, .hook = post_end, .context = bench};
+
+    (void)state;
+    fake_site_add_fault(&bench->sites[0], fault);
+    start_well(bench);
+    wait_for(bench, &bench->all.armed, 2);
+    scheduler_post_go(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 0);
+    close_bench(bench);
+}
+
+/* Counts */
+
+static int boards_touched(const struct bench *bench)
+{
+    int boards = 0;
+
+    for (int i = 0; i < bench->record_count; i++)
+        boards += bench->records[i].verdict != VERDICT_EMPTY;
+    return boards;
+}
+
+static void check_quota(enum scheduler_go go)
+{
+    struct bench *bench = open_bench(8, go, 5);
+
+    bench->swap_boards = true;
+    start_well(bench);
+    wait_finished(bench);
+    /* Every board passes, so not one more than five may have been begun. */
+    assert_int_equal(bench->all.passed, 5);
+    assert_int_equal(boards_touched(bench), 5);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 0);
+    close_bench(bench);
+}
+
+static void test_quota_never_overshot(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        check_quota(SCHEDULER_GO_NOW);
+        check_quota(SCHEDULER_GO_CONTACT);
+    }
+}
+
+/* Boards that fail do not count, and others take their place. */
+static void test_quota_with_failures(void **state)
+{
+    struct bench *bench = open_bench(4, SCHEDULER_GO_NOW, 9);
+    struct station_counts counts;
+
+    (void)state;
+    bench->swap_boards = true;
+    for (int i = 0; i < 4; i++)
+        fake_site_add_fault(&bench->sites[i], (struct fake_fault){.call = FAKE_WRITE,
+                                                                  .memory = PART_FLASH,
+                                                                  .nth = 1,
+                                                                  .code = FAILURE_BOARD_BUSY});
+    start_well(bench);
+    wait_finished(bench);
+    scheduler_counts(bench->scheduler, &counts);
+    assert_int_equal(counts.passed, 9);
+    assert_int_equal(counts.lot_passed, 9);
+    assert_int_equal(counts.failed, boards_touched(bench) - 9);
+    assert_in_range(counts.failed, 1, 4);
+    assert_int_equal(station_remaining(&counts), 0);
+    assert_true(counts.boards_per_hour > 0);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 1);
+    close_bench(bench);
+}
+
+static void test_quota_with_enter(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_ENTER, 2);
+
+    (void)state;
+    start_well(bench);
+    wait_for(bench, &bench->all.armed, 3);
+    scheduler_post_go(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(bench->all.taking_part, 2);
+    assert_int_equal(bench->all.verdicts, 2);
+    assert_int_equal(bench->all.passed, 2);
+    close_bench(bench);
+}
+
+/* Contact */
+
+static void test_held_board_is_not_redone(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+
+    (void)state;
+    fake_site_remove(&bench->sites[0]);
+    start_well(bench);
+    wait_for_looks(bench, 1, 3);
+    take_events(bench);
+    assert_int_equal(bench->all.verdicts, 0); /* nothing there: not even an empty one */
+
+    fake_site_insert(&bench->sites[0]);
+    wait_for(bench, &bench->all.held, 1);
+    wait_for_looks(bench, 1, 20);
+    take_events(bench);
+    assert_int_equal(bench->all.verdicts, 1);
+    assert_int_equal(bench->state[1], SITE_HELD);
+
+    fake_site_remove(&bench->sites[0]);
+    wait_for(bench, &bench->all.armed, 2);
+    fake_site_insert(&bench->sites[0]);
+    wait_for(bench, &bench->all.held, 2);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(bench->records[1].previous_attempt, 0);
+    assert_int_equal(bench->records[1].cycle, 2);
+    close_bench(bench);
+}
+
+/* A board must have answered, and have been gone, for as long as the jig says. */
+static void test_contact_times(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+    int64_t began_us;
+
+    (void)state;
+    bench->jig.contact_present_us = 50000;
+    bench->jig.contact_gone_us = 80000;
+    bench->jig.contact_poll_us = 5000;
+    start_well(bench);
+    began_us = operation_now_us();
+    wait_for(bench, &bench->all.held, 1);
+    assert_true(operation_now_us() - began_us >= 50000);
+    fake_site_remove(&bench->sites[0]);
+    began_us = operation_now_us();
+    wait_for(bench, &bench->all.armed, 2);
+    assert_true(operation_now_us() - began_us >= 80000);
+    close_bench(bench);
+}
+
+/* A contact that comes and goes is not a board yet. */
+static void test_contact_bounces(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+
+    (void)state;
+    bench->jig.contact_present_us = 20000;
+    fake_site_remove(&bench->sites[0]);
+    start_well(bench);
+    for (int i = 0; i < 10; i++) {
+        fake_site_insert(&bench->sites[0]);
+        wait_for_looks(bench, 1, 1);
+        fake_site_remove(&bench->sites[0]);
+        wait_for_looks(bench, 1, 2);
+    }
+    fake_site_insert(&bench->sites[0]);
+    wait_for(bench, &bench->all.held, 1);
+    assert_int_equal(bench->all.passed, 1);
+    close_bench(bench);
+}
+
+/* Now */
+
+static void test_now_once(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_NOW, 0);
+
+    (void)state;
+    fake_site_remove(&bench->sites[2]);
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.verdicts, 3);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(bench->all.cycles, 1);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 0);
+    close_bench(bench);
+}
+
+static void test_now_retest_with_count(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 3);
+
+    (void)state;
+    bench->options.retest = true;
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 3);
+    assert_int_equal(bench->sites[0].boards, 1);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(bench->records[i].previous_attempt, bench->records[i - 1].attempt);
+        assert_string_equal(bench->records[i].purpose, "retest");
+        assert_int_equal(bench->records[i].cycle, i + 1);
+    }
+    close_bench(bench);
+}
+
+static void test_sites_wanted(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_NOW, 0);
+    const bool wanted[] = {false, true, false};
+
+    (void)state;
+    bench->options.site_wanted = wanted;
+    start_well(bench);
+    wait_for(bench, &bench->all.stopped, 1);
+    assert_true(scheduler_finished(bench->scheduler));
+    assert_int_equal(bench->all.verdicts, 1);
+    assert_int_equal(bench->records[0].site, 2);
+    assert_string_equal(bench->records[0].lot, "L1");
+    assert_string_equal(bench->records[0].jig, "test-jig");
+    assert_string_equal(bench->records[0].operator_name, "tester");
+    assert_int_equal(bench->sites[0].claims, 0);
+    close_bench(bench);
+}
+
+/* Programmers */
+
+static void test_place_trouble_stops_the_run(void **state)
+{
+    static const enum failure_code codes[] = {FAILURE_PLACE_MISSING, FAILURE_PLACE_BUSY,
+                                              FAILURE_PLACE_DENIED, FAILURE_PLACE_TWICE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct bench *bench = open_bench(3, SCHEDULER_GO_NOW, 0);
+        struct failure failure;
+
+        fake_site_add_fault(&bench->sites[1],
+                            (struct fake_fault){.call = FAKE_CLAIM, .code = codes[i]});
+        assert_int_equal(start(bench, &failure), -1);
+        assert_int_equal(failure.code, codes[i]);
+        assert_memory_equal(failure.detail, "site 2: ", 8);
+        wait_finished(bench);
+        assert_int_equal(bench->all.verdicts, 0);
+        for (int site = 0; site < 3; site++) {
+            assert_int_equal(bench->sites[site].claims, 1); /* all claims were tried */
+            assert_int_equal(bench->sites[site].attaches, 0);
+        }
+        close_bench(bench);
+    }
+}
+
+static void test_silent_programmer_is_out(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_NOW, 0);
+
+    (void)state;
+    fake_site_add_fault(&bench->sites[1],
+                        (struct fake_fault){.call = FAKE_CLAIM, .code = FAILURE_PROGRAMMER_SILENT});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(bench->all.out, 1);
+    assert_int_equal(bench->site[2].out, 1);
+    assert_int_equal(bench->all.failure.code, FAILURE_PROGRAMMER_SILENT);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 4);
+    close_bench(bench);
+}
+
+/* A programmer that fails once is claimed again and goes on with the next board. */
+static void test_programmer_recovers(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 2);
+
+    (void)state;
+    bench->swap_boards = true;
+    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_WRITE,
+                                                              .memory = PART_FLASH,
+                                                              .nth = 1,
+                                                              .code = FAILURE_PROGRAMMER_SILENT});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->records[0].verdict, VERDICT_FAIL);
+    assert_int_equal(bench->records[0].failure, FAILURE_PROGRAMMER_SILENT);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(bench->sites[0].claims, 2);
+    assert_int_equal(bench->all.out, 0);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 1);
+    close_bench(bench);
+}
+
+/* Gone for good: its board fails, the site is out, the others reach the count. */
+static void test_programmer_gone(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_NOW, 4);
+
+    (void)state;
+    bench->swap_boards = true;
+    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_WRITE,
+                                                              .memory = PART_FLASH,
+                                                              .nth = 1,
+                                                              .code = FAILURE_PROGRAMMER_GONE});
+    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_CLAIM,
+                                                              .nth = 2,
+                                                              .onward = true,
+                                                              .code = FAILURE_PLACE_MISSING});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->site[1].out, 1);
+    assert_int_equal(bench->site[1].failure.code, FAILURE_PROGRAMMER_GONE);
+    assert_int_equal(bench->site[1].verdicts, 1);
+    assert_int_equal(bench->site[2].passed, 4);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 4);
+    close_bench(bench);
+}
+
+/* One that is claimed again every time but never works does not go on for ever. */
+static void test_programmer_never_works(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+
+    (void)state;
+    fake_site_add_fault(
+        &bench->sites[0],
+        (struct fake_fault){
+            .call = FAKE_ATTACH, .nth = 1, .onward = true, .code = FAILURE_PROGRAMMER_OUT_OF_STEP});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.out, 1);
+    assert_int_equal(bench->sites[0].claims, 2);
+    assert_int_equal(bench->all.verdicts, 0);
+    close_bench(bench);
+}
+
+/* Ends */
+
+static void post_stop(void *context)
+{
+    struct bench *bench = context;
+
+    scheduler_post_stop(bench->scheduler);
+}
+
+static void test_stop_in_mid_job(void **state)
+{
+    struct bench *bench = open_bench(3, SCHEDULER_GO_NOW, 100);
+    struct station_counts counts;
+
+    (void)state;
+    bench->swap_boards = true;
+    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_WRITE,
+                                                              .memory = PART_FLASH,
+                                                              .nth = 3,
+                                                              .hook = post_stop,
+                                                              .context = bench});
+    start_well(bench);
+    wait_finished(bench);
+    scheduler_counts(bench->scheduler, &counts);
+    assert_int_equal(bench->all.stopped, 3);
+    assert_int_equal(counts.failed, 0);
+    assert_int_equal(counts.passed + counts.interrupted + counts.empty, bench->all.verdicts);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 130);
+    close_bench(bench);
+}
+
+/* The disk is full while eight sites work: nobody passes any more, nothing is published, and no
+ * board is begun. */
+static void test_log_fault(void **state)
+{
+    struct bench *bench = open_bench(4, SCHEDULER_GO_NOW, 1000);
+    int touched = 0;
+
+    (void)state;
+    bench->swap_boards = true;
+    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_READ,
+                                                              .memory = PART_FLASH,
+                                                              .nth = 5,
+                                                              .hook = fake_disk_fill});
+    start_well(bench);
+    wait_finished(bench);
+    fake_disk_free();
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 5);
+    assert_true(bench->all.unknown >= 1);
+    assert_int_equal(bench->all.verdicts, atomic_load(&bench->station.published));
+    assert_int_equal(bench->all.verdicts, atomic_load(&bench->lamps));
+    for (int i = 0; i < 4; i++)
+        touched += bench->sites[i].board.touched != TOUCHED_NONE;
+    assert_true(touched <= bench->all.unknown + 4);
+    end_sites(bench);
+    fake_station_abandon(&bench->station);
+    free(bench);
+}
+
+static void test_plan_refused_at_creation(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_NOW, 0);
+    struct failure failure;
+
+    (void)state;
+    bench->jig_sites[1].supply_mv = 3300;
+    assert_int_equal(start(bench, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_PLAN_REFUSED);
+    assert_memory_equal(failure.detail, "site 2: ", 8);
+    assert_null(bench->scheduler);
+    assert_int_equal(bench->sites[0].claims, 0);
+    close_bench(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_enter),
+        cmocka_unit_test(test_enter_retest),
+        cmocka_unit_test(test_end_finishes_work),
+        cmocka_unit_test(test_quota_never_overshot),
+        cmocka_unit_test(test_quota_with_failures),
+        cmocka_unit_test(test_quota_with_enter),
+        cmocka_unit_test(test_held_board_is_not_redone),
+        cmocka_unit_test(test_contact_times),
+        cmocka_unit_test(test_contact_bounces),
+        cmocka_unit_test(test_now_once),
+        cmocka_unit_test(test_now_retest_with_count),
+        cmocka_unit_test(test_sites_wanted),
+        cmocka_unit_test(test_place_trouble_stops_the_run),
+        cmocka_unit_test(test_silent_programmer_is_out),
+        cmocka_unit_test(test_programmer_recovers),
+        cmocka_unit_test(test_programmer_gone),
+        cmocka_unit_test(test_programmer_never_works),
+        cmocka_unit_test(test_stop_in_mid_job),
+        cmocka_unit_test(test_log_fault),
+        cmocka_unit_test(test_plan_refused_at_creation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
