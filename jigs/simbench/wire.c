@@ -417,7 +417,7 @@ int wire_get(struct wire *wire, int64_t until_us)
             return -1;
         }
         if (wire->line.count == 0 && !wait_for_host(wire, until_ns)) {
-            wire->now_ns = until_ns;
+            wire->now_ns = wire->event == WIRE_EVENT_NONE ? until_ns : wire->now_ns;
             return -1;
         }
         int64_t next_ns = earlier(queue_next_ns(&wire->line), until_ns);
