@@ -100,7 +100,7 @@ static int make_raw(const struct link_stream *stream, unsigned baud, struct fail
     if (tcsetattr(stream->descriptor, TCSANOW, &settings) == 0)
         return 0;
 fail:
-    return failure_set(failure, FAILURE_PLACE_MISSING, "%s is no terminal: %s", stream->name,
+    return failure_set(failure, FAILURE_PLACE_MISSING, "%s: terminal settings: %s", stream->name,
                        strerror(errno));
 }
 
@@ -134,6 +134,8 @@ static int open_device(struct link_stream *stream, const struct place *place, un
         if (stream->descriptor < 0)
             return fail_open(stream, device, failure);
     }
+    if (!isatty(stream->descriptor))
+        return failure_set(failure, FAILURE_PLACE_MISSING, "%s is no terminal", stream->name);
     if (lock_device(stream, device, operation, failure) != 0)
         return -1;
     return make_raw(stream, baud, failure);

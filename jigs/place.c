@@ -49,7 +49,7 @@ static int parse_tcp(const char *text, const char *address, struct place *place,
     const char *host = address;
     size_t length = colon != NULL ? (size_t)(colon - address) : 0;
 
-    if (length > 2 && host[0] == '[' && host[length - 1] == ']') {
+    if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
         host++;
         length -= 2;
     } else if (memchr(host, ':', length) != NULL) {

@@ -1,0 +1,128 @@
+/* Places as they stand in jig files, and whether two are one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "jigs/place.h"
+
+static void good_places_are_read_and_written_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum place_kind kind;
+        const char *path;
+        int port;
+    } places[] = {
+        {"serial:/dev/ttyACM0", PLACE_SERIAL, "/dev/ttyACM0", 0},
+        {"serial:/dev/serial/by-path/pci-0:1.2", PLACE_SERIAL, "/dev/serial/by-path/pci-0:1.2", 0},
+        {"pty:/dev/pts/7", PLACE_PTY, "/dev/pts/7", 0},
+        {"tcp:bench.local:2001", PLACE_TCP, "bench.local", 2001},
+        {"tcp:10.0.0.7:65535", PLACE_TCP, "10.0.0.7", 65535},
+        {"tcp:[::1]:2001", PLACE_TCP, "::1", 2001},
+    };
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct place place;
+        struct failure failure = {0};
+        char text[300];
+
+        if (place_parse(places[i].text, &place, &failure) != 0)
+            fail_msg("%s: %s", places[i].text, failure.detail);
+        assert_int_equal(place.kind, places[i].kind);
+        assert_string_equal(place.path, places[i].path);
+        assert_int_equal(place.port, places[i].port);
+        place_to_text(&place, text, sizeof text);
+        assert_string_equal(text, places[i].text);
+    }
+}
+
+static void bad_places_are_refused(void **state)
+{
+    (void)state;
+    char long_path[400] = "serial:/";
+    static const char *const texts[] = {
+        "",          "/dev/ttyACM0",   "serial:",        "serial:ttyACM0", "pty:3",
+        "usb:1-1.4", "tcp:",           "tcp:host",       "tcp:host:",      "tcp:host:0",
+        "tcp::2001", "tcp:host:65536", "tcp:host:+2001", "tcp:::1:2001",   "tcp:host:2001x",
+        "tcp:[]:1",  "Serial:/dev/a",
+    };
+    struct place place;
+    struct failure failure;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        memset(&failure, 0, sizeof failure);
+        if (place_parse(texts[i], &place, &failure) == 0)
+            fail_msg("'%s' was taken", texts[i]);
+        assert_int_equal(failure.code, FAILURE_JIG_INVALID);
+        assert_non_null(strstr(failure.detail, "expected serial:/dev/"));
+    }
+    memset(long_path + strlen(long_path), 'x', 300);
+    memset(&failure, 0, sizeof failure);
+    assert_int_equal(place_parse(long_path, &place, &failure), -1);
+    assert_non_null(strstr(failure.detail, "at most 255"));
+}
+
+static struct place parsed(const char *text)
+{
+    struct place place;
+
+    assert_int_equal(place_parse(text, &place, NULL), 0);
+    return place;
+}
+
+static bool same(const char *a, const char *b)
+{
+    struct place place_a = parsed(a), place_b = parsed(b);
+    bool result = place_same(&place_a, &place_b);
+
+    assert_int_equal(place_same(&place_b, &place_a), result);
+    return result;
+}
+
+static void links_and_device_numbers_are_followed(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/gangflash-place-XXXXXX", link_path[64], text[80];
+
+    assert_non_null(mkdtemp(directory));
+    snprintf(link_path, sizeof link_path, "%s/by-path", directory);
+    assert_int_equal(symlink("/dev/null", link_path), 0);
+    snprintf(text, sizeof text, "serial:%s", link_path);
+    assert_true(same(text, "serial:/dev/null"));
+    assert_true(same(text, "pty:/dev/../dev/null"));
+    assert_false(same(text, "serial:/dev/zero"));
+    assert_false(same("serial:/dev/none-1", "serial:/dev/none-2"));
+    assert_true(same("serial:/dev/none-1", "serial:/dev/none-1"));
+    assert_int_equal(unlink(link_path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void network_places_are_compared_by_host_and_port(void **state)
+{
+    (void)state;
+    struct place none = {.kind = PLACE_NONE};
+
+    assert_true(same("tcp:Bench:2001", "tcp:bench:2001"));
+    assert_false(same("tcp:bench:2001", "tcp:bench:2002"));
+    assert_false(same("tcp:bench:2001", "serial:/dev/null"));
+    assert_false(place_same(&none, &none));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_places_are_read_and_written_back),
+        cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(links_and_device_numbers_are_followed),
+        cmocka_unit_test(network_places_are_compared_by_host_and_port),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
