@@ -32,7 +32,7 @@ function reach(file, top,    i, list, count) {
     }
 }
 BEGIN {
-    third_count = split("yaml.h sqlite3.h libserialport.h nettle/ jansson.h ncurses", third, " ")
+    third_count = split("^yaml ^sqlite3 ^libserialport ^nettle/ ^jansson ^n?curses", third, " ")
 }
 {
     split($1, path, "/")
@@ -40,7 +40,7 @@ BEGIN {
         print $1 " includes " $2
     included[$1] = included[$1] " " $2
     for (i = 1; i <= third_count; i++)
-        if (index($2, third[i]) == 1 && !(($1, i) in counted)) {
+        if ($2 ~ third[i] && !(($1, i) in counted)) {
             counted[$1, i] = 1
             users[i] = users[i] " " $1
             user_count[i]++
@@ -83,6 +83,7 @@ must_find jigs/programmer.c '#include "reports/log.h"'
 must_find station/plan.c '#include "tests/fake_bench.h"'
 must_find station/plan.c '#include <yaml.h>'
 must_find station/plan.c '#include <nettle/sha2.h>'
+must_find station/plan.c '#include <ncursesw/panel.h>'
 must_find reports/log.c '#include <sqlite3.h>'
 must_find jigs/simbench/bench.c '#include "jigs/programmer.h"'
 must_find jigs/simbench/bench.h '#include "jigs/link_stream.h"'
