@@ -51,8 +51,9 @@ static int fail(const struct database *database, int code, struct failure *failu
     if (database->handle != NULL && sqlite3_errcode(database->handle) != SQLITE_OK) {
         message = sqlite3_errmsg(database->handle);
     }
-    return failure_set(failure, FAILURE_LOG, "%s (SQLite %d); %s: %s", message, code, advice,
-                       database->path);
+    (void)failure_set(failure, FAILURE_LOG, "%s (SQLite %d); %s: %s", message, code, advice,
+                      database->path);
+    return -1;
 }
 
 /* SQLite calls this after each commit. */
@@ -193,6 +194,7 @@ int database_prepare(struct database *database, const char *sql,
                      struct database_statement **statement, struct failure *failure)
 {
     struct database_statement *prepared = calloc(1, sizeof *prepared);
+    *statement = NULL;
     if (prepared == NULL) {
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "preparing a statement");
     }
@@ -201,7 +203,8 @@ int database_prepare(struct database *database, const char *sql,
                                   &prepared->handle, NULL);
     if (code != SQLITE_OK) {
         free(prepared);
-        return fail(database, code, failure);
+        (void)fail(database, code, failure);
+        return -1;
     }
     *statement = prepared;
     return 0;

@@ -254,45 +254,53 @@ static void *run_writer(void *context)
 
 /* --- the queue, from the callers' side --- */
 
-/* Hands the request over; a waited one comes back answered. An unwaited one is freed here when the
- * log is at fault. */
+/* With the mutex held. -1 when the log is at fault; then the request stays the caller's. */
+static int hand_over(struct log *log, struct request *request, struct failure *failure)
+{
+    if (log->at_fault) {
+        if (failure != NULL) {
+            *failure = log->fault;
+        }
+        return -1;
+    }
+    *(log->last == NULL ? &log->first : &log->last->next) = request;
+    log->last = request;
+    pthread_cond_signal(&log->wanted);
+    return 0;
+}
+
+/* Takes over a request on the heap. */
 static int submit(struct log *log, struct request *request, struct failure *failure)
 {
-    if (request->record != NULL) {
-        request->attempt_before = request->record->attempt;
-    }
     pthread_mutex_lock(&log->mutex);
-    bool taken = !log->at_fault;
-    if (!taken) {
-        request->result = -1;
-        request->failure = log->fault;
-    } else {
-        *(log->last == NULL ? &log->first : &log->last->next) = request;
-        log->last = request;
-        pthread_cond_signal(&log->wanted);
-    }
-    while (taken && request->waited && !request->done) {
-        pthread_cond_wait(&request->answered, &log->mutex);
-    }
-    /* An unwaited request that was taken may be freed as soon as the mutex is free. */
-    int result = taken && !request->waited ? 0 : request->result;
-    if (result < 0 && failure != NULL) {
-        *failure = request->failure;
-    }
+    int result = hand_over(log, request, failure);
     pthread_mutex_unlock(&log->mutex);
-    if (!taken && !request->waited) {
+    if (result < 0) {
         free_request(request);
     }
     return result;
 }
 
+/* Comes back with the answer; the request may lie on the stack. */
 static int submit_and_wait(struct log *log, struct request *request, struct failure *failure)
 {
     request->waited = true;
+    request->attempt_before = request->record != NULL ? request->record->attempt : 0;
     if (pthread_cond_init(&request->answered, NULL) != 0) {
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "waiting for the log");
     }
-    int result = submit(log, request, failure);
+    pthread_mutex_lock(&log->mutex);
+    int result = hand_over(log, request, failure);
+    while (result == 0 && !request->done) {
+        pthread_cond_wait(&request->answered, &log->mutex);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    if (result == 0 && request->result < 0) {
+        result = -1;
+        if (failure != NULL) {
+            *failure = request->failure;
+        }
+    }
     (void)pthread_cond_destroy(&request->answered);
     return result;
 }

@@ -55,11 +55,16 @@ static int hash_row(enum log_table table, const struct database_value *row, int 
     return 0;
 }
 
+/* Number of columns; 0 when no table of ours has so few or so many. */
 static int read_row(const struct database_statement *statement,
                     struct database_value row[LOG_COLUMNS_MAX])
 {
     int count = database_column_count(statement);
-    for (int i = 0; i < count && i < LOG_COLUMNS_MAX; i++) {
+    memset(row, 0, LOG_COLUMNS_MAX * sizeof *row);
+    if (count <= LOG_COLUMNS_BEFORE + LOG_COLUMNS_AFTER || count > LOG_COLUMNS_MAX) {
+        return 0;
+    }
+    for (int i = 0; i < count; i++) {
         row[i] = database_column(statement, i);
     }
     return count;
@@ -93,7 +98,7 @@ static int take_last_row(struct log_chain *chain, enum log_table table, struct f
     int result = database_step(statement, failure);
     int count = read_row(statement, row);
     chain->columns[table] = count;
-    if (result == 1 && row[0].integer > chain->sequence) {
+    if (result == 1 && count > 0 && row[0].integer > chain->sequence) {
         result = hash_row(table, row, count, hash, failure);
         if (result == 0 && !is_text(&row[count - 2], hash)) {
             result = failure_set(failure, FAILURE_LOG,
@@ -235,10 +240,12 @@ static int check_row(const struct database_statement *statement, enum log_table 
     struct database_value row[LOG_COLUMNS_MAX];
     char hash[DIGEST_TEXT_BYTES];
     int count = read_row(statement, row);
-    if (hash_row(table, row, count, hash, failure) < 0) {
+    if (count > 0 && hash_row(table, row, count, hash, failure) < 0) {
         return -1;
     }
-    if (row[count - 1].integer != LOG_CHAIN_ENCODING) {
+    if (count == 0) {
+        report->complaint = "stands in a table whose columns were altered";
+    } else if (row[count - 1].integer != LOG_CHAIN_ENCODING) {
         report->complaint = "is in an encoding that this program does not know";
     } else if (row[0].integer != report->rows + 1) {
         report->complaint = "is not the next one: a row before it is missing, or stands twice";

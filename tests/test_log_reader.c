@@ -416,6 +416,20 @@ static void test_verify_catches_an_altered_view(void **state)
     log_reader_close(reader);
 }
 
+static void test_verify_stands_another_table_in_the_place_of_ours(void **state)
+{
+    const struct sample *sample = *state;
+    struct failure failure = {0};
+    make_log(sample);
+    assert_int_equal(sample_exec(sample->path,
+                                 "DROP VIEW steps; DROP TABLE step; CREATE TABLE step(sequence); "
+                                 "INSERT INTO step VALUES (1)",
+                                 NULL),
+                     0);
+    assert_int_equal(sample_verify(sample->path, &failure), -1);
+    assert_non_null(strstr(failure.detail, "columns were altered"));
+}
+
 #define WITH_SAMPLE(test) cmocka_unit_test_setup_teardown(test, sample_make, sample_remove)
 
 int main(void)
@@ -434,6 +448,7 @@ int main(void)
         WITH_SAMPLE(test_verify_catches_every_deed),
         WITH_SAMPLE(test_verify_catches_a_flipped_bit_in_the_file),
         WITH_SAMPLE(test_verify_catches_an_altered_view),
+        WITH_SAMPLE(test_verify_stands_another_table_in_the_place_of_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
