@@ -79,7 +79,7 @@ static int load_file(struct profile_reader *reader, const struct document_node *
                      struct image **image)
 {
     const struct document_node *file = NULL;
-    char name[PROFILE_TEXT_BYTES];
+    char name[PROFILE_TEXT_BYTES], sha256[DIGEST_TEXT_BYTES] = "";
 
     *image = NULL;
     if (document_need(reader->document, map, "file", &file, reader->failure) != 0 ||
@@ -89,10 +89,10 @@ static int load_file(struct profile_reader *reader, const struct document_node *
     if (!source->path)
         return fail_memory(reader);
     if (check_there(reader, file, name, source->path) != 0 ||
-        intel_hex_load(source->path, memory_size, image, source->sha256, reader->failure) != 0)
+        intel_hex_load(source->path, memory_size, image, sha256, reader->failure) != 0 ||
+        check_digest(reader, map, name, sha256) != 0)
         return -1;
-    if (check_digest(reader, map, name, source->sha256) != 0)
-        return -1;
+    memcpy(source->sha256, sha256, sizeof(sha256));
     if ((*image)->count == 0)
         return document_fail_as(reader->document, file, FAILURE_IMAGE_INVALID, reader->failure,
                                 "found no data in '%s', expected at least one byte", name);

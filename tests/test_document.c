@@ -184,10 +184,13 @@ static void test_too_many_nodes(void **state)
 
     (void)state;
     assert_non_null(text);
-    memset(text, '[', 1);
-    for (size_t i = 0; i < items; i++)
-        memcpy(text + 1 + 2 * i, "1,", 2);
-    memcpy(text + 1 + 2 * items, "]\n", 3);
+    text[0] = '[';
+    for (size_t i = 0; i < items; i++) {
+        text[1 + 2 * i] = '1';
+        text[2 + 2 * i] = ',';
+    }
+    text[1 + 2 * items] = ']';
+    text[2 + 2 * items] = '\0';
     assert_int_equal(document_parse("many.yaml", text, strlen(text), FAILURE_PROFILE_INVALID,
                                     &document, &failure),
                      -1);
@@ -362,7 +365,7 @@ static void test_long_path(void **state)
 
     (void)state;
     memset(name, 'x', sizeof(name));
-    strcpy(name + sizeof(name) - 8, "/a.yaml");
+    snprintf(name + sizeof(name) - 8, 8, "/a.yaml");
     assert_int_equal(
         document_parse(name, "a: *b\n", 6, FAILURE_PROFILE_INVALID, &document, &failure), -1);
     assert_holds(&failure, FAILURE_PROFILE_INVALID, "xx", "x/a.yaml:1:4: found an alias");

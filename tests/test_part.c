@@ -148,15 +148,15 @@ static void test_known_figures(void **state)
 {
     static const struct {
         const char *name;
-        uint8_t signature[3];
         uint32_t flash, page, eeprom;
+        uint8_t signature[3];
         bool poll;
     } known[] = {
-        {"ATmega32U4", {0x1E, 0x95, 0x87}, 32768, 128, 1024, true},
-        {"ATmega328P", {0x1E, 0x95, 0x0F}, 32768, 128, 1024, true},
-        {"ATmega2560", {0x1E, 0x98, 0x01}, 262144, 256, 4096, true},
-        {"ATmega32A", {0x1E, 0x95, 0x02}, 32768, 128, 1024, false},
-        {"ATtiny85", {0x1E, 0x93, 0x0B}, 8192, 64, 512, true},
+        {"ATmega32U4", 32768, 128, 1024, {0x1E, 0x95, 0x87}, true},
+        {"ATmega328P", 32768, 128, 1024, {0x1E, 0x95, 0x0F}, true},
+        {"ATmega2560", 262144, 256, 4096, {0x1E, 0x98, 0x01}, true},
+        {"ATmega32A", 32768, 128, 1024, {0x1E, 0x95, 0x02}, false},
+        {"ATtiny85", 8192, 64, 512, {0x1E, 0x93, 0x0B}, true},
     };
 
     (void)state;

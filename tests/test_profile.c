@@ -68,7 +68,7 @@ static int set_up(void **state)
     struct bench *bench = calloc(1, sizeof(*bench));
 
     assert_non_null(bench);
-    strcpy(bench->directory, "/tmp/test-profile-XXXXXX");
+    snprintf(bench->directory, sizeof(bench->directory), "/tmp/test-profile-XXXXXX");
     assert_non_null(mkdtemp(bench->directory));
     snprintf(bench->path, sizeof(bench->path), "%s/profile.yaml", bench->directory);
     write_file(bench, "app.hex", APP_HEX);
