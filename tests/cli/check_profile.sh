@@ -1,0 +1,61 @@
+# gangflash check: what would be done, and what is wrong; nothing is touched.
+. "$SOURCE/tests/cli/common/cli.bash"
+bench
+
+expect 0 "$gangflash" check demo
+says out "part ATmega328P, signature 1E 95 0F"
+says out "together 3198 of 32768 bytes of flash"
+says out "low         0xFF, compared on the bits 0xFF"
+says out "extended    0xFD, compared on the bits 0x07"
+says out "CKDIV8 off"
+says out "SPIEN on"
+
+expect 0 "$gangflash" check demo --jig "$work/bench.yaml"
+says out "site 1: stk500v1 at the simulated bench"
+says out "site 2: stk500v1 at the simulated bench"
+
+expect 0 "$gangflash" check demo --jig "$work/bench.yaml" --json
+equal "$(jq -r '[.profile, .part, (.sites | length), .fuses[2].fuse, .fuses[2].mask] | join(" ")' \
+    "$work/out")" "demo ATmega328P 2 extended 7" "check --json"
+equal "$(jq -r '.sites[0].write_bytes % 128' "$work/out")" 0 "whole pages"
+
+# refused PROFILE TEXT
+refused() {
+    expect 3 "$gangflash" check "$@"
+    shift
+    says err "$1"
+}
+expect 3 "$gangflash" check dmo
+says err "did you mean 'demo'?"
+expect 3 "$gangflash" check "$work/absent.yaml"
+says err "$work/absent.yaml"
+expect 3 "$gangflash" check demo --jig sim-9
+says err "did you mean 'sim-8'?"
+
+data=$BUILD/share/gangflash/boards
+cp "$data/demo/demo.hex" "$work"
+sed "s|file: demo/demo.hex|file: $work/demo.hex|" "$data/demo.yaml" >"$work/own.yaml"
+expect 0 "$gangflash" check "$work/own.yaml"
+echo "colour: green" >>"$work/own.yaml"
+expect 3 "$gangflash" check "$work/own.yaml"
+says err "$work/own.yaml:$(wc -l <"$work/own.yaml"):1:"
+sed -i '$d' "$work/own.yaml"
+sed -i '1s/./;/' "$work/demo.hex"
+expect 3 "$gangflash" check "$work/own.yaml"
+says err "demo.hex"
+
+# The tables of other boards that came along cannot be checked before their image is there, and say
+# where to put it.
+expect 3 "$gangflash" check optiboot-atmega328p
+says err "optiboot_atmega328.hex"
+
+# A site that cannot do it is told, and so are the others.
+sed 's/site: 2,/site: 2, supply: 3.3 V,/' "$work/bench.yaml" \
+    >"$work/other.yaml"
+expect 3 "$gangflash" check demo --jig "$work/other.yaml"
+says out "site 1: stk500v1"
+says out "REFUSED plan-refused"
+expect 3 "$gangflash" check demo --jig "$work/other.yaml" --json
+equal "$(jq -r '.sites[1].failure' "$work/out")" plan-refused "the refused site"
+
+[ ! -e "$work/state" ] || fail "check made a log"

@@ -1,0 +1,75 @@
+# Common to the tests of the command line: $gangflash, a directory that is removed at the end, and
+# commands that say what was expected when it did not come.
+set -eu
+gangflash=$BUILD/bin/gangflash
+work=$(mktemp -d)
+unset GANGFLASH_LOG GANGFLASH_DATA
+export XDG_STATE_HOME=$work/state HOME=$work LC_ALL=C.UTF-8
+cleanup() {
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    for file in "$work"/out "$work"/err; do
+        [ ! -s "$file" ] || { echo "--- ${file##*/}" && tail -n 40 "$file"; } >&2
+    done
+    exit 1
+}
+
+# expect STATUS COMMAND… : runs it, output in $work/out and $work/err
+expect() {
+    local wanted=$1 status=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    [ "$status" -eq "$wanted" ] || fail "exit status $status, expected $wanted: $*"
+}
+
+# says FILE TEXT : $work/FILE (out or err) has this text
+says() {
+    grep -qF -- "$2" "$work/$1" || fail "$1 does not say: $2"
+}
+
+# equal FOUND EXPECTED WHAT
+equal() {
+    [ "$1" = "$2" ] || fail "$3: found '$1', expected '$2'"
+}
+
+# query LOG SQL
+query() {
+    sqlite3 -batch "$1" "$2"
+}
+
+# flash STATUS ARGUMENT… : the demo profile on a fast bench of two sites
+flash() {
+    local wanted=$1
+    shift
+    expect "$wanted" "$gangflash" flash demo --jig "$work/bench.yaml" "$@"
+}
+
+# wait_for SECONDS COMMAND… : until it succeeds
+wait_for() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$until" ] || fail "waited in vain for: $*"
+        sleep 0.1
+    done
+}
+
+# bench [FAULT…] : $work/bench.yaml, two sites and these faults
+bench() {
+    {
+        echo "jig: test-bench"
+        echo "bench: {simulated: true, pace: fast, seed: 1}"
+        echo "contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}"
+        echo "sites:"
+        for site in 1 2; do
+            echo "  - {site: $site, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P," \
+                "crystal: 16 MHz}"
+        done
+        [ $# -eq 0 ] || echo "faults:"
+        [ $# -eq 0 ] || printf '  - {%s}\n' "$@"
+    } >"$work/bench.yaml"
+}

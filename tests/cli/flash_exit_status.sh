@@ -1,0 +1,72 @@
+# The table of exit statuses.
+. "$SOURCE/tests/cli/common/cli.bash"
+log=$work/log.sqlite
+now=(--go now --count 4 --log "$log")
+
+bench
+flash 0 "${now[@]}"
+says out "4 boards: 4 passed; yield 100.0 %"
+says out "gangflash log list --log $log --last 4"
+equal "$(query "$log" "select count(*) from attempts where verdict = 'pass'")" 4 "passes"
+
+# 1: a board that is not what the profile says; its fellow passes.
+bench "site: 2, board: 1, fault: wrong-part, part: ATmega32U4"
+flash 1 --go now --log "$log"
+says out "site 2: REFUSED"
+says out "signature-mismatch"
+equal "$(query "$log" "select touched from attempts where verdict = 'refused'")" none "touched"
+# 1: no board at all
+bench "fault: no-board"
+flash 1 --go now --log "$log"
+says out "2 times no board"
+
+# 2: usage
+flash 2 --go sometimes
+
+# 3: profile, jig, plan, lot
+bench
+expect 3 "$gangflash" flash demoo --jig "$work/bench.yaml" --log "$work/other"
+printf '\tsites: []\n' >"$work/bad.yaml"
+expect 3 "$gangflash" flash demo --jig "$work/bad.yaml" --log "$work/other"
+says err "$work/bad.yaml:1:"
+sed 's/site: 2,/site: 2, supply: 3.3 V,/' "$work/bench.yaml" >"$work/other.yaml"
+expect 3 "$gangflash" flash demo --jig "$work/other.yaml" --log "$work/other"
+says err "plan-refused"
+[ ! -e "$work/other" ] || fail "a refused profile or jig made a log"
+
+# 4: a place that is missing; one that another process holds; one that is named twice
+cat >"$work/missing.yaml" <<END
+jig: missing
+sites:
+  - {site: 1, programmer: stk500v1, at: "serial:/dev/gangflash-is-not-there"}
+END
+expect 4 "$gangflash" flash demo --jig "$work/missing.yaml" --go now --log "$log"
+says err "place-missing"
+says err "/dev/gangflash-is-not-there"
+
+# 5: a log that cannot be written, that is no log of ours, that another station has open
+flash 5 --go now --log "$work/absent/log.sqlite"
+says err "$work/absent/log.sqlite"
+echo "this is no database" >"$work/text"
+flash 5 --go now --log "$work/text"
+mkfifo "$work/presses"
+"$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" >"$work/first" 2>&1 &
+first=$!
+exec 3>"$work/presses"
+wait_for 30 grep -q 'Enter is GO' "$work/first"
+flash 5 --go now --log "$log"
+says err "log-in-use"
+exec 3>&-
+wait "$first" || [ $? -eq 1 ] || fail "the first station"
+
+# 5: the disk is full while boards are in work; nothing is shown as passed that is not logged
+if [ -w /dev/full ] && mkdir "$work/small" && mount -t tmpfs -o size=128k none "$work/small" 2>/dev/null
+then
+    trap 'umount "$work/small"; cleanup' EXIT
+    flash 5 --go now --count 100000 --log "$work/small/log.sqlite"
+    says out "LOG FAULT"
+    shown=$(grep -c ': PASS attempt' "$work/out" || true)
+    cp "$work/small/"log.sqlite* "$work"
+    equal "$(query "$work/log.sqlite" "select count(*) from attempts where verdict = 'pass'")" \
+        "$shown" "passes shown and logged"
+fi

@@ -1,0 +1,64 @@
+# SIGINT in mid-run: every row is closed, what became of each board is said, exit status 130, and no
+# bench is left behind.
+. "$SOURCE/tests/cli/common/cli.bash"
+log=$work/log.sqlite
+bench
+
+# At real pace a board takes seconds, so the signal comes while both are in work.
+"$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+    --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &
+station=$!
+in_work() {
+    kill -0 "$station" 2>/dev/null || fail "the station ended"
+    [ "$(jq -r 'select(.event == "progress" and .step == "flash") | .site' "$work/out" 2>/dev/null |
+        sort -u | wc -l)" = 2 ]
+}
+wait_for 60 in_work
+bench_process=$(ps -o pid= --ppid "$station")
+kill -INT "$station"
+status=0
+wait "$station" || status=$?
+equal "$status" 130 "exit status"
+equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
+equal "$(query "$log" "select count(distinct site) from attempts where verdict = 'interrupted'")" \
+    2 "interrupted sites"
+equal "$(query "$log" "select distinct touched from attempts where verdict = 'interrupted'")" \
+    written "how far the boards got"
+equal "$(jq -rs '.[-1] | [.event, .exit_status, .counts.interrupted] | join(" ")' "$work/out")" \
+    "ended 130 2" "last event"
+equal "$(jq -rs '[.[] | select(.event == "verdict" and .verdict == "interrupted")] | length' \
+    "$work/out")" 2 "verdicts shown"
+kill -0 $bench_process 2>/dev/null && fail "simbench is still there"
+
+# Idle: the same status, with the summary in words.
+mkfifo "$work/presses"
+"$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" \
+    >"$work/out" 2>"$work/err" &
+station=$!
+exec 3>"$work/presses"
+wait_for 30 grep -q 'Enter is GO' "$work/out"
+kill -TERM "$station"
+status=0
+wait "$station" || status=$?
+exec 3>&-
+equal "$status" 130 "exit status when idle"
+says out "stopping"
+says out "The log is $log"
+
+# Killed: the attempts stay open, and the next start closes them, saying how far the boards got.
+"$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+    --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &
+station=$!
+wait_for 60 in_work
+bench_process=$(ps -o pid= --ppid "$station")
+kill -KILL "$station"
+wait "$station" 2>/dev/null || true
+bench_gone() {
+    ! kill -0 $bench_process 2>/dev/null
+}
+wait_for 30 bench_gone
+equal "$(query "$log" "select count(*) from attempts where verdict is null")" 2 "open attempts"
+flash 0 --go now --count 2 --log "$log"
+says out "2 attempts that an earlier run left open were closed as interrupted"
+equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
+expect 0 "$gangflash" log verify --log "$log"

@@ -1,0 +1,74 @@
+# Help, usage errors, and that help, man page and completion know the same options.
+. "$SOURCE/tests/cli/common/cli.bash"
+
+expect 0 "$gangflash" --version
+grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
+expect 0 "$gangflash" --help
+cp "$work/out" "$work/help"
+for command in flash check log; do
+    expect 0 "$gangflash" help $command
+    says out "Usage: gangflash $command"
+    cp "$work/out" "$work/help-$command"
+    expect 0 "$gangflash" $command --help
+    cmp "$work/out" "$work/help-$command"
+done
+
+# The completion offers each option, and no other.
+complete_words() { # COMMAND WORD… : what is offered for the last word
+    (
+        . "$SOURCE/station/completion/gangflash"
+        COMP_WORDS=("$gangflash" "$@")
+        COMP_CWORD=$#
+        COMPREPLY=()
+        _gangflash "$gangflash" "${COMP_WORDS[$#]}" "${COMP_WORDS[$# - 1]}"
+        printf '%s\n' "${COMPREPLY[@]}" | sort
+    )
+}
+for command in flash check log; do
+    sed -n 's/^  \(--[a-z-]*\).*/\1/p' "$work/help-$command" | sort >"$work/options"
+    complete_words $command -- >"$work/offered"
+    diff "$work/options" "$work/offered" || fail "completion of $command"
+    while read -r option; do
+        grep -qF -- "$option" "$work/help" || fail "--help lacks $option"
+        sed 's/\\-/-/g' "$BUILD/share/man/man1/gangflash.1" | grep -qF -- "$option" ||
+            fail "the man page lacks $option"
+    done <"$work/options"
+done
+complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
+
+# usage STATUS-2 TEXT ARGUMENT…
+usage() {
+    local text=$1
+    shift
+    expect 2 "$gangflash" "$@"
+    says err "$text"
+    equal "$(wc -l <"$work/err")" 1 "lines of a usage error"
+    [ ! -s "$work/out" ] || fail "a usage error prints on standard output"
+}
+usage "a command is missing"
+usage "did you mean 'flash'?" flahs
+usage "there is no command 'zzzzzz'" zzzzzz
+usage "there is no command 'zzzzzz'" help zzzzzz
+usage "PROFILE is missing" flash --jig sim-8
+usage "--jig is missing" flash demo
+usage "'extra' is one argument too many" flash demo extra --jig sim-8
+usage "did you mean '--count'?" flash demo --jig sim-8 --cuont 3
+usage "unknown option '-z'" flash demo --jig sim-8 -z
+usage "option '--jig' needs a value" flash demo --jig
+usage "option '--retest' takes no value" flash demo --jig sim-8 --retest=yes
+usage "--count: '0' is not a number from 1" flash demo --jig sim-8 --count 0
+usage "--count: '3x' is not a number" flash demo --jig sim-8 --count 3x
+usage "did you mean 'enter'?" flash demo --jig sim-8 --go entr
+usage "did you mean 'fast'?" flash demo --jig sim-8 --bench-pace fst
+usage "a name has 1 to 127 bytes" flash demo --jig sim-8 --lot ""
+usage "a name has no control characters" flash demo --jig sim-8 --operator $'a\nb'
+usage "'1,,3' is not a list of sites" flash demo --jig sim-8 --sites 1,,3
+usage "'3-1' is not a list of sites" flash demo --jig sim-8 --sites 3-1
+usage "jig sim-8 has no site 9" flash demo --jig sim-8 --sites 8-9
+usage "PROFILE is missing" check
+usage "log: say list, show or verify" log
+usage "did you mean 'verify'?" log verfy
+usage "log show: 'one' is not a number" log show one
+usage "'x' is one argument too many" log list x
+usage "are for list" log verify --lot A
+usage "--site: '0' is not a number from 1 to 256" log list --site 0
