@@ -21,7 +21,7 @@
 
 /* --- syncs that fail: these stand in front of the C library's, for SQLite too --- */
 
-enum sync_fault { SYNC_WORKS, SYNC_FAILS, SYNC_FAILS_ON_DATABASE };
+enum sync_fault { SYNC_WORKS, SYNC_FAILS, SYNC_FAILS_ON_DATABASE, SYNC_FAILS_ON_DIRECTORY };
 static atomic_int sync_fault;
 
 static int sync_or_fail(int descriptor, long call)
@@ -31,8 +31,11 @@ static int sync_or_fail(int descriptor, long call)
     ssize_t length = readlink(link, name, sizeof name - 1);
     name[length > 0 ? length : 0] = '\0';
     const char *end = strrchr(name, '/');
+    struct stat facts;
     int fault = atomic_load(&sync_fault);
     if (fault == SYNC_FAILS ||
+        (fault == SYNC_FAILS_ON_DIRECTORY && fstat(descriptor, &facts) == 0 &&
+         S_ISDIR(facts.st_mode)) ||
         (fault == SYNC_FAILS_ON_DATABASE && end != NULL && strcmp(end, "/log.db") == 0)) {
         errno = EIO;
         return -1;
@@ -253,8 +256,8 @@ static void test_a_failed_sync_of_a_checkpoint(void **state)
 static void test_a_directory_that_cannot_be_synced(void **state)
 {
     const struct sample *sample = *state;
-    atomic_store(&sync_fault, SYNC_FAILS);
-    expect_open_fails(sample->path, "I/O error");
+    atomic_store(&sync_fault, SYNC_FAILS_ON_DIRECTORY);
+    expect_open_fails(sample->path, "Input/output error");
     atomic_store(&sync_fault, SYNC_WORKS);
     struct told told = {0};
     assert_int_equal(log_close(open_log(sample->path, &told), NULL), 0);
