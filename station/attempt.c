@@ -52,7 +52,7 @@ static void fill_progress(const struct run *run, struct station_event *event)
     if (attempt->step_total > 0)
         done_us +=
             run->table[run->step].expected_us(attempt) * attempt->step_bytes / attempt->step_total;
-    event->permille = (int)(done_us * 1000 / all_us);
+    event->permille = all_us > 0 ? (int)(done_us * 1000 / all_us) : 0;
     event->left_us = -1;
     if (event->permille >= PERMILLE_TO_JUDGE_PACE)
         event->left_us = elapsed_us * (1000 - event->permille) / event->permille;

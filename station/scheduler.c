@@ -1,6 +1,5 @@
 #include "station/scheduler.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,17 +8,15 @@
 
 /* What the workers and the dispatcher do to the station; the mutex is held. */
 
-static void push_message(struct scheduler *scheduler, int site, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void push_message(struct scheduler *scheduler, int site, const char *format, ...)
+/* Site 0: the whole station. */
+static void push_message(struct scheduler *scheduler, int site, const char *what)
 {
     struct station_event event = {.kind = STATION_EVENT_MESSAGE, .site = site};
-    va_list arguments;
 
-    va_start(arguments, format);
-    vsnprintf(event.text, sizeof event.text, format, arguments);
-    va_end(arguments);
+    if (site == 0)
+        snprintf(event.text, sizeof event.text, "%s", what);
+    else
+        snprintf(event.text, sizeof event.text, "site %d: %s", site, what);
     event_queue_push(scheduler->options.events, &event);
 }
 
@@ -96,17 +93,17 @@ static bool invite(struct scheduler *scheduler, struct worker *worker)
     int site = worker->site->site;
 
     if (worker->state == SITE_WORKING) {
-        push_message(scheduler, site, "site %d: still at work", site);
+        push_message(scheduler, site, "still at work");
         return false;
     }
     if (worker->state == SITE_HELD && !scheduler->options.retest) {
-        push_message(scheduler, site, "site %d: take the board out first", site);
+        push_message(scheduler, site, "take the board out first");
         return false;
     }
     if (worker->state != SITE_ARMED && worker->state != SITE_HELD)
         return false;
     if (!scheduler_needs_board(scheduler)) {
-        push_message(scheduler, site, "site %d: not needed, the boards at work are enough", site);
+        push_message(scheduler, site, "not needed, the boards at work are enough");
         return false;
     }
     worker->go_cycle = scheduler->cycle + 1;
