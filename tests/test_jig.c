@@ -1,0 +1,251 @@
+/* Jig files: what is read, and every mistake with its place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "jigs/jig.h"
+
+static struct jig *parse(const char *text)
+{
+    struct jig *jig = NULL;
+    struct failure failure = {0};
+
+    if (jig_parse("j.yaml", text, strlen(text), &jig, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    assert_non_null(jig);
+    return jig;
+}
+
+static void a_real_bench_is_read(void **state)
+{
+    (void)state;
+    struct jig *jig = parse(
+        "format: 1\njig: bench-2\ncontact: {present: 400 ms, gone: 2 s, poll: 100 ms}\nsites:\n"
+        "  - {site: 3, programmer: stk500v1, at: serial:/dev/ttyACM0, baud: 115200, supply: 5 V}\n"
+        "  - {site: 1, programmer: stk500v1, at: tcp:rack:2001, supply: 3.3 V}\n");
+
+    assert_string_equal(jig->name, "bench-2");
+    assert_string_equal(jig->path, "j.yaml");
+    assert_int_equal(strlen(jig->sha256), 64);
+    assert_int_equal(jig->contact_present_us, 400000);
+    assert_int_equal(jig->contact_gone_us, 2000000);
+    assert_int_equal(jig->contact_poll_us, 100000);
+    assert_false(jig->bench.simulated);
+    assert_int_equal(jig->site_count, 2);
+    assert_int_equal(jig->sites[0].site, 3);
+    assert_int_equal(jig->sites[0].line, 5);
+    assert_int_equal(jig->sites[0].column, 5);
+    assert_string_equal(jig->sites[0].programmer, "stk500v1");
+    assert_int_equal(jig->sites[0].place.kind, PLACE_SERIAL);
+    assert_string_equal(jig->sites[0].place.path, "/dev/ttyACM0");
+    assert_int_equal(jig->sites[0].baud, 115200);
+    assert_int_equal(jig->sites[0].supply_mv, 5000);
+    assert_int_equal(jig->sites[1].place.port, 2001);
+    assert_int_equal(jig->sites[1].baud, 0);
+    assert_int_equal(jig->sites[1].supply_mv, 3300);
+    assert_ptr_equal(jig_find_site(jig, 1), &jig->sites[1]);
+    assert_null(jig_find_site(jig, 2));
+    jig_free(jig);
+    jig_free(NULL);
+}
+
+static void a_simulated_bench_and_its_faults_are_read(void **state)
+{
+    (void)state;
+    struct jig *jig = parse(
+        "jig: sim\nbench: {simulated: true, pace: fast, seed: 7, swap: 600 ms, boards: 3}\n"
+        "sites:\n"
+        "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P,\n"
+        "     crystal: 7.3728 MHz}\n"
+        "  - {site: 2, programmer: stk500v1, model: teensy-2.0-isp, board: ATtiny85}\n"
+        "faults:\n"
+        "  - {site: 1, board: 2, fault: wrong-part, part: ATmega32A}\n"
+        "  - {fault: flip, wire: from-board, rate: 0.001, mask: 0x01}\n"
+        "  - {site: 2, fault: lost-byte, wire: to-programmer, match: \"56 AC A0\", offset: 3}\n"
+        "  - {site: 2, fault: lost-byte, wire: to-board, offset: 3, times: 0}\n"
+        "  - {fault: hang, after: 1000}\n"
+        "  - {fault: no-board, board: 1}\n");
+    const struct jig_fault *faults = jig->bench.faults;
+
+    assert_true(jig->bench.simulated);
+    assert_false(jig->bench.real_pace);
+    assert_int_equal(jig->bench.seed, 7);
+    assert_int_equal(jig->bench.swap_us, 600000);
+    assert_int_equal(jig->bench.boards, 3);
+    assert_int_equal(jig->contact_present_us, 500000);
+    assert_int_equal(jig->contact_gone_us, 1000000);
+    assert_int_equal(jig->contact_poll_us, 200000);
+    assert_string_equal(jig->sites[0].model, "arduino-uno-isp");
+    assert_string_equal(jig->sites[0].board, "ATmega328P");
+    assert_int_equal(jig->sites[0].crystal_hz, 7372800);
+    assert_int_equal(jig->sites[0].place.kind, PLACE_NONE);
+    assert_int_equal(jig->sites[1].crystal_hz, 0);
+    assert_int_equal(jig->bench.fault_count, 6);
+    assert_int_equal(faults[0].kind, JIG_FAULT_WRONG_PART);
+    assert_int_equal(faults[0].site, 1);
+    assert_int_equal(faults[0].board, 2);
+    assert_string_equal(faults[0].part, "ATmega32A");
+    assert_int_equal(faults[1].kind, JIG_FAULT_FLIP);
+    assert_int_equal(faults[1].site, 0);
+    assert_int_equal(faults[1].wire, JIG_WIRE_FROM_BOARD);
+    assert_true(faults[1].rate > 0.00099 && faults[1].rate < 0.00101);
+    assert_int_equal(faults[1].mask, 1);
+    assert_int_equal(faults[1].times, 0);
+    assert_int_equal(faults[2].kind, JIG_FAULT_LOST_BYTE);
+    assert_int_equal(faults[2].wire, JIG_WIRE_TO_PROGRAMMER);
+    assert_int_equal(faults[2].pattern_count, 3);
+    assert_memory_equal(faults[2].pattern, "\x56\xAC\xA0", 3);
+    assert_int_equal(faults[2].offset, 3);
+    assert_int_equal(faults[2].times, 1);
+    assert_int_equal(faults[3].wire, JIG_WIRE_TO_BOARD);
+    assert_int_equal(faults[3].times, 0);
+    assert_int_equal(faults[4].after, 1000);
+    assert_int_equal(faults[5].kind, JIG_FAULT_NO_BOARD);
+    jig_free(jig);
+}
+
+static void the_short_form_of_a_simulated_bench(void **state)
+{
+    (void)state;
+    struct jig *jig = parse("jig: sim\nbench: simulated\nsites:\n  - {site: 1, programmer: "
+                            "stk500v1, model: pro-micro-isp, board: ATmega32U4}\n");
+
+    assert_true(jig->bench.simulated);
+    assert_true(jig->bench.real_pace);
+    jig_free(jig);
+}
+
+/* Text before and after the site or fault of a case. */
+#define REAL "jig: j\nsites:\n  - "
+#define SIMULATED                                                                                  \
+    "jig: j\nbench: simulated\nsites:\n"                                                           \
+    "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P}\n"
+#define FAULT SIMULATED "faults:\n  - "
+
+static const struct {
+    const char *text;
+    const char *place; /* line and column */
+    const char *reason;
+} mistakes[] = {
+    {"jig: j\nsite: []\n", "2:1", "sites"}, /* the nearest key is named */
+    {"sites: []\n", "1:1", "jig"},
+    {"jig: j\n", "1:1", "sites"},
+    {"jig: j\nsites: []\n", "2:8", "1 to 256"},
+    {"jig: j\nsites: 7\n", "2:8", "1 to 256"},
+    {"format: 2\njig: j\n", "1:9", "2"},
+    {"jig: j\ncontact: {presnt: 1 s}\n", "2:11", "present"},
+    {"jig: j\ncontact: {poll: 90 s}\n", "2:17", "at most 60 s"},
+    {"jig: j\nbench: pretended\n", "2:8", "simulated"},
+    {"jig: j\nbench: {pace: fast}\n", "2:8", "simulated"},
+    {"jig: j\nbench: {simulated: true, pace: slow}\n", "2:32", "real"},
+    {"jig: j\nbench: {simulated: true, seed: -1}\n", "2:32", "-1"},
+    {"jig: j\nbench: {simulated: false, pace: fast}\n", "2:8", "not simulated"},
+    {REAL "7\n", "3:5", "mapping"},
+    {REAL "{site: 1, programer: stk500v1}\n", "3:15", "programmer"},
+    {REAL "{programmer: stk500v1, at: tcp:a:1}\n", "3:5", "site"},
+    {REAL "{site: 0, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "0"},
+    {REAL "{site: 257, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "257"},
+    {REAL "{site: 1, programmer: stk500v2, at: tcp:a:1}\n", "3:27", "stk500v1"},
+    {REAL "{site: 1, programmer: stk500v1}\n", "3:5", "at"},
+    {REAL "{site: 1, programmer: stk500v1, at: /dev/ttyACM0}\n", "3:41", "serial:/dev/"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, baud: 9}\n", "3:56", "9"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, supply: 12 V}\n", "3:58", "5 V"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, crystal: 8 MHz}\n", "3:59",
+     "only on a simulated bench"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1}\nfaults: []\n", "4:9",
+     "only on a simulated bench"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1}\n  - {site: 1, programmer: stk500v1}\n",
+     "4:12", "site 1 stands in line 3"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, at: tcp:a:1}\n", "4:41",
+     "simulated bench"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: uno, board: "
+     "a}\n",
+     "4:44", "arduino-uno-isp"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: "
+     "pro-micro-isp, board: ATmega32U4, crystal: 40 MHz}\n",
+     "4:87", "20 MHz"},
+    {FAULT "{fault: flop, wire: to-board, rate: 1}\n", "6:13", "flip"},
+    {FAULT "{site: 2, fault: no-board}\n", "6:12", "no site 2"},
+    {FAULT "{fault: wrong-part}\n", "6:5", "part"},
+    {FAULT "{fault: no-board, rate: 0.5}\n", "6:29", "rate says nothing"},
+    {FAULT "{fault: lost-byte, wire: to-board, rate: 0.5, mask: 1}\n", "6:57", "mask says nothing"},
+    {FAULT "{fault: flip, rate: 0.5}\n", "6:5", "wire"},
+    {FAULT "{fault: flip, wire: to-board}\n", "6:5", "either a rate"},
+    {FAULT "{fault: flip, wire: to-board, rate: 0.5, offset: 1}\n", "6:5", "either a rate"},
+    {FAULT "{fault: flip, wire: to-board, rate: 1.5}\n", "6:41", "up to 1"},
+    {FAULT "{fault: flip, wire: to-board, rate: often}\n", "6:41", "up to 1"},
+    {FAULT "{fault: flip, wire: to-board, match: \"56 AC A\"}\n", "6:42", "A"},
+    {FAULT "{fault: flip, wire: to-board, match: \"1 2 3 4 5 6 7 8 9\"}\n", "6:42", "9 bytes"},
+    {FAULT "{fault: flip, wire: sideways, rate: 1}\n", "6:25", "to-programmer"},
+};
+
+static void every_mistake_is_told_with_its_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        struct jig *jig = NULL;
+        struct failure failure = {0};
+        char start[40];
+
+        snprintf(start, sizeof start, "j.yaml:%s: ", mistakes[i].place);
+        if (jig_parse("j.yaml", mistakes[i].text, strlen(mistakes[i].text), &jig, &failure) == 0)
+            fail_msg("taken: %s", mistakes[i].text);
+        assert_null(jig);
+        if (failure.code != FAILURE_JIG_INVALID ||
+            strncmp(failure.detail, start, strlen(start)) != 0 ||
+            strstr(failure.detail + strlen(start), mistakes[i].reason) == NULL)
+            fail_msg("found '%s', expected '%s…%s', for\n%s", failure.detail, start,
+                     mistakes[i].reason, mistakes[i].text);
+    }
+}
+
+static void two_sites_at_one_place_are_refused(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/gangflash-jig-XXXXXX", link_path[64], path[64];
+    struct jig *jig = NULL;
+    struct failure failure = {0};
+
+    assert_non_null(mkdtemp(directory));
+    snprintf(link_path, sizeof link_path, "%s/by-path", directory);
+    snprintf(path, sizeof path, "%s/jig.yaml", directory);
+    assert_int_equal(symlink("/dev/null", link_path), 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "jig: j\nsites:\n  - {site: 1, programmer: stk500v1, at: serial:/dev/null}\n"
+            "  - {site: 2, programmer: stk500v1, at: serial:/dev/zero}\n"
+            "  - {site: 3, programmer: stk500v1, at: serial:%s}\n",
+            link_path);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(jig_load(path, &jig, &failure), -1);
+    assert_null(jig);
+    assert_int_equal(failure.code, FAILURE_PLACE_TWICE);
+    assert_non_null(strstr(failure.detail, "jig.yaml:5:41: site 3"));
+    assert_non_null(strstr(failure.detail, "site 1 of line 3"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(link_path), 0);
+    assert_int_equal(rmdir(directory), 0);
+    memset(&failure, 0, sizeof failure);
+    assert_int_equal(jig_load(path, &jig, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_JIG_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_real_bench_is_read),
+        cmocka_unit_test(a_simulated_bench_and_its_faults_are_read),
+        cmocka_unit_test(the_short_form_of_a_simulated_bench),
+        cmocka_unit_test(every_mistake_is_told_with_its_place),
+        cmocka_unit_test(two_sites_at_one_place_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
