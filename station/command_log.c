@@ -97,6 +97,14 @@ static int parse(const struct command *command, int argc, char **argv, struct co
     }
 }
 
+static int show(const struct config *config, struct log_reader *reader, struct failure *failure)
+{
+    int64_t attempt = config->attempt;
+    if (attempt == 0 && log_reader_last_attempt(reader, &attempt, failure) != 0)
+        return -1;
+    return log_reader_show(reader, attempt, config->list.json, stdout, failure);
+}
+
 static int read_log(const struct config *config, const char *path, struct failure *failure)
 {
     struct log_reader *reader = NULL;
@@ -108,7 +116,7 @@ static int read_log(const struct config *config, const char *path, struct failur
         result = log_reader_list(reader, &config->list, stdout, failure);
         break;
     case LOG_SHOW:
-        result = log_reader_show(reader, config->attempt, config->list.json, stdout, failure);
+        result = show(config, reader, failure);
         break;
     case LOG_VERIFY:
         result = log_reader_verify(reader, config->list.json, stdout, failure);

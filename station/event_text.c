@@ -117,7 +117,8 @@ static void text_show(struct view *view, const struct station_event *event)
         break;
     case STATION_EVENT_CYCLE:
         text->counts = event->counts;
-        printf("cycle %" PRId64 ": GO, %d sites\n", event->cycle, event->sites_taking_part);
+        if (event->site == 0) /* else a site began alone, and its verdict will tell */
+            printf("cycle %" PRId64 ": GO, %d sites\n", event->cycle, event->sites_taking_part);
         break;
     case STATION_EVENT_PROGRESS:
         text->sites[event->site].permille = event->permille;

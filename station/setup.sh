@@ -5,8 +5,8 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libsqlite3-dev libserialport-dev
-       nettle-dev libjansson-dev libncurses-dev libcmocka-dev help2man"
-tests="avrdude sqlite3 jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format clang-tidy
+       nettle-dev libjansson-dev libncurses-dev libcmocka-dev help2man sqlite3"
+tests="avrdude jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format clang-tidy
        libclang-rt-14-dev man-db git procps socat"
 
 case ${1:-} in

@@ -109,20 +109,20 @@ void summary_add(struct summary *summary, const struct station_event *event)
     }
 }
 
-/* What an interruption left of a board. */
+/* How far the board was changed. */
 static const char *condition(enum touched touched)
 {
     switch (touched) {
     case TOUCHED_NONE:
         return "nothing was changed on the board";
     case TOUCHED_ERASED:
-        return "the board is erased";
+        return "the board was erased";
     case TOUCHED_WRITTEN:
-        return "the board is written in part";
+        return "the board was erased and written to";
     case TOUCHED_FUSED:
-        return "fuses of the board are changed";
+        return "the board was written to, its fuses too";
     case TOUCHED_LOCKED:
-        return "the board is written, fused and perhaps locked";
+        return "the board was written to, its fuses and lock bits too";
     }
     return "the board's condition is not known";
 }

@@ -45,6 +45,13 @@ equal "$status" 130 "exit status when idle"
 says out "stopping"
 says out "The log is $log"
 
+# Nobody reads the output any more: the run stops in order.
+"$gangflash" flash demo --jig "$work/bench.yaml" --go now --count 1000 --log "$log" --json \
+    2>"$work/err" </dev/null | head -n 1 >"$work/out"
+status=${PIPESTATUS[0]}
+equal "$status" 130 "exit status when the output is gone"
+equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
+
 # Killed: the attempts stay open, and the next start closes them, saying how far the boards got.
 "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
     --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &

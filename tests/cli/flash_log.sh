@@ -30,9 +30,12 @@ refused=$(query "$log" "select attempt from attempts where verdict = 'refused'")
 expect 0 "$gangflash" log show "$refused"
 says out "signature-mismatch"
 says out "1E 95 87"
-expect 0 "$gangflash" log show 1 --json
+passed=$(query "$log" "select min(attempt) from attempts where verdict = 'pass'")
+expect 0 "$gangflash" log show "$passed" --json
 equal "$(jq -r '[.attempt, (.fuses | length), (.steps | length > 3)] | join(" ")' "$work/out")" \
-    "1 4 true" "one attempt"
+    "$passed 4 true" "one attempt"
+expect 0 "$gangflash" log show --json
+equal "$(jq .attempt "$work/out")" "$all" "the last attempt"
 expect 2 "$gangflash" log show 999999
 expect 5 "$gangflash" log list --log "$work/absent"
 says err "$work/absent"
