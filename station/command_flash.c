@@ -30,8 +30,9 @@ static const struct command_option options[] = {
     {"operator", KEY_OPERATOR, "NAME", "who is at the station; default: the user's name"},
     {"go", KEY_GO, "HOW",
      "enter: a press of Enter starts all armed sites (the\n"
-     "default; standard input that is no terminal: each\n"
-     "line is a press, its end ends the run);\n"
+     "default; from standard input that is no terminal,\n"
+     "each line is a press, taken when the boards of the\n"
+     "one before are out, and its end ends the run);\n"
      "contact: a site starts when its board makes contact;\n"
      "now: every site starts at once"},
     {"sites", KEY_SITES, "LIST", "only these sites, for example 1,3-5"},

@@ -46,7 +46,8 @@ struct run {
     bool go_posted;                            /* and its cycle has not begun yet */
     bool stopped;
     bool ended;
-    struct failure fault; /* what stopped the run, if not an operator */
+    bool programmer_failed; /* some board did not pass for it, which is no fault of the board */
+    struct failure fault;   /* what stopped the run, if not an operator */
 };
 
 /* ------------------------------------------------------------------ commands */
@@ -86,13 +87,16 @@ static void go(struct run *run)
 
 /* ------------------------------------------------------------------ what arrives */
 
-/* Lines that come from no terminal are taken one per cycle: the next when the boards of the last
- * are out. A person at a terminal may press whenever he likes. */
-static bool wants_line(const struct run *run)
+static bool reads_lines(const struct run *run)
 {
-    if (run->view->read_key != NULL || run->config->go != SCHEDULER_GO_ENTER || run->ended ||
-        run->stopped)
-        return false;
+    return run->view->read_key == NULL && run->config->go == SCHEDULER_GO_ENTER && !run->ended &&
+           !run->stopped;
+}
+
+/* Lines that come from no terminal are taken one per cycle: the next when the boards of the last
+ * are out. A person at a terminal may press at any time. */
+static bool may_press(const struct run *run)
+{
     if (isatty(STDIN_FILENO))
         return true;
     bool armed = false;
@@ -110,16 +114,14 @@ static bool wants_line(const struct run *run)
 
 static void take_line(struct run *run)
 {
-    switch (line_input_take(&run->input)) {
-    case LINE_INPUT_PRESS:
-        go(run);
-        break;
-    case LINE_INPUT_QUIT:
-    case LINE_INPUT_END:
-        end(run);
-        break;
-    case LINE_INPUT_NONE:
-        break;
+    if (!line_input_has_line(&run->input)) {
+        if (run->input.ended)
+            end(run);
+    } else if (may_press(run)) {
+        if (line_input_take(&run->input))
+            go(run);
+        else
+            end(run);
     }
 }
 
@@ -171,6 +173,10 @@ static void note_event(struct run *run, const struct station_event *event)
     case STATION_EVENT_MESSAGE: /* perhaps that no site can start */
         run->go_posted = false;
         break;
+    case STATION_EVENT_VERDICT:
+        if (command_status_of(event->record.failure) == COMMAND_BENCH_FAULT)
+            run->programmer_failed = true;
+        break;
     case STATION_EVENT_LOG_FAULT:
         run->fault = event->failure;
         if (run->scheduler != NULL)
@@ -201,7 +207,7 @@ enum { WAIT_EVENTS, WAIT_SIGNALS, WAIT_INPUT, WAIT_BENCH, WAIT_COUNT };
 
 static void wait_and_take(struct run *run)
 {
-    bool by_line = wants_line(run);
+    bool by_line = reads_lines(run);
     bool has_line = by_line && line_input_has_line(&run->input);
     bool by_key = run->view->read_key != NULL;
     bool bench_lives = run->bench != NULL && run->fault.code == FAILURE_NONE;
@@ -212,7 +218,7 @@ static void wait_and_take(struct run *run)
         [WAIT_INPUT] = {(by_line && !has_line) || by_key ? STDIN_FILENO : -1, POLLIN, 0},
         [WAIT_BENCH] = {bench_lives ? bench_process_descriptor(run->bench) : -1, POLLIN, 0},
     };
-    (void)poll(wanted, WAIT_COUNT, has_line ? 0 : TICK_MS);
+    (void)poll(wanted, WAIT_COUNT, has_line && may_press(run) ? 0 : TICK_MS);
     if (wanted[WAIT_SIGNALS].revents != 0)
         take_signals(run);
     if (wanted[WAIT_INPUT].revents != 0 && by_key)
@@ -440,9 +446,11 @@ static void close_view(struct run *run)
  * was stopped for it, a log fault for more than either. */
 static int exit_status(const struct run *run, int status)
 {
-    if (run->fault.code == FAILURE_NONE || status == COMMAND_LOG_FAULT)
-        return status;
-    return (int)command_status_of(run->fault.code);
+    if (run->fault.code != FAILURE_NONE && status != COMMAND_LOG_FAULT)
+        return (int)command_status_of(run->fault.code);
+    if (status == COMMAND_BOARDS_FAILED && run->programmer_failed)
+        return COMMAND_BENCH_FAULT;
+    return status;
 }
 
 /* Nothing uses the log and the bench any more when the scheduler's threads are gone. */

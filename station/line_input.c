@@ -23,15 +23,13 @@ void line_input_fill(struct line_input *input)
         input->ended = true;
 }
 
-enum line_input_result line_input_take(struct line_input *input)
+bool line_input_take(struct line_input *input)
 {
     const char *end = memchr(input->bytes, '\n', input->count);
-    if (end == NULL)
-        return input->ended ? LINE_INPUT_END : LINE_INPUT_NONE;
-    size_t length = (size_t)(end - input->bytes);
+    size_t length = end != NULL ? (size_t)(end - input->bytes) : input->count - 1;
     bool quit = !input->too_long && length == 1 && input->bytes[0] == 'q';
     input->too_long = false;
     input->count -= length + 1;
-    memmove(input->bytes, end + 1, input->count);
-    return quit ? LINE_INPUT_QUIT : LINE_INPUT_PRESS;
+    memmove(input->bytes, input->bytes + length + 1, input->count);
+    return !quit;
 }

@@ -12,13 +12,11 @@ struct line_input {
     bool ended;
 };
 
-enum line_input_result { LINE_INPUT_NONE, LINE_INPUT_PRESS, LINE_INPUT_QUIT, LINE_INPUT_END };
-
-/* Is there a whole line already, so that nothing more needs to be read? */
+/* Is there a whole line? */
 bool line_input_has_line(const struct line_input *input);
-/* Reads what is there now: call when standard input is readable. */
+/* Reads what is there now: call when standard input is readable and there is no whole line. */
 void line_input_fill(struct line_input *input);
-/* Takes one line: a press, or "q". LINE_INPUT_END once after the last. */
-enum line_input_result line_input_take(struct line_input *input);
+/* Takes the first line, which must be there. False when it is "q": somebody wants to end. */
+bool line_input_take(struct line_input *input);
 
 #endif

@@ -1,4 +1,5 @@
 # gangflash check: what would be done, and what is wrong; nothing is touched.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 bench
 

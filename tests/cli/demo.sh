@@ -1,4 +1,5 @@
 # The first command of the README, from another directory.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 # Beside this build, so that the builds of one test run share it.
 export GANGFLASH_DEMO_BUILD=${BUILD%/*}/demo-build

@@ -1,4 +1,5 @@
 # The simulated bench as a process: its options, and what happens when it dies or is not there.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 bench
@@ -10,7 +11,7 @@ jq -es 'length >= 4' "$work/record" >/dev/null || fail "the bench's record"
 "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
     --log "$log" >"$work/out" 2>"$work/err" </dev/null &
 station=$!
-wait_for 60 grep -q 'cycle 1' "$work/out"
+wait_for 60 grep -qs 'cycle 1' "$work/out"
 kill -KILL "$(ps -o pid= --ppid "$station" | tr -d ' ')"
 status=0
 wait "$station" || status=$?

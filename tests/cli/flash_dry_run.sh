@@ -1,4 +1,5 @@
 # --dry-run: everything up to the plan; no programmer, no bench, no log.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 bench
 flash 0 --dry-run --log "$work/log.sqlite" --bench-record "$work/record" --sites 2

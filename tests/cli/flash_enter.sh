@@ -1,4 +1,5 @@
 # --go enter with lines for presses: one cycle per line, the end of input ends the run.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 bench

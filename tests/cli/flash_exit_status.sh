@@ -1,4 +1,5 @@
 # The table of exit statuses.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 now=(--go now --count 4 --log "$log")
@@ -43,17 +44,43 @@ END
 expect 4 "$gangflash" flash demo --jig "$work/missing.yaml" --go now --log "$log"
 says err "place-missing"
 says err "/dev/gangflash-is-not-there"
+cat >"$work/twice.yaml" <<END
+jig: twice
+sites:
+  - {site: 1, programmer: stk500v1, at: "serial:/dev/null"}
+  - {site: 2, programmer: stk500v1, at: "serial:/dev/../dev/null"}
+END
+expect 4 "$gangflash" flash demo --jig "$work/twice.yaml" --go now --log "$log"
+says err "place-twice"
+says err "$work/twice.yaml:4:"
+own_bench
+mkfifo "$work/held"
+"$gangflash" flash demo --jig "$work/own.yaml" --log "$work/holder" <"$work/held" \
+    >"$work/holder.out" 2>&1 &
+holder=$!
+exec 4>"$work/held"
+wait_for 30 grep -qs 'Enter is GO' "$work/holder.out"
+expect 4 "$gangflash" flash demo --jig "$work/own.yaml" --go now --log "$log"
+says err "place-busy"
+exec 4>&-
+wait "$holder" || [ $? -eq 1 ] || fail "the holder of the place"
+# 4: a programmer that does not answer fails its site; the other goes on.
+bench "site: 1, board: 1, fault: hang, after: 100"
+flash 4 --go now --log "$log"
+says out "programmer-silent"
+says out "site 2: PASS"
 
 # 5: a log that cannot be written, that is no log of ours, that another station has open
 flash 5 --go now --log "$work/absent/log.sqlite"
 says err "$work/absent/log.sqlite"
 echo "this is no database" >"$work/text"
 flash 5 --go now --log "$work/text"
+bench
 mkfifo "$work/presses"
 "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" >"$work/first" 2>&1 &
 first=$!
 exec 3>"$work/presses"
-wait_for 30 grep -q 'Enter is GO' "$work/first"
+wait_for 30 grep -qs 'Enter is GO' "$work/first"
 flash 5 --go now --log "$log"
 says err "log-in-use"
 exec 3>&-

@@ -1,11 +1,13 @@
 # SIGINT in mid-run: every row is closed, what became of each board is said, exit status 130, and no
 # bench is left behind.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 bench
 
-# At real pace a board takes seconds, so the signal comes while both are in work.
-"$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+# At real pace a board takes seconds, so the signal comes while both are in work. It goes to the
+# whole process group, as a terminal's Ctrl-C does.
+setsid "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
     --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &
 station=$!
 in_work() {
@@ -15,7 +17,7 @@ in_work() {
 }
 wait_for 60 in_work
 bench_process=$(ps -o pid= --ppid "$station")
-kill -INT "$station"
+kill -INT -- "-$station"
 status=0
 wait "$station" || status=$?
 equal "$status" 130 "exit status"
@@ -36,7 +38,7 @@ mkfifo "$work/presses"
     >"$work/out" 2>"$work/err" &
 station=$!
 exec 3>"$work/presses"
-wait_for 30 grep -q 'Enter is GO' "$work/out"
+wait_for 30 grep -qs 'Enter is GO' "$work/out"
 kill -TERM "$station"
 status=0
 wait "$station" || status=$?

@@ -1,4 +1,5 @@
 # --json: every line is an object, and every verdict is what the log has.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 bench "site: 2, board: 2, fault: wrong-part, part: ATmega32U4"

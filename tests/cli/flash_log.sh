@@ -1,4 +1,5 @@
 # gangflash log, and where the log is.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 bench "site: 2, board: 1, fault: wrong-part, part: ATmega32U4"
 

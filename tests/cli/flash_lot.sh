@@ -1,4 +1,5 @@
 # Lots: bound at first use to profile and count, and counted over restarts.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 log=$work/log.sqlite
 bench "site: 1, board: 1, fault: wrong-part, part: ATmega32U4"

@@ -1,4 +1,5 @@
 # Help, usage errors, and that help, man page and completion know the same options.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 
 expect 0 "$gangflash" --version

@@ -1,4 +1,5 @@
 # cmake --install puts everything where a distribution wants it, and the program runs from there.
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 cmake --install "$BUILD" --prefix "$work/first" >"$work/out" 2>&1 || fail "cmake --install"
 mv "$work/first" "$work/usr" # it depends on no path it was built for

@@ -1,5 +1,6 @@
 # The screen, in a real terminal: article, keys, verdicts, resizing, and the terminal as it was.
 command -v tmux >/dev/null || exit 77
+set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 bench
 log=$work/log.sqlite

@@ -1,11 +1,14 @@
 # Common to the tests of the command line: $gangflash, a directory that is removed at the end, and
 # commands that say what was expected when it did not come.
 set -eu
+: "${BUILD:?}" "${SOURCE:?}"
 gangflash=$BUILD/bin/gangflash
 work=$(mktemp -d)
 unset GANGFLASH_LOG GANGFLASH_DATA
 export XDG_STATE_HOME=$work/state HOME=$work LC_ALL=C.UTF-8
+own_bench_process=
 cleanup() {
+    [ -z "$own_bench_process" ] || kill "$own_bench_process" 2>/dev/null || true
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -72,4 +75,23 @@ bench() {
         [ $# -eq 0 ] || echo "faults:"
         [ $# -eq 0 ] || printf '  - {%s}\n' "$@"
     } >"$work/bench.yaml"
+}
+
+# own_bench [FAULT…] : the same bench, started by hand, and $work/own.yaml that names its places as
+# if they were real ones: nobody swaps its boards, but for lines that are written to descriptor 9.
+own_bench() {
+    bench "$@"
+    mkfifo "$work/own.commands"
+    "$BUILD/bin/simbench" --parts "$BUILD/share/gangflash/parts" "$work/bench.yaml" \
+        <"$work/own.commands" >"$work/own.places" 2>"$work/own.errors" &
+    own_bench_process=$!
+    exec 9>"$work/own.commands"
+    wait_for 30 grep -qs '^ready' "$work/own.places"
+    {
+        echo "jig: own-bench"
+        echo "contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}"
+        echo "sites:"
+        sed -n 's/^site \([0-9]*\) \(.*\)/  - {site: \1, programmer: stk500v1, at: "\2"}/p' \
+            "$work/own.places"
+    } >"$work/own.yaml"
 }
