@@ -54,7 +54,7 @@ int jig_read_text(struct jig_reader *reader, const struct document_node *node, c
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             return document_fail(reader->document, node, reader->failure,
                                  "found a control character, expected one line of text");
-    strcpy(field, text);
+    memcpy(field, text, strlen(text) + 1);
     return 0;
 }
 
@@ -274,7 +274,7 @@ static int read_document(const char *path, const struct document *document, stru
         jig_free(made);
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "%s", path);
     }
-    strcpy(made->sha256, document->sha256);
+    memcpy(made->sha256, document->sha256, sizeof made->sha256);
     if (read_jig(&reader) != 0) {
         jig_free(made);
         return -1;

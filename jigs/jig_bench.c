@@ -96,7 +96,7 @@ int jig_read_simulated_site(struct jig_reader *reader, const struct document_nod
         document_need(reader->document, map, "board", &board, reader->failure) != 0 ||
         jig_read_text(reader, board, site->board, sizeof site->board) != 0)
         return -1;
-    strcpy(site->model, models[index]);
+    memcpy(site->model, models[index], strlen(models[index]) + 1);
     return crystal != NULL ? read_frequency(reader, crystal, &site->crystal_hz) : 0;
 }
 

@@ -25,7 +25,7 @@ static int parse_device(const char *text, const char *path, enum place_kind kind
                            "a device path of %zu characters, expected at most %zu", strlen(path),
                            sizeof place->path - 1);
     place->kind = kind;
-    strcpy(place->path, path);
+    memcpy(place->path, path, strlen(path) + 1);
     return 0;
 }
 

@@ -608,6 +608,8 @@ static void lose_one_byte_of_a_fuse_write(uint8_t value, int lost, int mute)
     fixture.sketch->mute = mute;
     assert_int_equal(send_fuse(&fixture, PART_FUSE_HIGH, value, &failure), -1);
     fixture.sketch->mute = 0;
+    assert_int_equal(programmer_identify(fixture.programmer, signature, &fixture.operation, NULL),
+                     -1);
     assert_int_equal(fixture.sketch->logged, at + 6);
     programmer_release(fixture.programmer, NULL);
     attach(&fixture);

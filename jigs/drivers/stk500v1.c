@@ -166,6 +166,17 @@ static int expect(struct stk500v1 *stk, const char *asked, uint8_t expected, int
     return fail_reply(stk, asked, expected, found, 1 + more, failure);
 }
 
+/* Before every command of a session. After a failure nothing may be sent but what recover() sends:
+ * the sketch may be within a fuse write. */
+static int begin(const struct stk500v1 *stk, const struct operation *operation,
+                 struct failure *failure)
+{
+    if (stk->out_of_step)
+        return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
+                           "after a failure only a new session finds back into step");
+    return operation_check(operation, failure);
+}
+
 /* One command, in step from 14 to 10. */
 static int exchange(struct stk500v1 *stk, const char *asked, const uint8_t *command, size_t count,
                     uint8_t *data, size_t data_bytes, const struct operation *operation,
@@ -174,8 +185,7 @@ static int exchange(struct stk500v1 *stk, const char *asked, const uint8_t *comm
     struct operation whole = steady(operation);
     int64_t silence_us = REPLY_SILENCE_US + (int64_t)count * stk->byte_us;
 
-    if (operation_check(operation, failure) != 0 ||
-        send(stk, command, count, &whole, failure) != 0 ||
+    if (begin(stk, operation, failure) != 0 || send(stk, command, count, &whole, failure) != 0 ||
         expect(stk, asked, IN_SYNC, silence_us, &whole, failure) != 0)
         return -1;
     if (data_bytes > 0 && hear(stk, data, data_bytes, silence_us, &whole, failure) != 0)
@@ -560,7 +570,7 @@ static int write_fuse(struct stk500v1 *stk, const uint8_t instruction[4],
     uint8_t reply;
     bool in_step = false;
 
-    if (operation_check(operation, failure) != 0)
+    if (begin(stk, operation, failure) != 0)
         return -1;
     stk->fuse_value = value;
     if (send(stk, command, sizeof command, &whole, failure) != 0)
@@ -617,7 +627,7 @@ static int instruct_batch(struct stk500v1 *stk, const struct isp_instruction *in
     struct operation whole = steady(operation);
     int64_t silence_us = REPLY_SILENCE_US + (int64_t)sizeof frames * stk->byte_us;
 
-    if (operation_check(operation, failure) != 0)
+    if (begin(stk, operation, failure) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (isp_door_open(&instructions[i], stk->base.session, bytes, failure) != 0)
@@ -750,6 +760,8 @@ static int write_blocks(struct stk500v1 *stk, struct flash_job *job,
     int now = 0;
     bool more = next_block(stk, job, &commands[now]);
 
+    if (begin(stk, operation, failure) != 0)
+        return -1;
     while (more) {
         if (deliver(stk, &commands[now], sent, &whole, failure) != 0)
             return -1;
@@ -878,7 +890,8 @@ static int read_stretch(struct stk500v1 *stk, const struct reading *reading,
     struct operation whole = steady(operation);
     uint8_t chunk[BLOCK_BYTES_MAX + 1];
 
-    if (send_read(stk, reading, reading->at, &whole, failure) != 0)
+    if (begin(stk, operation, failure) != 0 ||
+        send_read(stk, reading, reading->at, &whole, failure) != 0)
         return -1;
     for (uint32_t at = reading->at, next; at < reading->end; at = next) {
         uint32_t length = chunk_length(reading, at);
@@ -917,9 +930,9 @@ static int read_blocks(struct stk500v1 *stk, enum part_memory memory, uint32_t s
                                   .at = at - at % ADDRESS_STEP,
                                   .end = stop + stop % 2, /* flash is read in words */
                                   .start = at,
-                                  .stop = stop,
-                                  .bytes = bytes + (at - start)};
+                                  .stop = stop};
 
+        reading.bytes = &bytes[at - start];
         if (memory == PART_FLASH && enter_segment(stk, at, operation, failure) != 0)
             return -1;
         if (read_stretch(stk, &reading, operation, at - start, failure) != 0)
