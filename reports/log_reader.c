@@ -370,20 +370,6 @@ static int show_text(struct log_reader *reader, const struct database_value *key
     return 0;
 }
 
-static int note_number(void *context, const struct database_statement *row)
-{
-    int64_t *number = context;
-    *number = database_column(row, 0).integer;
-    return 0;
-}
-
-int log_reader_last_attempt(struct log_reader *reader, int64_t *attempt, struct failure *failure)
-{
-    const struct query query = {"SELECT ifnull(max(attempt), 0) FROM attempts", NULL, 0};
-    *attempt = 0;
-    return for_each_row(reader, &query, note_number, attempt, failure);
-}
-
 int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,
                     struct failure *failure)
 {

@@ -26,8 +26,6 @@ struct log_list_options {
  * FAILURE_USAGE when there is no such verdict. */
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure);
-/* The number of the last attempt; 0 when the log has none. */
-int log_reader_last_attempt(struct log_reader *reader, int64_t *attempt, struct failure *failure);
 /* All that is known of one attempt: its row, fuses byte by byte, steps. FAILURE_USAGE if there is
  * no such attempt. */
 int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,

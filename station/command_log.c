@@ -97,11 +97,34 @@ static int parse(const struct command *command, int argc, char **argv, struct co
     }
 }
 
+/* The number of the last attempt, from the list's line about it; 0 when there is none. */
+static int find_last(struct log_reader *reader, int64_t *attempt, struct failure *failure)
+{
+    static const char key[] = "\"attempt\":";
+    const struct log_list_options last = {.last = 1, .json = true};
+    char *line = NULL;
+    size_t bytes = 0;
+    *attempt = 0;
+    FILE *out = open_memstream(&line, &bytes);
+    if (out == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    int result = log_reader_list(reader, &last, out, failure);
+    if (fclose(out) != 0 && result == 0)
+        result = failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    const char *found = result == 0 ? strstr(line, key) : NULL;
+    if (found != NULL)
+        *attempt = strtoll(found + strlen(key), NULL, 10);
+    free(line);
+    return result;
+}
+
 static int show(const struct config *config, struct log_reader *reader, struct failure *failure)
 {
     int64_t attempt = config->attempt;
-    if (attempt == 0 && log_reader_last_attempt(reader, &attempt, failure) != 0)
+    if (attempt == 0 && find_last(reader, &attempt, failure) != 0)
         return -1;
+    if (attempt == 0)
+        return failure_set(failure, FAILURE_USAGE, "log show: the log has no attempts yet");
     return log_reader_show(reader, attempt, config->list.json, stdout, failure);
 }
 
