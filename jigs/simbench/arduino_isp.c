@@ -450,6 +450,9 @@ static void start_up(const struct arduino_isp_options *options)
     }
     if (model->bootloader_baud != 0) {
         optiboot_run(options->wire, options->port, options->baud == model->bootloader_baud);
+        while (wire_get(options->wire, wire_now_us(options->wire)) >= 0) {
+            /* what came meanwhile does not outlive the watchdog's reset */
+        }
     }
     wire_spend(options->wire, LED_BLINKS_US);
 }

@@ -61,6 +61,18 @@ static bool is_busy(const struct avr_target *target, int64_t now_us)
     return now_us < target->busy_until_us;
 }
 
+/* What the silicon takes at most. Part files give a part without RDY/BSY polling the longest wait
+ * that any source names, to be on the safe side; its datasheet gives shorter ones (ATmega32A,
+ * 8155, "Serial Programming"), and programmers that keep to those are right. */
+#define OLD_FLASH_US 4500
+#define OLD_EEPROM_US 9000
+#define OLD_ERASE_US 9000
+
+static uint32_t silicon_us(const struct avr_target *target, uint32_t wait_us, uint32_t old_us)
+{
+    return target->part->poll_ready || wait_us < old_us ? wait_us : old_us;
+}
+
 static void become_busy(struct avr_target *target, uint32_t duration_us, int64_t now_us)
 {
     target->busy_erasing = false;
@@ -138,7 +150,7 @@ static void load_flash(struct avr_target *target, int64_t now_us)
     if (!refuse_locked(target)) {
         target->flash[flash_address(target)] &= target->frame[3];
         target->counts.flash_pages++;
-        become_busy(target, flash->write_delay_us, now_us);
+        become_busy(target, silicon_us(target, flash->write_delay_us, OLD_FLASH_US), now_us);
     }
 }
 
@@ -151,7 +163,7 @@ static void write_flash_page(struct avr_target *target, int64_t now_us)
             page[i] &= target->flash_page[i];
         }
         target->counts.flash_pages++;
-        become_busy(target, flash->write_delay_us, now_us);
+        become_busy(target, silicon_us(target, flash->write_delay_us, OLD_FLASH_US), now_us);
     }
     memset(target->flash_page, 0xFF, sizeof target->flash_page);
 }
@@ -187,7 +199,8 @@ static void write_eeprom(struct avr_target *target, int64_t now_us)
     }
     target->eeprom[eeprom_address(target)] = target->frame[3];
     target->counts.eeprom_writes++;
-    become_busy(target, target->part->eeprom.write_delay_us, now_us);
+    become_busy(target, silicon_us(target, target->part->eeprom.write_delay_us, OLD_EEPROM_US),
+                now_us);
 }
 
 static void load_eeprom(struct avr_target *target, int64_t now_us)
@@ -222,7 +235,7 @@ static void write_eeprom_page(struct avr_target *target, int64_t now_us)
             }
         }
         target->counts.eeprom_writes++;
-        become_busy(target, eeprom->write_delay_us, now_us);
+        become_busy(target, silicon_us(target, eeprom->write_delay_us, OLD_EEPROM_US), now_us);
     }
     forget_eeprom_page(target);
 }
@@ -297,7 +310,8 @@ static void chip_erase(struct avr_target *target, int64_t now_us)
     *byte_of(target, PART_LOCK) = 0xFF;
     memset(target->flash_page, 0xFF, sizeof target->flash_page);
     target->counts.erases++;
-    become_busy(target, target->part->chip_erase_delay_us, now_us);
+    become_busy(target, silicon_us(target, target->part->chip_erase_delay_us, OLD_ERASE_US),
+                now_us);
     target->busy_erasing = true;
 }
 
@@ -358,6 +372,19 @@ static void keep_frame(struct avr_target *target)
     }
 }
 
+static void ignore_busy(struct avr_target *target)
+{
+    const struct instruction *instruction = target->instruction;
+    if (instruction->write == NULL) {
+        target->counts.busy_reads++;
+        return;
+    }
+    target->counts.ignored_busy++;
+    if (instruction->write == write_fuse || instruction->write == write_lock) {
+        target->writes_sent[instruction->memory - PART_FIRST_FUSE][target->frame[3]]++;
+    }
+}
+
 static void execute(struct avr_target *target, int64_t now_us)
 {
     const struct instruction *instruction = target->instruction;
@@ -366,10 +393,7 @@ static void execute(struct avr_target *target, int64_t now_us)
     if (instruction == NULL) {
         target->counts.ignored_unknown++;
     } else if (is_busy(target, now_us) && instruction->read != poll_ready) {
-        target->counts.ignored_busy++;
-        if (instruction->write == write_fuse || instruction->write == write_lock) {
-            target->writes_sent[instruction->memory - PART_FIRST_FUSE][target->frame[3]]++;
-        }
+        ignore_busy(target);
     } else if (instruction->write != NULL) {
         instruction->write(target, now_us);
     }

@@ -55,6 +55,7 @@ static struct json_object *counts_of(const struct bench_board *board)
     json_add_integer(object, "flash_pages", counts->flash_pages);
     json_add_integer(object, "eeprom_writes", counts->eeprom_writes);
     json_add_integer(object, "ignored_busy", counts->ignored_busy);
+    json_add_integer(object, "busy_reads", counts->busy_reads);
     json_add_integer(object, "ignored_locked", counts->ignored_locked);
     json_add_integer(object, "ignored_unknown", counts->ignored_unknown);
     json_add_integer(object, "too_fast", counts->too_fast);

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Real production images, the bootloaders of Debian's arduino-core-avr, written by avrdude with the
+# fuses that belong to them.
+. "${SOURCE:?}/tests/peers/simbench.bash"
+need_avrdude
+
+core=$BUILD/arduino-core-avr
+images=$core/usr/share/arduino/hardware/arduino/avr/bootloaders
+if [ ! -d "$images" ]; then
+    (cd "$work" && apt-get download arduino-core-avr >/dev/null 2>&1) &&
+        dpkg -x "$work"/arduino-core-avr_*.deb "$core" || {
+        echo "arduino-core-avr cannot be had"
+        exit 77
+    }
+fi
+
+cat >"$work/jig.yaml" <<'JIG'
+format: 1
+jig: peers
+bench: simulated
+sites:
+  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P, crystal: 16 MHz}
+  - {site: 2, programmer: stk500v1, model: pro-micro-isp, board: ATmega2560, crystal: 16 MHz}
+JIG
+start_bench "$work/jig.yaml" fast
+
+# trimmed_hex FILE: up to its last byte that is not FF, as the record writes memories
+trimmed_hex() {
+    od -An -v -tx1 "$1" | awk '
+        {
+            for (i = 1; i <= NF; i++) {
+                if ($i == "ff") {
+                    blank = blank "ff"
+                } else {
+                    printf "%s%s", blank, $i
+                    blank = ""
+                }
+            }
+        }'
+}
+
+# try_image SITE NAME IMAGE EXTENDED HIGH LOW
+try_image() {
+    talk stk500v1 "$1" -p "$2" -e -U "efuse:w:$4:m" -U "hfuse:w:$5:m" -U "lfuse:w:$6:m"
+    talk stk500v1 "$1" -p "$2" -U "flash:w:$3:i" -U lock:w:0xCF:m
+    # avrdude's own reading of the file, as one binary
+    talk stk500v1 "$1" -p "$2" -U "flash:v:$3:i" -U "flash:r:$work/back.bin:r"
+    read_record "$1"
+    expect_field flash "$(trimmed_hex "$work/back.bin")" "$2"
+    expect_field extended "$((0xF8 | $4))" "$2"
+    expect_field high "$(($5))" "$2"
+    expect_field low "$(($6))" "$2"
+    expect_field lock "$((0xCF))" "$2"
+    expect_field clock_hz 16000000 "$2"
+}
+
+# (Not optiboot_atmega328.hex: as Debian 12 builds it, it reaches beyond the end of the flash.)
+try_image 1 m328p "$images/atmega/ATmegaBOOT_168_atmega328.hex" 0xFD 0xDA 0xFF
+try_image 2 m2560 "$images/stk500v2/stk500boot_v2_mega2560.hex" 0xFD 0xD8 0xFF
+stop_bench

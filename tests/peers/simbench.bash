@@ -1,0 +1,124 @@
+# Helpers for the peers' scripts: a simulated bench, random images, and what the bench recorded.
+# Expects BUILD and SOURCE in the environment.
+
+set -u
+work=$(mktemp -d)
+bench_pid=
+trap 'stop_bench; rm -rf "$work"' EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+need_avrdude() {
+    command -v avrdude >/dev/null || {
+        echo "avrdude is not installed"
+        exit 77
+    }
+}
+
+# start_bench JIG PACE: sets place[SITE]
+start_bench() {
+    declare -gA place=()
+    coproc BENCH { exec "$BUILD/bin/simbench" "$1" --pace "$2" 2>"$work/simbench.err"; }
+    bench_pid=$BENCH_PID
+    exec {bench_in}>&"${BENCH[1]}" {bench_out}<&"${BENCH[0]}"
+    local word site path
+    while read -r -t 20 word site path <&"$bench_out"; do
+        [ "$word" = ready ] && return 0
+        place[$site]=${path#pty:}
+    done
+    cat "$work/simbench.err" >&2
+    fail "simbench did not start"
+}
+
+stop_bench() {
+    [ -n "$bench_pid" ] || return 0
+    echo quit >&"$bench_in" 2>/dev/null
+    wait "$bench_pid"
+    local status=$?
+    bench_pid=
+    [ "$status" -eq 0 ] || fail "simbench ended with $status: $(cat "$work/simbench.err")"
+}
+
+# read_record SITE: the bench's own word on the board that is in
+read_record() {
+    echo "record $1" >&"$bench_in"
+    read -r -t 20 record <&"$bench_out" || fail "no record of site $1"
+}
+
+# field NAME: a number or a string of the last record
+field() {
+    sed -nE "s/.*\"$1\":(\"([^\"]*)\"|([0-9]+)).*/\2\3/p" <<<"$record"
+}
+
+expect_field() {
+    local found
+    found=$(field "$1")
+    [ "$found" = "$2" ] ||
+        fail "$3: $1 of the board is '${found:0:200}', expected '${2:0:200}'"
+}
+
+# random_hex BYTES SEED NAME: NAME.hex (Intel HEX) and NAME.bytes (as the record writes memories)
+random_hex() {
+    awk -v bytes="$1" -v seed="$2" -v all="$work/$3.bytes" '
+        function record(type, address, data, count,    sum, text, i) {
+            text = sprintf("%02X%04X%02X", count, address, type)
+            sum = count + int(address / 256) + address % 256 + type
+            for (i = 0; i < count; i++) {
+                text = text sprintf("%02X", data[i])
+                sum += data[i]
+            }
+            printf ":%s%02X\n", text, (256 - sum % 256) % 256
+        }
+        BEGIN {
+            srand(seed)
+            for (at = 0; at < bytes; at += 16) {
+                if (at % 65536 == 0) {
+                    data[0] = 0
+                    data[1] = at / 65536
+                    record(4, 0, data, 2)
+                }
+                for (i = 0; i < 16; i++) {
+                    data[i] = int(rand() * 255) # never FF: the record leaves those out at the end
+                    printf "%02x", data[i] > all
+                }
+                record(0, at % 65536, data, 16)
+            }
+            print ":00000001FF"
+        }' >"$work/$3.hex"
+}
+
+# talk PROGRAMMER SITE ARGUMENT…: one run of avrdude
+talk() {
+    local programmer=$1 site=$2
+    shift 2
+    timeout 100 avrdude -q -q -c "$programmer" -P "${place[$site]}" -b 19200 "$@" \
+        >"$work/avrdude.log" 2>&1 || {
+        cat "$work/avrdude.log" >&2
+        fail "avrdude $*"
+    }
+}
+
+# silence: reads from the open port until nothing came for a while; the last two bytes are in `tail`
+silence() {
+    local byte
+    tail=
+    while LC_ALL=C read -r -t 0.3 -N 1 byte <&"$kept_open"; do
+        tail=${tail: -1}$byte
+    done
+}
+
+# wake SITE: opens the port, waits until the sketch answers and keeps the port open, so that no
+# later opening resets the board. (On real boards a capacitor at RESET does this.)
+wake() {
+    local try
+    exec {kept_open}<>"${place[$1]}"
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        printf '0 ' >&"$kept_open"
+        LC_ALL=C silence
+        [ "$tail" = $'\x14\x10' ] && return 0
+    done
+    fail "the sketch does not answer"
+}
