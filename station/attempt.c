@@ -116,6 +116,38 @@ static int keep_step(struct run *run, const struct record_step *step, struct fai
     return hand_over_steps(run, failure);
 }
 
+static bool is_mismatch(enum failure_code code)
+{
+    return code == FAILURE_VERIFY_MISMATCH || code == FAILURE_FUSE_MISMATCH ||
+           code == FAILURE_LOCK_MISMATCH;
+}
+
+/* A board whose needle slipped off reads FF, too: before its part is blamed for what it reads, it
+ * is asked for its signature. */
+static void suspect_contact(struct attempt *attempt, struct failure *why)
+{
+    struct operation operation = {.deadline_us = operation_now_us() + DEADLINE_MARGIN_US,
+                                  .cancel = attempt->options->cancel};
+    struct failure found = {0};
+    uint8_t signature[3];
+
+    if (programmer_identify(attempt->programmer, signature, &operation, &found) == 0 ||
+        failure_lookup(found.code)->blame != FAILURE_BLAME_CONTACT)
+        return;
+    failure_set(&found, FAILURE_CONTACT_LOST, "the board answers no more (%s); %s", found.detail,
+                why->detail);
+    *why = found;
+}
+
+static void find_cause(struct attempt *attempt, struct failure *why)
+{
+    if (is_mismatch(why->code))
+        suspect_contact(attempt, why);
+    /* A board that was there and is not any more is no empty site. */
+    if (why->code == FAILURE_NO_BOARD && attempt->record.signature[0] != '\0')
+        why->code = FAILURE_CONTACT_LOST;
+}
+
 static int run_step(struct run *run, struct failure *failure)
 {
     const struct attempt_step *step = &run->table[run->step];
@@ -132,6 +164,8 @@ static int run_step(struct run *run, struct failure *failure)
     attempt->step_bytes = attempt->step_total = attempt->call_start = 0;
     push_progress(run, STATION_EVENT_STEP);
     result = step->run(attempt, &operation, failure);
+    if (result < 0)
+        find_cause(attempt, failure);
     ended.duration_us = operation_now_us() - began_us;
     ended.bytes = attempt->step_bytes;
     ended.failure = result < 0 ? failure->code : FAILURE_NONE;
@@ -147,13 +181,6 @@ static int find_step(const struct run *run, const char *name)
     while (strcmp(run->table[i].name, name) != 0)
         i++;
     return i;
-}
-
-/* A board that was there and is not any more is no empty site. */
-static void say_lost(const struct attempt *attempt, struct failure *why)
-{
-    if (why->code == FAILURE_NO_BOARD && attempt->record.signature[0] != '\0')
-        why->code = FAILURE_CONTACT_LOST;
 }
 
 static bool may_try_again(struct run *run, const struct failure *why)
@@ -215,7 +242,6 @@ static int run_steps(struct run *run, struct failure *why)
             run->step++;
             continue;
         }
-        say_lost(attempt, why);
         next = step_after_failure(run, why);
         if (next < 0)
             return -1;

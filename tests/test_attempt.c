@@ -477,6 +477,39 @@ static void test_mismatch_detail(void **state)
     close_bench(&bench);
 }
 
+/* A needle that slips off in mid-job is no fault of the part. */
+static void slip_off(void *context)
+{
+    ((struct fake_site *)context)->present = false; /* called with the site's mutex held */
+}
+
+static void test_contact_lost_in_mid_job(void **state)
+{
+    static const struct {
+        enum fake_call call;
+        enum part_memory memory;
+        int nth;
+    } moments[] = {{FAKE_WRITE, PART_FLASH, 2}, {FAKE_WRITE, LOW, 1}, {FAKE_WRITE, PART_LOCK, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        struct bench bench;
+
+        open_bench(&bench, "retry: {contact: 2, verify: 1}");
+        fake_site_add_fault(&bench.site, (struct fake_fault){.call = moments[i].call,
+                                                             .memory = (int)moments[i].memory,
+                                                             .nth = moments[i].nth,
+                                                             .hook = slip_off,
+                                                             .context = &bench.site});
+        run(&bench);
+        check_always(&bench);
+        assert_int_equal(bench.record.verdict, VERDICT_FAIL);
+        assert_string_equal(failure_lookup(bench.record.failure)->name, "contact-lost");
+        assert_int_equal(bench.record.tries, 1);
+        close_bench(&bench);
+    }
+}
+
 /* The rest of the flash counts only where the profile says so. */
 static void test_verify_whole(void **state)
 {
@@ -729,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_stuck_fuse),
         cmocka_unit_test(test_locked_board),
         cmocka_unit_test(test_mismatch_detail),
+        cmocka_unit_test(test_contact_lost_in_mid_job),
         cmocka_unit_test(test_verify_whole),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_eeprom),
