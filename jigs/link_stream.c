@@ -22,7 +22,7 @@
 
 #define CANCEL_LOOK_US 50000
 #define HOLDER_LOOK_US 100000 /* a process that only tries the place is gone after this */
-#define PAUSE_MAX_US 8000
+#define PAUSE_MAX_US 16000
 #define PAUSE_MIN_US 1000
 #define ADAPTER_LATENCY_US 1000 /* adapters deliver a packet this often */
 #define PACED_BYTES 16          /* so many bytes tell how fast they come */
