@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +20,17 @@
 #include "station/attempt.h"
 
 #define PARTS TEST_BINARY_DIR "/share/gangflash/parts"
+
+/* Most cases wait for a reply that will not come, so each runs in a child of its own, several at a
+ * time; a child says what is wrong and exits with 1. */
+#define CHILDREN_MAX 8
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* A fresh ATmega328P has 62 D9 FF, so all four bytes are to be written. */
 enum { LOW = 0xFF, HIGH = 0xDE, EXTENDED = 0xFD, LOCK = 0xCF };
@@ -45,9 +57,9 @@ static const char *in_directory(struct fixture *fixture, const char *name)
 static void write_text(struct fixture *fixture, const char *name, const char *text)
 {
     FILE *file = fopen(in_directory(fixture, name), "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    CHECK((file) != NULL);
+    CHECK(fputs(text, file) >= 0);
+    CHECK((fclose(file)) == (0));
 }
 
 /* Four pages filled with `pattern`, over and over. */
@@ -94,7 +106,8 @@ static void write_jig(struct fixture *fixture, const char *fault)
 
 static void fail_with(const char *what, const struct failure *failure)
 {
-    fail_msg("%s: %s: %s", what, failure_lookup(failure->code)->name, failure->detail);
+    fprintf(stderr, "%s: %s: %s\n", what, failure_lookup(failure->code)->name, failure->detail);
+    exit(1);
 }
 
 static void open_everything(struct fixture *fixture)
@@ -114,22 +127,22 @@ static void open_everything(struct fixture *fixture)
     if (log_open(&log_options, &fixture->log, &recovered, &failure) != 0)
         fail_with("log", &failure);
     fixture->events = event_queue_create();
-    assert_non_null(fixture->events);
+    CHECK((fixture->events) != NULL);
 }
 
 static void close_everything(struct fixture *fixture)
 {
     struct failure failure = {0};
     programmer_destroy(fixture->programmer);
-    assert_int_equal(log_close(fixture->log, &failure), 0);
-    assert_int_equal(bench_stop(fixture->bench), 0);
+    CHECK((log_close(fixture->log, &failure)) == (0));
+    CHECK((bench_stop(fixture->bench)) == (0));
     event_queue_free(fixture->events);
     jig_free(fixture->jig);
     profile_free(fixture->profile);
     free(fixture->record);
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", fixture->directory);
-    assert_int_equal(system(command), 0);
+    CHECK((system(command)) == (0));
 }
 
 /* One board, from profile to closing row, with one fault on its way. */
@@ -140,7 +153,7 @@ static void run_attempt(struct fixture *fixture)
     if (place_parse(bench_place(fixture->bench, 1), &site->place, &failure) != 0)
         fail_with("place", &failure);
     fixture->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
-    assert_non_null(fixture->programmer);
+    CHECK((fixture->programmer) != NULL);
     struct operation operation = {.deadline_us = operation_now_us() + 10000000};
     struct programmer_settings settings = {.place = site->place, .baud = 19200};
     if (programmer_claim(fixture->programmer, &settings, &operation, &failure) != 0)
@@ -161,9 +174,9 @@ static void run_attempt(struct fixture *fixture)
 
     size_t size = 0;
     FILE *stream = open_memstream(&fixture->record, &size);
-    assert_non_null(stream);
-    assert_int_equal(bench_record_board(fixture->bench, 1, stream), 0);
-    assert_int_equal(fclose(stream), 0);
+    CHECK((stream) != NULL);
+    CHECK((bench_record_board(fixture->bench, 1, stream)) == (0));
+    CHECK((fclose(stream)) == (0));
 }
 
 static void run_case(struct fixture *fixture, const uint8_t *pattern, size_t pattern_count,
@@ -171,7 +184,7 @@ static void run_case(struct fixture *fixture, const uint8_t *pattern, size_t pat
 {
     memset(fixture, 0, sizeof *fixture);
     strcpy(fixture->directory, "/tmp/gangflash-wire-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
+    CHECK((mkdtemp(fixture->directory)) != NULL);
     write_hex(fixture, pattern, pattern_count);
     write_profile(fixture);
     write_jig(fixture, fault);
@@ -196,7 +209,7 @@ static int value_called_for(const char *fuse)
 static int deviating_writes(const struct fixture *fixture, int *writes)
 {
     const char *at = strstr(fixture->record, "\"fuse_writes\":");
-    assert_non_null(at);
+    CHECK((at) != NULL);
     int deviating = 0;
     *writes = 0;
     while ((at = strstr(at, "\"fuse\":")) != NULL) {
@@ -204,9 +217,8 @@ static int deviating_writes(const struct fixture *fixture, int *writes)
         int value, count;
         if (sscanf(at, "\"fuse\": \"%15[^\"]\", \"value\": %d, \"count\": %d", fuse, &value,
                    &count) != 3)
-            assert_int_equal(
-                sscanf(at, "\"fuse\":\"%15[^\"]\",\"value\":%d,\"count\":%d", fuse, &value, &count),
-                3);
+            CHECK((sscanf(at, "\"fuse\":\"%15[^\"]\",\"value\":%d,\"count\":%d", fuse, &value,
+                          &count)) == (3));
         *writes += count;
         if (value != value_called_for(fuse))
             deviating += count;
@@ -215,118 +227,203 @@ static int deviating_writes(const struct fixture *fixture, int *writes)
     return deviating;
 }
 
-static const uint8_t harmless[] = {0x0C, 0x94, 0x5C, 0x00, 0x12, 0x34, 0x9A};
+/* What the board's memory says of one of its bytes. */
+static int byte_of_board(const struct fixture *fixture, const char *name)
+{
+    char key[24];
+    int value = -1;
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *at = strstr(fixture->record, key);
+    CHECK(at != NULL);
+    CHECK(sscanf(at + strlen(key), "%d", &value) == 1);
+    return value;
+}
+
+/* Does the board hold what the profile calls for, on the bits that exist? */
+static bool board_is_as_called_for(const struct fixture *fixture)
+{
+    const struct part *part = fixture->profile->part;
+    for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++) {
+        const char *name = part_memory_name(part, memory);
+        if (!part_byte_equal(part, memory, (uint8_t)byte_of_board(fixture, name),
+                             (uint8_t)value_called_for(name)))
+            return false;
+    }
+    return true;
+}
+
+/* One board with one fault on its way, and who judges it. */
+struct wire_case {
+    uint8_t pattern[8]; /* fills the image */
+    size_t pattern_count;
+    char fault[192];
+    bool (*judge)(const struct fixture *fixture);
+};
+
+static void run_in_child(const struct wire_case *wire_case)
+{
+    struct fixture fixture;
+    run_case(&fixture, wire_case->pattern, wire_case->pattern_count, wire_case->fault);
+    if (!wire_case->judge(&fixture)) {
+        fprintf(stderr, "with the fault '%s' (verdict %s) the board was left as %s\n",
+                wire_case->fault, verdict_name(fixture.result.verdict), fixture.record);
+        exit(1);
+    }
+    close_everything(&fixture);
+    exit(0);
+}
+
+static int wait_for_child(void)
+{
+    int status = 0;
+    if (wait(&status) < 0)
+        return 1;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+}
+
+static void run_cases(const struct wire_case *cases, size_t count)
+{
+    int running = 0, failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (running == CHILDREN_MAX) {
+            failed += wait_for_child();
+            running--;
+        }
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            run_in_child(&cases[i]);
+        running++;
+    }
+    while (running-- > 0)
+        failed += wait_for_child();
+    assert_int_equal(failed, 0);
+}
+
+#define HARMLESS {0x0C, 0x94, 0x5C, 0x00, 0x12, 0x34, 0x9A}, 7
+
+static bool is_sent_nothing_else(const struct fixture *fixture)
+{
+    int writes;
+    return deviating_writes(fixture, &writes) == 0;
+}
+
+static bool meets_its_fault(const struct fixture *fixture)
+{
+    return is_sent_nothing_else(fixture) && strstr(fixture->record, "\"applied\":1") != NULL;
+}
+
+static bool passes_with_four_writes(const struct fixture *fixture)
+{
+    int writes;
+    return fixture->result.verdict == VERDICT_PASS && deviating_writes(fixture, &writes) == 0 &&
+           writes == 4;
+}
+
+/* A turned bit in the value or in the second byte is executed by the ArduinoISP sketch before
+ * anything could check it; there the promise is that it is read back, and that a board that took it
+ * never passes (SPIEN is one it cannot take over ISP). */
+static bool is_no_false_pass(const struct fixture *fixture)
+{
+    return fixture->result.verdict != VERDICT_PASS || board_is_as_called_for(fixture);
+}
 
 static void without_a_fault_all_four_are_written(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    run_case(&fixture, harmless, sizeof harmless, "");
-    int writes;
-    assert_int_equal(fixture.result.verdict, VERDICT_PASS);
-    assert_int_equal(deviating_writes(&fixture, &writes), 0);
-    assert_int_equal(writes, 4);
-    close_everything(&fixture);
+    const struct wire_case one = {HARMLESS, "", passes_with_four_writes};
+    run_cases(&one, 1);
 }
 
 static const char *const fuse_writes[] = {"56 AC A0", "56 AC A8", "56 AC A4", "56 AC E0"};
+enum { FUSE_WRITES = 4, COMMAND_BYTES = 6 };
+
+static struct wire_case fuse_write_case(const char *fault, size_t fuse, int offset)
+{
+    struct wire_case made = {HARMLESS, "", meets_its_fault};
+    snprintf(made.fault, sizeof made.fault,
+             "{site: 1, fault: %s, wire: to-programmer, match: \"%s\", offset: %d, times: 1}",
+             fault, fuse_writes[fuse], offset);
+    return made;
+}
 
 /* 56 AC A0 00 value end: whichever byte is lost, the board is sent the profile's value or none. */
 static void a_lost_byte_never_makes_another_value(void **state)
 {
     (void)state;
-    for (size_t fuse = 0; fuse < sizeof fuse_writes / sizeof fuse_writes[0]; fuse++)
-        for (int offset = 0; offset < 6; offset++) {
-            char fault[160];
-            snprintf(fault, sizeof fault,
-                     "{site: 1, fault: lost-byte, wire: to-programmer, match: \"%s\", "
-                     "offset: %d, times: 1}",
-                     fuse_writes[fuse], offset);
-            struct fixture fixture;
-            run_case(&fixture, harmless, sizeof harmless, fault);
-            int writes;
-            if (deviating_writes(&fixture, &writes) != 0)
-                fail_msg("%s, byte %d lost: %s", fuse_writes[fuse], offset, fixture.record);
-            assert_non_null(strstr(fixture.record, "lost-byte"));
-            close_everything(&fixture);
+    struct wire_case cases[FUSE_WRITES * COMMAND_BYTES];
+    size_t count = 0;
+    for (size_t fuse = 0; fuse < FUSE_WRITES; fuse++)
+        for (int offset = 0; offset < COMMAND_BYTES; offset++) {
+            cases[count++] = fuse_write_case("lost-byte", fuse, offset);
         }
+    run_cases(cases, count);
 }
 
-/* A turned bit in the value or in the second byte is executed by the ArduinoISP sketch before
- * anything could check it; there the promise is that it is read back and never passes. At every
- * other position the board is sent the profile's value or none. */
+/* At most positions the board is sent the profile's value or none; where the sketch executes what
+ * was turned, it never passes. */
 static void a_turned_bit_is_harmless_or_found(void **state)
 {
     (void)state;
     enum { SECOND_BYTE = 2, VALUE = 4 };
-    for (size_t fuse = 0; fuse < sizeof fuse_writes / sizeof fuse_writes[0]; fuse++)
-        for (int offset = 0; offset < 6; offset++)
+    static struct wire_case cases[FUSE_WRITES * COMMAND_BYTES * 8];
+    size_t count = 0;
+    for (size_t fuse = 0; fuse < FUSE_WRITES; fuse++)
+        for (int offset = 0; offset < COMMAND_BYTES; offset++)
             for (int bit = 0; bit < 8; bit++) {
-                char fault[160];
-                snprintf(fault, sizeof fault,
-                         "{site: 1, fault: flip, wire: to-programmer, match: \"%s\", "
-                         "offset: %d, mask: 0x%02X, times: 1}",
-                         fuse_writes[fuse], offset, 1 << bit);
-                struct fixture fixture;
-                run_case(&fixture, harmless, sizeof harmless, fault);
-                int writes;
-                int deviating = deviating_writes(&fixture, &writes);
-                bool can_be_executed = offset == SECOND_BYTE || offset == VALUE;
-                if (deviating != 0 && (!can_be_executed || fixture.result.verdict == VERDICT_PASS))
-                    fail_msg("%s, bit %d of byte %d turned: %s", fuse_writes[fuse], bit, offset,
-                             fixture.record);
-                close_everything(&fixture);
+                char fault[24];
+                snprintf(fault, sizeof fault, "flip, mask: 0x%02X", 1 << bit);
+                cases[count] = fuse_write_case(fault, fuse, offset);
+                if (offset == SECOND_BYTE || offset == VALUE)
+                    cases[count].judge = is_no_false_pass;
+                count++;
             }
+    run_cases(cases, count);
 }
 
 static void a_turned_bit_in_a_reply_never_makes_another_value(void **state)
 {
     (void)state;
+    struct wire_case cases[8];
     for (int bit = 0; bit < 8; bit++) {
-        char fault[160];
-        snprintf(fault, sizeof fault,
+        cases[bit] = (struct wire_case){HARMLESS, "", is_sent_nothing_else};
+        snprintf(cases[bit].fault, sizeof cases[bit].fault,
                  "{site: 1, fault: flip, wire: from-programmer, rate: 0.01, mask: 0x%02X}",
                  1 << bit);
-        struct fixture fixture;
-        run_case(&fixture, harmless, sizeof harmless, fault);
-        int writes;
-        if (deviating_writes(&fixture, &writes) != 0)
-            fail_msg("replies with bit %d turned: %s", bit, fixture.record);
-        close_everything(&fixture);
     }
+    run_cases(cases, 8);
 }
 
-/* Images whose bytes are fuse writes, chip erases and the sketch's own command for them. */
+/* Images whose bytes are fuse writes, chip erases and the sketch's own command for them, whole and
+ * with a byte lost or turned in the frame of their first page. */
 static void an_image_full_of_fuse_writes_sends_none(void **state)
 {
     (void)state;
-    static const struct {
-        uint8_t bytes[6];
-        size_t count;
-    } images[] = {
-        {{0xAC, 0xA0, 0x00, 0x20}, 4},       {{0xAC, 0xE0}, 2},
-        {{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5}, {{0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6},
-        {{0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5}, {{0x56, 0xAC, 0x80, 0x00, 0x20}, 5},
+    static const struct wire_case images[] = {
+        {{0xAC, 0xA0, 0x00, 0x20}, 4, "", passes_with_four_writes},
+        {{0xAC, 0xE0}, 2, "", passes_with_four_writes},
+        {{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5, "", passes_with_four_writes},
+        {{0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6, "", passes_with_four_writes},
+        {{0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5, "", passes_with_four_writes},
+        {{0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_four_writes},
     };
-    static const int offsets[] = {-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 130, 131, 132};
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++)
-        for (size_t o = 0; o < sizeof offsets / sizeof offsets[0]; o++)
-            for (int flip = 0; flip < 2; flip++) {
-                char fault[160] = "";
-                if (offsets[o] >= 0)
-                    snprintf(fault, sizeof fault,
-                             "{site: 1, fault: %s, wire: to-programmer, match: \"64 00 80 46\", "
-                             "offset: %d, times: 1}",
-                             flip ? "flip" : "lost-byte", offsets[o]);
-                struct fixture fixture;
-                run_case(&fixture, images[i].bytes, images[i].count, fault);
-                int writes;
-                if (deviating_writes(&fixture, &writes) != 0)
-                    fail_msg("image %zu, %s: %s", i, fault, fixture.record);
-                if (offsets[o] < 0)
-                    assert_int_equal(fixture.result.verdict, VERDICT_PASS);
-                close_everything(&fixture);
-            }
+    enum { IMAGES = sizeof images / sizeof images[0], OFFSETS = 14 };
+    static const int offsets[OFFSETS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 130, 131, 132};
+    static struct wire_case cases[IMAGES * (1 + 2 * OFFSETS)];
+    size_t count = 0;
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[count++] = images[i];
+        for (size_t o = 0; o < 2 * OFFSETS; o++) {
+            cases[count] = images[i];
+            cases[count].judge = is_sent_nothing_else;
+            snprintf(cases[count++].fault, sizeof cases[0].fault,
+                     "{site: 1, fault: %s, wire: to-programmer, match: \"64 00 80 46\", "
+                     "offset: %d, times: 1}",
+                     o < OFFSETS ? "flip" : "lost-byte", offsets[o % OFFSETS]);
+        }
+    }
+    run_cases(cases, count);
 }
 
 int main(void)
