@@ -43,7 +43,8 @@ struct run {
     int signals; /* descriptor */
     struct line_input input;
     enum site_state states[JIG_SITES_MAX + 1]; /* by site number */
-    bool go_posted;                            /* and its cycle has not begun yet */
+    bool go_posted;                            /* and neither its cycle nor a refusal came yet */
+    int starting; /* sites of a cycle that have not said yet that they work */
     bool stopped;
     bool ended;
     bool programmer_failed; /* some board did not pass for it, which is no fault of the board */
@@ -109,7 +110,7 @@ static bool may_press(const struct run *run)
             return false;
         armed = armed || state == SITE_ARMED || state == SITE_HELD;
     }
-    return armed && !run->go_posted;
+    return armed && !run->go_posted && run->starting == 0;
 }
 
 static void take_line(struct run *run)
@@ -167,11 +168,16 @@ static void note_event(struct run *run, const struct station_event *event)
     switch (event->kind) {
     case STATION_EVENT_SITE:
         run->states[event->site] = event->state;
-        run->go_posted = run->go_posted && event->state != SITE_OUT;
+        if (event->state == SITE_WORKING && run->starting > 0)
+            run->starting--;
         break;
     case STATION_EVENT_CYCLE:
-    case STATION_EVENT_MESSAGE: /* perhaps that no site can start */
         run->go_posted = false;
+        run->starting += event->sites_taking_part;
+        break;
+    case STATION_EVENT_MESSAGE:
+        if (event->site == 0) /* perhaps that no site can start */
+            run->go_posted = false;
         break;
     case STATION_EVENT_VERDICT:
         if (command_status_of(event->record.failure) == COMMAND_BENCH_FAULT)
