@@ -8,14 +8,11 @@ flash 0 --go now --count 4 --log "$log" --bench-record "$work/record"
 jq -es 'length >= 4' "$work/record" >/dev/null || fail "the bench's record"
 
 # It dies in mid-run.
-"$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
-    --log "$log" >"$work/out" 2>"$work/err" </dev/null &
-station=$!
+start "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+    --log "$log" </dev/null
 wait_for 60 grep -qs 'cycle 1' "$work/out"
 kill -KILL "$(ps -o pid= --ppid "$station" | tr -d ' ')"
-status=0
-wait "$station" || status=$?
-equal "$status" 4 "exit status when the bench died"
+ended 4
 says err "bench"
 equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
 

@@ -9,9 +9,8 @@ equal "$(query "$log" "select count(*), count(distinct cycle), count(distinct si
 
 # A board that stays in is done once; the next one when it was gone.
 own_bench
-"$gangflash" flash demo --jig "$work/own.yaml" --sites 2 --go contact --count 2 --log "$log" --json \
-    >"$work/out" 2>"$work/err" </dev/null &
-station=$!
+start "$gangflash" flash demo --jig "$work/own.yaml" --sites 2 --go contact --count 2 --log "$log" \
+    --json </dev/null
 state() { # STATE : site 2's last one
     [ "$(jq -r 'select(.event == "site" and .site == 2) | .state' "$work/out" 2>/dev/null |
         tail -n 1)" = "$1" ]
@@ -21,5 +20,5 @@ equal "$(query "$log" "select count(*) from attempts")" 7 "attempts while the bo
 echo "remove 2" >&9
 wait_for 30 state armed
 echo "insert 2" >&9
-wait "$station" || fail "exit status"
+ended 0
 equal "$(query "$log" "select count(*) from attempts")" 8 "attempts"

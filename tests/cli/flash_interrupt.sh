@@ -7,9 +7,8 @@ bench
 
 # At real pace a board takes seconds, so the signal comes while both are in work. It goes to the
 # whole process group, as a terminal's Ctrl-C does.
-setsid "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
-    --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &
-station=$!
+start "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+    --log "$log" --json </dev/null
 in_work() {
     kill -0 "$station" 2>/dev/null || fail "the station ended"
     [ "$(jq -r 'select(.event == "progress" and .step == "flash") | .site' "$work/out" 2>/dev/null |
@@ -18,9 +17,7 @@ in_work() {
 wait_for 60 in_work
 bench_process=$(ps -o pid= --ppid "$station")
 kill -INT -- "-$station"
-status=0
-wait "$station" || status=$?
-equal "$status" 130 "exit status"
+ended 130
 equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
 equal "$(query "$log" "select count(distinct site) from attempts where verdict = 'interrupted'")" \
     2 "interrupted sites"
@@ -34,16 +31,12 @@ kill -0 $bench_process 2>/dev/null && fail "simbench is still there"
 
 # Idle: the same status, with the summary in words.
 mkfifo "$work/presses"
-"$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" \
-    >"$work/out" 2>"$work/err" &
-station=$!
-exec 3>"$work/presses"
+exec 3<>"$work/presses"
+start "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses"
 wait_for 30 grep -qs 'Enter is GO' "$work/out"
 kill -TERM "$station"
-status=0
-wait "$station" || status=$?
+ended 130
 exec 3>&-
-equal "$status" 130 "exit status when idle"
 says out "stopping"
 says out "The log is $log"
 
@@ -55,9 +48,8 @@ equal "$status" 130 "exit status when the output is gone"
 equal "$(query "$log" "select count(*) from attempts where verdict is null")" 0 "open attempts"
 
 # Killed: the attempts stay open, and the next start closes them, saying how far the boards got.
-"$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
-    --log "$log" --json >"$work/out" 2>"$work/err" </dev/null &
-station=$!
+start "$gangflash" flash demo --jig "$work/bench.yaml" --bench-pace real --go now --count 100 \
+    --log "$log" --json </dev/null
 wait_for 60 in_work
 bench_process=$(ps -o pid= --ppid "$station")
 kill -KILL "$station"

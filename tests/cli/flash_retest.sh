@@ -15,10 +15,8 @@ equal "$(attempts)" 1 "attempts after one press"
 
 # A second press waits until the board is out.
 mkfifo "$work/presses"
-"$gangflash" flash demo --jig "$work/own.yaml" --sites 1 --log "$log" <"$work/presses" \
-    >"$work/out" 2>"$work/err" &
-station=$!
-exec 3>"$work/presses"
+exec 3<>"$work/presses"
+start "$gangflash" flash demo --jig "$work/own.yaml" --sites 1 --log "$log" <"$work/presses"
 printf '\n\n' >&3
 wait_for 30 grep -qs 'PASS' "$work/out"
 equal "$(grep -c 'cycle' "$work/out")" 1 "cycles while the board is in"
@@ -27,7 +25,7 @@ wait_for 30 grep -qs 'cycle 2' "$work/out"
 wait_for 30 grep -qs 'EMPTY' "$work/out"
 echo "insert 1" >&9
 exec 3>&-
-wait "$station" || fail "exit status"
+ended 0
 
 # With --retest it is done again, and the log says that it is the same board.
 printf '\n\n' >"$work/press"

@@ -10,8 +10,8 @@ tmux() {
 }
 trap 'tmux kill-server 2>/dev/null || true; cleanup' EXIT
 
-# start COLUMNS ROWS ARGUMENT… : a shell that runs the station and then shows its exit status
-start() {
+# open_session COLUMNS ROWS ARGUMENT… : a shell that runs the station and then shows its exit status
+open_session() {
     local columns=$1 rows=$2
     shift 2
     tmux new-session -d -s test -x "$columns" -y "$rows" \
@@ -28,7 +28,7 @@ end_session() {
     tmux kill-session -t test 2>/dev/null || true
 }
 
-start 80 24 --lot S-1 --count 4
+open_session 80 24 --lot S-1 --count 4
 wait_for 30 shows "ready for a board"
 shows "DEMO-0001" || fail "the article"
 shows "lot S-1  4 to go" || fail "the lot"
@@ -52,13 +52,13 @@ equal "$(query "$log" "select count(*) from attempts where verdict = 'pass'")" 4
 end_session
 
 # q ends, Ctrl-C interrupts; both restore the terminal.
-start 80 24
+open_session 80 24
 wait_for 30 shows "ready for a board"
 tmux send-keys -t test q
 wait_for 30 shows "status 1"
 cmp "$work/stty-before" "$work/stty-after" || fail "the terminal after q"
 end_session
-start 80 24 --bench-pace real
+open_session 80 24 --bench-pace real
 wait_for 30 shows "ready for a board"
 tmux send-keys -t test Enter
 wait_for 60 shows "flash  "

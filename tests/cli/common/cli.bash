@@ -51,6 +51,22 @@ flash() {
     expect "$wanted" "$gangflash" flash demo --jig "$work/bench.yaml" "$@"
 }
 
+# start COMMAND… : runs it beside the test, in a process group of its own; its number in $station.
+# The files are emptied first, so that nobody waits for words of an earlier run. Descriptors 3 and 9,
+# which tests write presses and commands to, stay with the test.
+start() {
+    : >"$work/out" >"$work/err"
+    setsid "$@" >"$work/out" 2>"$work/err" <&0 3>&- 9>&- &
+    station=$!
+}
+
+# ended STATUS : waits for what was started
+ended() {
+    local status=0
+    wait "$station" || status=$?
+    [ "$status" -eq "$1" ] || fail "exit status $status, expected $1"
+}
+
 # wait_for SECONDS COMMAND… : until it succeeds
 wait_for() {
     local until=$((SECONDS + $1))
