@@ -68,6 +68,8 @@ static void stop(struct run *run, const char *why)
     }
     run->stopped = true;
     tell(run, why);
+    /* Should the log fail here, its faulted callback tells everybody. */
+    (void)log_add_event(run->log, "run-stopped", why, NULL);
     scheduler_post_stop(run->scheduler);
 }
 
@@ -397,6 +399,16 @@ static int open_view(struct run *run, struct failure *failure)
     return 0;
 }
 
+/* Who did what, with what, for the auditor. */
+static int log_run(const struct run *run, struct failure *failure)
+{
+    char detail[6 * RECORD_TEXT_BYTES];
+    (void)snprintf(detail, sizeof(detail), "profile %s, jig %s, lot %s, operator %s",
+                   run->job.profile->name, run->job.jig->name,
+                   run->config->lot != NULL ? run->config->lot : "none", run->operator_name);
+    return log_add_event(run->log, "run-started", detail, failure);
+}
+
 static int open_scheduler(struct run *run, struct failure *failure)
 {
     const struct flash_config *config = run->config;
@@ -417,7 +429,7 @@ static int open_scheduler(struct run *run, struct failure *failure)
         .lamp = run->bench != NULL ? bench_process_lamp : NULL,
         .lamp_context = run->bench,
     };
-    if (scheduler_create(&options, &run->scheduler, failure) != 0)
+    if (scheduler_create(&options, &run->scheduler, failure) != 0 || log_run(run, failure) != 0)
         return -1;
     struct station_event started = {.kind = STATION_EVENT_STARTED};
     scheduler_counts(run->scheduler, &started.counts);

@@ -413,9 +413,9 @@ static void judge(struct screen_site *site, const struct station_event *event)
     site->judged = true;
     site->known = event->kind == STATION_EVENT_VERDICT;
     site->verdict = event->record.verdict;
-    const struct failure unknown = event->failure;
-    site->failure = site->known ? event->record.failure : unknown.code;
-    memcpy(site->detail, site->known ? event->record.detail : unknown.detail, sizeof(site->detail));
+    site->failure = site->known ? event->record.failure : event->failure.code;
+    memcpy(site->detail, site->known ? event->record.detail : event->failure.detail,
+           sizeof(site->detail));
 }
 
 static void change_state(struct screen_site *site, const struct station_event *event)

@@ -28,6 +28,8 @@ equal "$(jq -rs '.[-1] | [.event, .exit_status, .counts.interrupted] | join(" ")
 equal "$(jq -rs '[.[] | select(.event == "verdict" and .verdict == "interrupted")] | length' \
     "$work/out")" 2 "verdicts shown"
 kill -0 $bench_process 2>/dev/null && fail "simbench is still there"
+equal "$(query "$log" "select group_concat(kind) from (select kind from events order by event)")" \
+    "log-opened,run-started,go,run-stopped,log-closed" "events"
 
 # Idle: the same status, with the summary in words.
 mkfifo "$work/presses"
