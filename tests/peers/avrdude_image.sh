@@ -2,16 +2,17 @@
 # Real production images, the bootloaders of Debian's arduino-core-avr, written by avrdude with the
 # fuses that belong to them.
 . "${SOURCE:?}/tests/peers/simbench.bash"
+. "$SOURCE/tests/cli/common/hex.bash"
 need_avrdude
 
 core=$BUILD/arduino-core-avr
 images=$core/usr/share/arduino/hardware/arduino/avr/bootloaders
 if [ ! -d "$images" ]; then
-    (cd "$work" && apt-get download arduino-core-avr >/dev/null 2>&1) &&
-        dpkg -x "$work"/arduino-core-avr_*.deb "$core" || {
+    if ! (cd "$work" && apt-get download arduino-core-avr >/dev/null 2>&1) ||
+        ! dpkg -x "$work"/arduino-core-avr_*.deb "$core"; then
         echo "arduino-core-avr cannot be had"
         exit 77
-    }
+    fi
 fi
 
 cat >"$work/jig.yaml" <<'JIG'
@@ -23,21 +24,6 @@ sites:
   - {site: 2, programmer: stk500v1, model: pro-micro-isp, board: ATmega2560, crystal: 16 MHz}
 JIG
 start_bench "$work/jig.yaml" fast
-
-# trimmed_hex FILE: up to its last byte that is not FF, as the record writes memories
-trimmed_hex() {
-    od -An -v -tx1 "$1" | awk '
-        {
-            for (i = 1; i <= NF; i++) {
-                if ($i == "ff") {
-                    blank = blank "ff"
-                } else {
-                    printf "%s%s", blank, $i
-                    blank = ""
-                }
-            }
-        }'
-}
 
 # try_image SITE NAME IMAGE EXTENDED HIGH LOW
 try_image() {
