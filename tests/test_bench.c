@@ -15,6 +15,7 @@ struct fixture {
     struct jig_site sites[SITES_MAX];
     struct jig_fault faults[FAULTS_MAX];
     struct jig jig;
+    char path[8];
     struct bench_options options;
     struct bench *bench;
     char *record;
@@ -33,7 +34,8 @@ static void prepare(struct fixture *fixture, size_t sites)
         strcpy(site->model, "pro-micro-isp");
         strcpy(site->board, "ATmega328P");
     }
-    fixture->jig.path = "test";
+    strcpy(fixture->path, "test");
+    fixture->jig.path = fixture->path;
     fixture->jig.sites = fixture->sites;
     fixture->jig.site_count = sites;
     fixture->jig.bench.simulated = true;

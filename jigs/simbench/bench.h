@@ -31,7 +31,9 @@ int bench_stop(struct bench *bench);
 /* "pty:/dev/pts/N", owned by the bench; NULL if there is no such site. */
 const char *bench_place(const struct bench *bench, int site);
 /* The lamp of a site shows a verdict: the simulated operator takes the board out, and puts the next
- * one in after the jig's swap time and after at least one look at the empty place. */
+ * one in between two sessions, after at least one look at the empty place and, at real pace, after
+ * the jig's swap time. A turn that has no board (fault no-board) ends at the lamp too, or after 30
+ * looks at the place. */
 int bench_lamp(struct bench *bench, int site, const char *verdict);
 /* Takes the board out (or puts the next one in) and leaves it so. */
 int bench_remove(struct bench *bench, int site);
