@@ -12,6 +12,8 @@
 
 #define PART_KINDS_MAX 64
 
+#define LATE_LOOK_US 300000
+
 struct bench_post {
     const struct jig_site *jig_site;
     char place[80];
@@ -132,6 +134,19 @@ static void *run_firmware(void *context)
     return NULL;
 }
 
+/* How long the operator leaves a place empty. Whoever is told that a board counts as gone after a
+ * second does not put the next one in before; a look may come late by a poll and its own time. */
+static int64_t empty_time_us(const struct bench_options *options)
+{
+    const struct jig *jig = options->jig;
+    int64_t swap_us = options->real_pace ? jig->bench.swap_us : 0;
+    int64_t noticed_us = 0;
+
+    if (jig->contact_gone_us > 0)
+        noticed_us = jig->contact_gone_us + 3 * jig->contact_poll_us + LATE_LOOK_US;
+    return swap_us > noticed_us ? swap_us : noticed_us;
+}
+
 static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
@@ -143,6 +158,7 @@ static int start_site(struct bench *bench, struct bench_post *post, struct failu
         .site = site,
         .bench = &bench->options.jig->bench,
         .real_pace = bench->options.real_pace,
+        .empty_us = empty_time_us(&bench->options),
         .seed = bench->options.seed,
         .part = find_part(bench, site->board),
         .find_part = find_part,

@@ -69,7 +69,7 @@ static void take_out(struct bench_site *site)
     site->board = (struct bench_board){0};
     fault_set_begin(site->faults, 0);
     site->looks = 0;
-    site->due_us = site->options.real_pace ? clock_us() + site->options.bench->swap_us : 0;
+    site->due_us = clock_us() + site->options.empty_us;
 }
 
 /* The operator puts the next board in between two sessions, once the empty place was looked at. */
@@ -80,7 +80,7 @@ static void swap_when_due(struct bench_site *site)
         take_out(site);
     }
     if (site->board.number == 0 && !site->kept_out && has_more(site) && site->looks > 0 &&
-        (!site->options.real_pace || clock_us() >= site->due_us)) {
+        clock_us() >= site->due_us) {
         put_in(site);
     }
 }

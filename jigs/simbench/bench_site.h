@@ -22,6 +22,7 @@ struct bench_site_options {
     const struct jig_site *site;
     const struct jig_bench *bench;
     bool real_pace;
+    int64_t empty_us; /* the operator leaves the place empty so long at least */
     uint64_t seed;
     const struct part *part; /* on the boards that are put in */
     /* A part by name, for boards with a wrong one. Never NULL for the bench's own faults. */
