@@ -1,9 +1,11 @@
 /* The door, exhaustively: below isp.c nothing that writes a fuse, writes lock bits or erases leaves
  * without its permit; with it, exactly the permitted byte does. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -223,12 +225,63 @@ static void the_defaults_of_isp_go_through_the_door(void **state)
     fuse_gate_free(fixture.gate);
 }
 
+/* One byte of one part: of 256 values that could be asked for, the profile's leaves and no other.
+ */
+static void try_byte_of_part(struct part *part, enum part_memory memory, uint8_t called_for)
+{
+    struct fixture fixture;
+    uint8_t mask = part_byte(part, memory)->mask;
+
+    open_fixture(&fixture);
+    fixture.profile.part = part;
+    fixture.profile.rules[memory - PART_FIRST_FUSE].write = called_for;
+    assert_int_equal(fuse_gate_enter_session(fixture.gate, ++fixture.recorder.base.session,
+                                             part->signature, NULL),
+                     0);
+    for (int asked = 0; asked < 256; asked++) {
+        struct fuse_permit *permit = NULL;
+        bool permitted = fuse_gate_permit_write(fixture.gate, memory, (uint8_t)~called_for,
+                                                (uint8_t)asked, &permit, NULL) == 0;
+        bool left = leaves(&fixture, isp_write_byte(memory, (uint8_t)asked, permit));
+
+        if (left != permitted || left != (asked == (uint8_t)(called_for | ~mask)))
+            fail_msg("%s %s: %02X for %02X", part->name, part_memory_name(part, memory), asked,
+                     called_for);
+    }
+    fuse_gate_free(fixture.gate);
+}
+
+static void on_every_shipped_part_only_the_profiles_byte_leaves(void **state)
+{
+    (void)state;
+    static const char directory[] = TEST_SOURCE_DIR "/profiles/parts";
+    glob_t files;
+
+    assert_int_equal(glob(TEST_SOURCE_DIR "/profiles/parts/*.yaml", 0, NULL, &files), 0);
+    assert_true(files.gl_pathc >= 5);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        struct failure failure = {0};
+        struct part *part = NULL;
+        char name[32] = "";
+
+        assert_int_equal(sscanf(files.gl_pathv[i] + sizeof directory, "%31[^.]", name), 1);
+        if (part_load(directory, name, &part, &failure) != 0)
+            fail_msg("%s", failure.detail);
+        for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++)
+            for (int value = 0; part_byte(part, memory) != NULL && value < 256; value++)
+                try_byte_of_part(part, memory, (uint8_t)value);
+        part_free(part);
+    }
+    globfree(&files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_permit_only_programming_enable_leaves),
         cmocka_unit_test(everything_else_leaves_as_it_is),
         cmocka_unit_test(only_the_permitted_byte_leaves),
+        cmocka_unit_test(on_every_shipped_part_only_the_profiles_byte_leaves),
         cmocka_unit_test(a_permit_ends_with_its_session),
         cmocka_unit_test(an_erase_permit_is_for_one_erase),
         cmocka_unit_test(the_defaults_of_isp_go_through_the_door),
