@@ -43,7 +43,7 @@ struct program {
 static void print_help(FILE *out)
 {
     fputs(
-        "usage: simbench JIG [option …]\n"
+        "Usage: simbench JIG [OPTION]...\n"
         "Puts the sites of a jig file on a simulated bench: each programmer a pseudo terminal,\n"
         "each board a model of an AVR. Prints 'site N pty:PATH' for each site, then 'ready'.\n"
         "\n"
@@ -52,14 +52,15 @@ static void print_help(FILE *out)
         "  --parts DIR       the part files (default: PROGRAM/../share/gangflash/parts)\n"
         "  --record FILE     add a JSON line for each board that leaves the bench\n"
         "  --stay            go on when the input ends, and when the starter is gone\n"
-        "  --help, --version\n"
+        "  --help            print this and exit\n"
+        "  --version         print the version and exit\n"
         "\n"
         "Lines on the input:\n"
         "  lamp SITE VERDICT  the operator takes the board out and puts the next one in\n"
         "  remove SITE        takes the board out and leaves the place empty\n"
         "  insert SITE        puts the next board in\n"
         "  record SITE        prints the JSON line of the board that is in\n"
-        "  quit\n"
+        "  quit               stops in order\n"
         "\n"
         "Exit status: 0 stopped in order, 2 usage, 3 jig refused, 4 bench fault.\n",
         out);
