@@ -168,7 +168,7 @@ static void next_board_comes_after_lamp_and_look(void **state)
     }
     stop(&fixture);
     assert_int_equal(line_count(&fixture), 3);
-    EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"part\":\"ATmega328P\"");
+    EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"lamp\":\"pass\",\"part\":\"ATmega328P\"");
     EXPECT_LINE(&fixture, 1, "\"low\":255,");
     EXPECT_LINE(&fixture, 1, "\"clock_hz\":16000000");
     EXPECT_LINE(&fixture, 1, "\"fuse_writes\":[{\"fuse\":\"low\",\"value\":255,\"count\":1}]");
@@ -247,18 +247,18 @@ static void wrong_part_and_empty_place_take_their_turn(void **state)
     stop(&fixture);
     EXPECT_LINE(&fixture, 1, "\"part\":\"ATtiny85\"");
     EXPECT_LINE(&fixture, 1, "\"faults\":[{\"fault\":\"wrong-part\",\"applied\":1}]");
-    EXPECT_LINE(&fixture, 2, "\"board\":2,\"part\":null");
+    EXPECT_LINE(&fixture, 1, "\"lamp\":\"refused\"");
+    EXPECT_LINE(&fixture, 2, "\"board\":2,\"lamp\":\"empty\",\"part\":null");
     EXPECT_LINE(&fixture, 2, "{\"fault\":\"no-board\",\"applied\":1}");
-    EXPECT_LINE(&fixture, 3, "\"board\":3,\"part\":\"ATmega328P\",\"faults\":[]");
+    EXPECT_LINE(&fixture, 3, "\"board\":3,\"lamp\":null,\"part\":\"ATmega328P\",\"faults\":[]");
     clean_up(&fixture);
 }
 
-static void empty_place_is_noticed_without_a_lamp(void **state)
+static void first_board_is_noticed_without_a_lamp(enum jig_fault_kind kind, const char *line)
 {
-    (void)state;
     struct fixture fixture;
     prepare(&fixture, 1);
-    add_fault(&fixture, 1, JIG_FAULT_NO_BOARD);
+    add_fault(&fixture, 1, kind);
     start(&fixture);
     int looks = 0;
     while (look(&fixture) == 0xFF && looks < 100) {
@@ -266,7 +266,15 @@ static void empty_place_is_noticed_without_a_lamp(void **state)
     }
     assert_in_range(looks, 30, 32);
     stop(&fixture);
+    EXPECT_LINE(&fixture, 1, line);
     clean_up(&fixture);
+}
+
+static void empty_place_and_dead_board_are_noticed_without_a_lamp(void **state)
+{
+    (void)state;
+    first_board_is_noticed_without_a_lamp(JIG_FAULT_NO_BOARD, "\"lamp\":null,\"part\":null");
+    first_board_is_noticed_without_a_lamp(JIG_FAULT_DEAD, "\"lamp\":null,\"part\":\"ATmega328P\"");
 }
 
 /* Sends low fuse writes and tells how many times which value reached the board. */
@@ -512,7 +520,7 @@ int main(void)
         cmocka_unit_test(hands_put_in_and_take_out),
         cmocka_unit_test(record_holds_what_the_board_holds),
         cmocka_unit_test(wrong_part_and_empty_place_take_their_turn),
-        cmocka_unit_test(empty_place_is_noticed_without_a_lamp),
+        cmocka_unit_test(empty_place_and_dead_board_are_noticed_without_a_lamp),
         cmocka_unit_test(flips_and_losses_by_position),
         cmocka_unit_test(lost_reply_byte_by_place_in_the_turn),
         cmocka_unit_test(pattern_is_seen_across_writes),

@@ -289,12 +289,11 @@ const char *bench_place(const struct bench *bench, int site)
 
 int bench_lamp(struct bench *bench, int site, const char *verdict)
 {
-    (void)verdict; /* whatever it says, the board comes out */
     const struct bench_post *post = find_post(bench, site);
     if (post == NULL) {
         return -1;
     }
-    bench_site_lamp(post->site);
+    bench_site_lamp(post->site, verdict);
     return 0;
 }
 

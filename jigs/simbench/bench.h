@@ -32,8 +32,8 @@ int bench_stop(struct bench *bench);
 const char *bench_place(const struct bench *bench, int site);
 /* The lamp of a site shows a verdict: the simulated operator takes the board out, and puts the next
  * one in between two sessions, after at least one look at the empty place and, at real pace, after
- * the jig's swap time; never before the jig's contact times let a board count as gone. A turn that has no board (fault no-board) ends at the lamp too, or after 30
- * looks at the place. */
+ * the jig's swap time; never before the jig's contact times let a board count as gone. A turn that
+ * has no board (fault no-board), or a dead one, ends at the lamp too, or after 30 looks at it. */
 int bench_lamp(struct bench *bench, int site, const char *verdict);
 /* Takes the board out (or puts the next one in) and leaves it so. */
 int bench_remove(struct bench *bench, int site);

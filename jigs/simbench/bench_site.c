@@ -16,7 +16,7 @@ struct bench_site {
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
     bool kept_out;  /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;  /* at the place since it is empty */
+    int64_t looks;  /* at the place since nothing there answers */
     int64_t due_us; /* the operator has the next board at hand from then on */
     bool reset_low; /* as the programmer drives it */
 };
@@ -75,8 +75,8 @@ static void take_out(struct bench_site *site)
 /* The operator puts the next board in between two sessions, once the empty place was looked at. */
 static void swap_when_due(struct bench_site *site)
 {
-    if (site->board.number != 0 && site->board.target == NULL &&
-        site->looks >= BENCH_SITE_EMPTY_LOOKS) {
+    bool answers = site->board.target != NULL && !site->board.dead;
+    if (site->board.number != 0 && !answers && site->looks >= BENCH_SITE_EMPTY_LOOKS) {
         take_out(site);
     }
     if (site->board.number == 0 && !site->kept_out && has_more(site) && site->looks > 0 &&
@@ -147,7 +147,7 @@ static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int6
         /* the frame never ends */
     } else if (site->board.target != NULL && !is_dead(site)) {
         pass_frame(site, mosi, miso, sck_hz, now_us);
-    } else if (site->board.target == NULL && mosi[0] == 0xAC && mosi[1] == 0x53) {
+    } else if (mosi[0] == 0xAC && mosi[1] == 0x53) {
         site->looks++;
     }
     pthread_mutex_unlock(&site->lock);
@@ -196,10 +196,11 @@ void bench_site_overrun(void *context, size_t count)
 
 /* --- the operator --- */
 
-void bench_site_lamp(struct bench_site *site)
+void bench_site_lamp(struct bench_site *site, const char *verdict)
 {
     pthread_mutex_lock(&site->lock);
     if (site->board.number != 0) {
+        snprintf(site->board.lamp, sizeof site->board.lamp, "%s", verdict);
         take_out(site);
     }
     pthread_mutex_unlock(&site->lock);

@@ -12,8 +12,8 @@
 #include "profiles/part.h"
 #include "reports/json.h"
 
-/* A place left empty for a board's turn (no-board) is noticed by the operator at the lamp, or after
- * so many looks at it. */
+/* A place left empty for a board's turn (no-board), or a board that is dead, is noticed by the
+ * operator at the lamp, or after so many looks at it. */
 #define BENCH_SITE_EMPTY_LOOKS 30
 
 struct bench_site;
@@ -43,7 +43,7 @@ size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count);
 void bench_site_overrun(void *site, size_t count);
 
 /* The operator's side. */
-void bench_site_lamp(struct bench_site *site);
+void bench_site_lamp(struct bench_site *site, const char *verdict);
 /* -1 when no board is in. */
 int bench_site_remove(struct bench_site *site);
 /* -1 when one is in already, or there are no more. */

@@ -19,6 +19,7 @@ struct bench_board {
     bool hung;                 /* fault: its programmer hung once */
     int64_t bootloader_pages;  /* written into the programmer's own flash */
     int64_t receive_lost;      /* bytes that its full receive buffer lost */
+    char lamp[16]; /* the verdict that the lamp showed when it was taken out; "": none */
 };
 
 /* NULL when out of memory. The caller writes and frees. */
