@@ -6,8 +6,8 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libsqlite3-dev libserialport-dev
        nettle-dev libjansson-dev libncurses-dev libcmocka-dev help2man sqlite3"
-tests="avrdude jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format clang-tidy
-       libclang-rt-14-dev man-db git procps socat"
+tests="avrdude arduino-core-avr jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format
+       clang-tidy libclang-rt-14-dev man-db procps"
 
 case ${1:-} in
 build) wanted=$build ;;
@@ -35,8 +35,11 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=sudo
 fi
 
+apt_get() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"
+}
 echo "installing:$missing"
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+apt_get update
+# A machine that was just started may still be installing its own updates: they are waited for.
 # shellcheck disable=SC2086  # one word per package
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing \
-    >/dev/null
+apt_get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 $missing >/dev/null

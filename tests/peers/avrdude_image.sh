@@ -5,15 +5,11 @@
 . "$SOURCE/tests/cli/common/hex.bash"
 need_avrdude
 
-core=$BUILD/arduino-core-avr
-images=$core/usr/share/arduino/hardware/arduino/avr/bootloaders
-if [ ! -d "$images" ]; then
-    if ! (cd "$work" && apt-get download arduino-core-avr >/dev/null 2>&1) ||
-        ! dpkg -x "$work"/arduino-core-avr_*.deb "$core"; then
-        echo "arduino-core-avr cannot be had"
-        exit 77
-    fi
-fi
+images=/usr/share/arduino/hardware/arduino/avr/bootloaders
+[ -d "$images" ] || {
+    echo "arduino-core-avr is not installed"
+    exit 77
+}
 
 cat >"$work/jig.yaml" <<'JIG'
 format: 1
