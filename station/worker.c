@@ -131,6 +131,9 @@ static void do_board(struct worker *worker, int64_t cycle)
     logged = attempt_run(&attempt, &record, &failure);
     pthread_mutex_lock(&scheduler->mutex);
     scheduler->in_work--;
+    /* Known at once, not when the command below gets its turn: this may be the last worker, and the
+     * exit status is asked for when it ends. */
+    scheduler->log_fault |= logged < 0;
     pthread_mutex_unlock(&scheduler->mutex);
     if (logged == 0) {
         conclude(worker, &record);
