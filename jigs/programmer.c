@@ -108,6 +108,13 @@ static bool is_no_board(const uint8_t signature[3])
     return true;
 }
 
+/* A board that lost an SCK pulse is out of step and gives back, late, what it is sent: of 30 00 n
+ * 00 the n. No part has this signature. */
+static bool is_echo(const uint8_t signature[3])
+{
+    return signature[0] == 0 && signature[1] == 1 && signature[2] == 2;
+}
+
 static int identify_once(struct programmer *programmer, uint8_t signature[3],
                          const struct operation *operation, struct failure *failure)
 {
@@ -132,6 +139,10 @@ int programmer_identify(struct programmer *programmer, uint8_t signature[3],
         return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
                            "signature %02X %02X %02X, then %02X %02X %02X", signature[0],
                            signature[1], signature[2], again[0], again[1], again[2]);
+    if (is_echo(signature))
+        return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
+                           "signature 00 01 02: the board is out of step and gives back what it is "
+                           "sent");
     return 0;
 }
 

@@ -97,7 +97,7 @@ int programmer_attach(struct programmer *programmer, const struct part *part,
  * when not attached. */
 int programmer_release(struct programmer *programmer, struct failure *failure);
 /* Reads the signature twice. FAILURE_NO_BOARD when all bytes are 00 or FF, both times;
- * FAILURE_CONTACT_UNSTABLE when the two differ. */
+ * FAILURE_CONTACT_UNSTABLE when the two differ, or are only what was sent. */
 int programmer_identify(struct programmer *programmer, uint8_t signature[3],
                         const struct operation *operation, struct failure *failure);
 int programmer_erase(struct programmer *programmer, struct fuse_permit *permit,

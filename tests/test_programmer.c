@@ -157,6 +157,8 @@ static void the_signature_is_read_twice(void **state)
     assert_int_equal(identified("\x00\x00\x00", "\x00\x00\x00"), FAILURE_NO_BOARD);
     assert_int_equal(identified("\x00\x00\x00", "\xFF\xFF\xFF"), FAILURE_NO_BOARD);
     assert_int_equal(identified("\x00\xFF\x00", "\xFF\xFF\xFF"), FAILURE_NO_BOARD);
+    /* what is sent comes back */
+    assert_int_equal(identified("\x00\x01\x02", "\x00\x01\x02"), FAILURE_CONTACT_UNSTABLE);
 }
 
 static void nothing_goes_without_a_session(void **state)

@@ -154,9 +154,12 @@ static void commit(struct sketch *sketch, uint16_t word)
 
 static uint8_t spi(struct sketch *sketch, const uint8_t bytes[4])
 {
+    static const uint8_t signature[4] = {0x1E, 0x95, 0x0F, 0xFF};
     uint16_t word = (uint16_t)(bytes[1] << 8 | bytes[2]);
 
     switch (bytes[0]) {
+    case 0x30:
+        return signature[bytes[2] % 4];
     case 0xAC:
         return write_fuse(sketch, bytes);
     case 0xF0:
