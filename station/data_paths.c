@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,13 +152,19 @@ static char *default_log(void)
     if (state != NULL && state[0] == '/') /* the specification: a relative one is ignored */
         return format_path(state, "gangflash/log.sqlite");
     const char *home = getenv("HOME");
-    return format_path(home != NULL ? home : "", ".local/state/gangflash/log.sqlite");
+    const struct passwd *user = home == NULL ? getpwuid(getuid()) : NULL;
+    if (user != NULL)
+        home = user->pw_dir;
+    return home != NULL ? format_path(home, ".local/state/gangflash/log.sqlite") : NULL;
 }
 
 int data_paths_log(const char *given, char **path, struct failure *failure)
 {
     *path = given != NULL ? strdup(given) : default_log();
-    return *path != NULL ? 0 : failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    if (*path != NULL)
+        return 0;
+    return failure_set(failure, FAILURE_USAGE,
+                       "no home directory to keep the log in: name a file with --log");
 }
 
 int data_paths_make_log_directory(const char *given, const char *path, struct failure *failure)

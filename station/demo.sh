@@ -29,6 +29,16 @@ status=0
 # A board that did not pass shows more than one that did.
 attempt=$("$gangflash" log list --log "$log" --lot "$lot" --json |
     sed -n '/"verdict": *"pass"/!s/.*"attempt": *\([0-9]*\).*/\1/p' | tail -n 1)
+
+# quoted PATH : as a shell takes it, when it is more than plain letters
+quoted() {
+    case $1 in
+    *[!A-Za-z0-9/._-]*) printf "'%s'" "$1" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+gangflash=$(quoted "$gangflash")
+log=$(quoted "$log")
 cat <<END
 
 What to look at next:

@@ -86,7 +86,7 @@ static void show_progress(struct event_text *text)
     }
     if (working == 0)
         return;
-    printf("%d sites at work, %" PRId64 " %% on average; %" PRId64 " passed so far", working,
+    printf("%d at work, %" PRId64 " %% on average; %" PRId64 " passed so far", working,
            sum / working / 10, text->counts.passed);
     int64_t remaining = station_remaining(&text->counts);
     if (remaining >= 0 && text->counts.lot_count > 0)
@@ -118,7 +118,8 @@ static void text_show(struct view *view, const struct station_event *event)
     case STATION_EVENT_CYCLE:
         text->counts = event->counts;
         if (event->site == 0) /* else a site began alone, and its verdict will tell */
-            printf("cycle %" PRId64 ": GO, %d sites\n", event->cycle, event->sites_taking_part);
+            printf("cycle %" PRId64 ": GO, %d site%s\n", event->cycle, event->sites_taking_part,
+                   event->sites_taking_part == 1 ? "" : "s");
         break;
     case STATION_EVENT_PROGRESS:
         text->sites[event->site].permille = event->permille;

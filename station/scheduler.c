@@ -136,7 +136,8 @@ static void log_cycle(struct scheduler *scheduler, int64_t cycle, int sites)
 {
     char detail[64];
 
-    snprintf(detail, sizeof detail, "cycle %lld, %d sites", (long long)cycle, sites);
+    snprintf(detail, sizeof detail, "cycle %lld, %d site%s", (long long)cycle, sites,
+             sites == 1 ? "" : "s");
     /* Should the log fail here, its faulted callback tells everybody. */
     log_add_event(scheduler->options.log, "go", detail, NULL);
 }

@@ -147,7 +147,8 @@ static void print_counts(const struct station_counts *counts, FILE *out)
 {
     int64_t boards = counts->passed + counts->failed + counts->refused + counts->unverified +
                      counts->interrupted;
-    (void)fprintf(out, "%" PRId64 " boards: %" PRId64 " passed", boards, counts->passed);
+    (void)fprintf(out, "%" PRId64 " board%s: %" PRId64 " passed", boards, boards == 1 ? "" : "s",
+                  counts->passed);
     const struct {
         int64_t count;
         const char *what;
