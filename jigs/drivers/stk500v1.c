@@ -615,9 +615,9 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
 }
 
 /* At most BATCH_MAX instructions, all on their way before the first reply is awaited: together
- * they fit into the UART's buffer. None of them writes a fuse. */
+ * they fit into the UART's buffer. None of them writes a fuse. `replies` receives one byte each. */
 static int instruct_batch(struct stk500v1 *stk, const struct isp_instruction *instructions,
-                          size_t count, uint8_t *last_reply, const struct operation *operation,
+                          size_t count, uint8_t *replies, const struct operation *operation,
                           struct failure *failure)
 {
     uint8_t frames[BATCH_MAX * UNIVERSAL_BYTES], bytes[4];
@@ -635,10 +635,21 @@ static int instruct_batch(struct stk500v1 *stk, const struct isp_instruction *in
         return -1;
     for (size_t i = 0; i < count; i++)
         if (expect(stk, "instruction", IN_SYNC, silence_us, &whole, failure) != 0 ||
-            hear(stk, last_reply, 1, silence_us, &whole, failure) != 0 ||
+            hear(stk, &replies[i], 1, silence_us, &whole, failure) != 0 ||
             expect(stk, "instruction", OK, silence_us, &whole, failure) != 0)
             return -1;
     return 0;
+}
+
+/* The three bytes in one go. Not by the sketch's own command (75): a bootloader into which the
+ * Arduino was reset would answer that with the Arduino's signature, and this with 00. */
+static int identify(struct programmer *programmer, uint8_t signature[3],
+                    const struct operation *operation, struct failure *failure)
+{
+    const struct isp_instruction instructions[3] = {isp_read_signature(0), isp_read_signature(1),
+                                                    isp_read_signature(2)};
+
+    return instruct_batch(self(programmer), instructions, 3, signature, operation, failure);
 }
 
 /* ---- flash ---- */
@@ -960,22 +971,22 @@ static int write_eeprom_page(struct stk500v1 *stk, uint32_t address, const uint8
     const struct part *part = stk->base.part;
     uint32_t offset = address % part->eeprom.page_size;
     struct isp_instruction batch[BATCH_MAX];
+    uint8_t replies[BATCH_MAX];
     size_t used = 0;
-    uint8_t reply = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         batch[used++] = isp_load_eeprom(offset + i, bytes[i]);
         if (used == BATCH_MAX - 2 && i + 1 < count) {
-            if (instruct_batch(stk, batch, used, &reply, operation, failure) != 0)
+            if (instruct_batch(stk, batch, used, replies, operation, failure) != 0)
                 return -1;
             used = 0;
         }
     }
     batch[used++] = isp_write_eeprom_page(address - offset);
     batch[used++] = isp_poll_ready();
-    if (instruct_batch(stk, batch, used, &reply, operation, failure) != 0)
+    if (instruct_batch(stk, batch, used, replies, operation, failure) != 0)
         return -1;
-    if ((reply & 1) == 0)
+    if ((replies[used - 1] & 1) == 0)
         return 0;
     return isp_wait_ready(&stk->base, part->eeprom.write_delay_us, true, operation, failure);
 }
@@ -1058,6 +1069,7 @@ const struct programmer_driver stk500v1_driver = {
     .attach = attach,
     .release = release,
     .instruct = instruct,
+    .identify = identify,
     .read = read,
     .write = write,
     .floor_us = floor_us,
