@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -625,10 +626,16 @@ static int finish_database(struct log *log, struct failure *failure)
 int log_close(struct log *log, struct failure *failure)
 {
     char kind[] = "log-closed";
-    struct request request = {.kind = REQUEST_EVENT, .event_kind = kind};
+    char detail[128];
+    struct log_statistics statistics;
+    struct request request = {.kind = REQUEST_EVENT, .event_kind = kind, .event_detail = detail};
     if (log == NULL) {
         return 0;
     }
+    log_get_statistics(log, &statistics);
+    (void)snprintf(detail, sizeof detail,
+                   "%" PRId64 " requests in %" PRId64 " commits, %" PRId64 " ms spent in COMMIT",
+                   statistics.requests, statistics.commits, statistics.commit_time_us / 1000);
     request.at_us = clock_us(CLOCK_REALTIME);
     (void)submit_and_wait(log, &request, NULL); /* a fault shows below */
     stop_writer(log);
