@@ -165,11 +165,12 @@ bench_fast() {
     echo "== 64 sites, no pace, 1 KiB image, $count boards"
     make_image random1k 1024 fast
     make_profile fast ATmega32U4 random1k 0x5E 0xD9 0xF3
+    head -n 1 /proc/stat >"$work/stat"
     command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/fast.yaml" \
         --jig "$source/jigs/benches/sim-64-fast.yaml" --go now --lot fast --count "$count" \
         --log "$work/fast.sqlite" --json >"$work/fast.out" &
     run=$!
-    sleep 2
+    sleep 1
     bench=$(pgrep -n -x simbench || true)
     bench_cpu=0
     while kill -0 $run 2>/dev/null; do
@@ -177,7 +178,8 @@ bench_fast() {
         [ -z "$now" ] || bench_cpu=$now
         sleep 0.2
     done
-    wait $run || true
+    wait $run || { tail -n 20 "$work/fast.out"; exit 1; }
+    head -n 1 /proc/stat >>"$work/stat"
     read -r user system elapsed memory <"$work/time"
     sqlite3 "$work/fast.sqlite" "SELECT count(*), sum(verdict='pass'),
         (max(julianday(ended_at))-min(julianday(started_at)))*86400 FROM attempts" |
@@ -186,9 +188,15 @@ bench_fast() {
         total = u + s
         printf "CPU: %.0f %% of one core in all; simbench %.0f %%, station about %.0f %% (%d cores here)\n", total / e * 100, b / e * 100, (total - b) / e * 100, '"$(nproc)"'
     }'
-    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  step ' || step, 'mean ' || round(avg(duration_us)/1e3,2) || ' ms' FROM steps GROUP BY step ORDER BY min(rowid)" 2>/dev/null ||
-        sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  step ' || step, 'mean ' || round(avg(duration_us)/1e3,2) || ' ms' FROM steps GROUP BY step"
-    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  ' || kind, detail FROM events WHERE kind LIKE 'log%'"
+    # Fields of /proc/stat: user nice system idle iowait irq softirq (proc(5)).
+    awk '{ idle[NR] = $5 + $6; kernel[NR] = $4 + $7 + $8; all[NR] = 0
+           for (i = 2; i <= 9; i++) all[NR] += $i }
+         END { t = all[2] - all[1]
+               printf "the whole machine: %.0f %% busy, %.0f %% in the kernel (system calls, and the threads that carry bytes between pseudo terminals)\n",
+                   (1 - (idle[2] - idle[1]) / t) * 100, (kernel[2] - kernel[1]) / t * 100 }' "$work/stat"
+    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  step ' || step,
+        'mean ' || round(avg(duration_us)/1e3,2) || ' ms' FROM steps GROUP BY step"
+    sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  ' || kind, detail FROM events WHERE kind = 'log-closed'"
 }
 
 [ $# -gt 0 ] || set -- one many fast
