@@ -19,7 +19,14 @@
 #include "reports/log_recovery.h"
 #include "reports/log_rows.h"
 
-enum request_kind { REQUEST_OPEN, REQUEST_STEP, REQUEST_CLOSE, REQUEST_EVENT, REQUEST_LOT };
+enum request_kind {
+    REQUEST_OPEN,
+    REQUEST_STEP,
+    REQUEST_CLOSE,
+    REQUEST_EVENT,
+    REQUEST_LOT,
+    REQUEST_BOARD
+};
 
 /* One call, on its way to the writer. A waited one lies on its caller's stack, any other one is the
  * writer's to free. */
@@ -33,7 +40,8 @@ struct request {
     struct record_step step;
     char *event_kind, *event_detail; /* EVENT; freed with the request */
     struct log_lot *lot;
-    int64_t at_us; /* EVENT, LOT: when the call was made */
+    struct log_place *place; /* BOARD */
+    int64_t at_us;           /* EVENT, LOT: when the call was made */
 
     int64_t attempt_before; /* put back into the record when the group fails */
     int result;
@@ -116,9 +124,14 @@ static int write_lot(struct log *log, struct request *request, struct failure *f
     return log_lot_bind(log->database, log->chain, request->lot, request->at_us, failure);
 }
 
+static int find_board(struct log *log, struct request *request, struct failure *failure)
+{
+    return log_lot_find_board(log->database, request->place, failure);
+}
+
 static int (*const writers[])(struct log *, struct request *, struct failure *) = {
     [REQUEST_OPEN] = write_opening, [REQUEST_STEP] = write_step, [REQUEST_CLOSE] = write_closing,
-    [REQUEST_EVENT] = write_event,  [REQUEST_LOT] = write_lot,
+    [REQUEST_EVENT] = write_event,  [REQUEST_LOT] = write_lot,   [REQUEST_BOARD] = find_board,
 };
 
 /* --- the writer thread --- */
@@ -321,6 +334,18 @@ int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256, i
     }
     *bound_count = binding.bound_count;
     *passed = binding.passed;
+    return 0;
+}
+
+int log_board_left_in(struct log *log, const char *lot, const char *jig, int site, int64_t *attempt,
+                      struct failure *failure)
+{
+    struct log_place place = {log->station, lot, jig, site, 0};
+    struct request request = {.kind = REQUEST_BOARD, .place = &place};
+    if (submit_and_wait(log, &request, failure) < 0) {
+        return -1;
+    }
+    *attempt = place.attempt;
     return 0;
 }
 

@@ -45,6 +45,13 @@ int log_close(struct log *log, struct failure *failure);
 int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256, int64_t count,
                  int64_t *bound_count, int64_t *passed, struct failure *failure);
 
+/* Whether the board of a former run may still lie in `site`: `*attempt` receives the number of this
+ * station's last attempt with this lot, jig and site whose verdict is not `empty`, or 0 when there
+ * is none or an event of the kind "board-out" with the detail "attempt N" says that its board was
+ * taken out. Empty names are allowed. Call before any attempt is opened. */
+int log_board_left_in(struct log *log, const char *lot, const char *jig, int site, int64_t *attempt,
+                      struct failure *failure);
+
 /* Writes the opening row and the fuse intent in record->fuses; returns when both are durable, with
  * record->attempt set. Before this returned 0 nothing on the board may be changed. */
 int log_open_attempt(struct log *log, struct record_attempt *record, struct failure *failure);

@@ -21,6 +21,17 @@ static const char passed_sql[] =
     "  WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' GROUP BY first) "
     "WHERE verdict = 'pass'";
 
+/* ?1 station, ?2 lot, ?3 jig, ?4 site. IS, since an empty name is stored as NULL. An attempt that
+ * is still open has no verdict and counts as one with a board. */
+static const char left_in_sql[] =
+    "SELECT attempt FROM ("
+    " SELECT o.attempt, o.sequence FROM attempt_opened o"
+    "  LEFT JOIN attempt_closed c ON c.attempt = o.attempt"
+    "  WHERE o.station = ?1 AND o.lot IS ?2 AND o.jig IS ?3 AND o.site = ?4"
+    "   AND c.verdict IS NOT 'empty' ORDER BY o.attempt DESC LIMIT 1) last "
+    "WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.sequence > last.sequence"
+    " AND e.station = ?1 AND e.kind = 'board-out' AND e.detail = 'attempt ' || last.attempt)";
+
 static int refuse(const struct log_lot *lot, const char *bound_profile, struct failure *failure)
 {
     if (bound_profile != NULL) {
@@ -92,4 +103,26 @@ int log_lot_bind(struct database *database, struct log_chain *chain, struct log_
         }
     }
     return count_passed(database, lot, failure);
+}
+
+static struct database_value name_or_null(const char *name)
+{
+    return database_text(name == NULL || name[0] == '\0' ? NULL : name);
+}
+
+int log_lot_find_board(struct database *database, struct log_place *place, struct failure *failure)
+{
+    struct database_statement *statement;
+    const struct database_value keys[] = {database_text(place->station), name_or_null(place->lot),
+                                          name_or_null(place->jig), database_integer(place->site)};
+    if (database_prepare(database, left_in_sql, &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    place->attempt = row == 1 ? database_column(statement, 0).integer : 0;
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
 }

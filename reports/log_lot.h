@@ -19,4 +19,15 @@ struct log_lot {
 int log_lot_bind(struct database *database, struct log_chain *chain, struct log_lot *lot,
                  int64_t now_us, struct failure *failure);
 
+struct log_place {
+    const char *station;
+    const char *lot;
+    const char *jig;
+    int site;
+    int64_t attempt; /* received; 0: no board was left */
+};
+
+/* See log_board_left_in(). */
+int log_lot_find_board(struct database *database, struct log_place *place, struct failure *failure);
+
 #endif

@@ -354,6 +354,51 @@ static void test_a_board_done_again_counts_once(void **state)
     close_log(log);
 }
 
+/* --- boards left in over a restart --- */
+
+static void expect_left_in(struct log *log, const char *lot, const char *jig, int site,
+                           int64_t expected)
+{
+    struct failure failure = {0};
+    int64_t attempt = -1;
+    if (log_board_left_in(log, lot, jig, site, &attempt, &failure) < 0) {
+        fail_msg("%s", failure.detail);
+    }
+    assert_int_equal(attempt, expected);
+}
+
+static void test_a_board_left_in_is_known_after_a_restart(void **state)
+{
+    const struct sample *sample = *state;
+    struct log_options other = sample_options(sample->path);
+    struct log *log = open_plain(sample);
+    expect_left_in(log, "L1", "bench-2", 1, 0);
+    log_pass(log, "L1", 0, VERDICT_PASS);  /* 1 */
+    log_pass(log, "L1", 0, VERDICT_FAIL);  /* 2 */
+    log_pass(log, "L1", 0, VERDICT_EMPTY); /* 3 */
+    log_pass(log, "", 0, VERDICT_PASS);    /* 4 */
+    assert_int_equal(log_add_event(log, "board-out", "attempt 1", NULL), 0);
+    assert_int_equal(log_add_event(log, "board-out", "attempt 22", NULL), 0);
+    assert_int_equal(log_add_event(log, "go", "attempt 2", NULL), 0);
+    close_log(log);
+
+    other.station = "bench-3";
+    log = open_log(&other);
+    expect_left_in(log, "L1", "bench-2", 1, 0);
+    close_log(log);
+
+    log = open_plain(sample);
+    expect_left_in(log, "L1", "bench-2", 1, 2);
+    expect_left_in(log, "", "bench-2", 1, 4);
+    expect_left_in(log, "L2", "bench-2", 1, 0);
+    expect_left_in(log, "L1", "", 1, 0);
+    expect_left_in(log, "L1", "bench-2", 2, 0);
+    assert_int_equal(log_add_event(log, "board-out", "attempt 2", NULL), 0);
+    expect_left_in(log, "L1", "bench-2", 1, 0); /* not 1, which went before it */
+    close_log(log);
+    expect_chain(sample);
+}
+
 /* --- killed in mid-run --- */
 
 static void leave_open(struct log *log, const char *const *steps, int count, bool last_failed)
@@ -556,6 +601,7 @@ int main(void)
         WITH_SAMPLE(test_a_lot_stays_bound),
         WITH_SAMPLE(test_a_lot_without_limit),
         WITH_SAMPLE(test_a_board_done_again_counts_once),
+        WITH_SAMPLE(test_a_board_left_in_is_known_after_a_restart),
         WITH_SAMPLE(test_what_a_kill_left_open_is_closed),
         WITH_SAMPLE(test_a_second_start_recovers_nothing),
         WITH_SAMPLE(test_a_second_station_is_refused),
