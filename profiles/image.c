@@ -146,28 +146,39 @@ bool image_next_page_run(const struct image *image, uint32_t from, uint32_t page
     return true;
 }
 
-static void put_u32(uint8_t bytes[4], uint32_t value)
+static void add_number(struct digest *digest, uint32_t value)
 {
+    uint8_t bytes[4];
+
     for (int i = 0; i < 4; i++)
         bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+    digest_add(digest, bytes, sizeof(bytes));
 }
 
-void image_digest(const struct image *image, char text[DIGEST_TEXT_BYTES])
+static void add_image(struct digest *digest, const struct image *image)
+{
+    struct image_range range = {0};
+
+    add_number(digest, image->size);
+    for (uint32_t at = 0; image_next_range(image, at, &range); at = range.end) {
+        add_number(digest, range.start);
+        add_number(digest, range.end - range.start);
+        digest_add(digest, image->data + range.start, range.end - range.start);
+    }
+}
+
+void image_digest(const struct image *flash, const struct image *eeprom,
+                  char text[DIGEST_TEXT_BYTES])
 {
     struct digest *digest = digest_start();
-    struct image_range range = {0};
-    uint8_t sum[DIGEST_BYTES], number[4];
+    uint8_t sum[DIGEST_BYTES];
 
     text[0] = '\0';
     if (!digest)
         return;
-    for (uint32_t at = 0; image_next_range(image, at, &range); at = range.end) {
-        put_u32(number, range.start);
-        digest_add(digest, number, sizeof(number));
-        put_u32(number, range.end - range.start);
-        digest_add(digest, number, sizeof(number));
-        digest_add(digest, image->data + range.start, range.end - range.start);
-    }
+    add_image(digest, flash);
+    if (eeprom)
+        add_image(digest, eeprom);
     digest_finish(digest, sum);
     digest_to_text(sum, text);
 }

@@ -40,7 +40,10 @@ bool image_next_range(const struct image *image, uint32_t from, struct image_ran
  * present byte. For writing after an erase, blank pages may be skipped. */
 bool image_next_page_run(const struct image *image, uint32_t from, uint32_t page_size,
                          bool skip_blank, struct image_range *range);
-/* SHA-256 over every run: start, length, bytes. */
-void image_digest(const struct image *image, char text[DIGEST_TEXT_BYTES]);
+/* SHA-256 over what is present in a flash and, unless it is NULL, in an EEPROM: for each of the two
+ * the size of the memory, then for each run of present bytes its start, its length and the bytes.
+ * Numbers are 4 bytes, big endian. */
+void image_digest(const struct image *flash, const struct image *eeprom,
+                  char text[DIGEST_TEXT_BYTES]);
 
 #endif

@@ -51,7 +51,7 @@ struct profile {
     struct image *flash;  /* composed of all sources */
     struct image *eeprom; /* NULL unless PROFILE_EEPROM_FILE */
     enum profile_eeprom eeprom_policy;
-    char image_sha256[DIGEST_TEXT_BYTES]; /* over the composed flash and the EEPROM image */
+    char image_sha256[DIGEST_TEXT_BYTES]; /* image_digest() of `flash` and `eeprom` */
     struct profile_byte_rule rules[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
     bool verify_whole; /* the flash outside the images must read blank, too */
     int retry_contact; /* more tries after a contact failure before the erase */

@@ -230,30 +230,10 @@ static int read_eeprom(struct profile_reader *reader, const struct document_node
     return 0;
 }
 
-/* One digest for all that is written: two profiles with the same one leave the same bytes. */
-static int digest_images(struct profile_reader *reader)
-{
-    struct profile *profile = reader->profile;
-    struct digest *digest = digest_start();
-    char text[DIGEST_TEXT_BYTES] = "";
-    uint8_t sum[DIGEST_BYTES];
-
-    if (!digest)
-        return fail_memory(reader);
-    image_digest(profile->flash, text);
-    digest_add_field(digest, text, strlen(text));
-    text[0] = '\0';
-    if (profile->eeprom)
-        image_digest(profile->eeprom, text);
-    digest_add_field(digest, text, strlen(text));
-    digest_finish(digest, sum);
-    digest_to_text(sum, profile->image_sha256);
-    return 0;
-}
-
 int profile_read_images(struct profile_reader *reader, const struct document_node *root)
 {
     if (read_image_list(reader, root) != 0 || read_eeprom(reader, root) != 0)
         return -1;
-    return digest_images(reader);
+    image_digest(reader->profile->flash, reader->profile->eeprom, reader->profile->image_sha256);
+    return 0;
 }

@@ -335,18 +335,13 @@ static int judge_difference(const struct difference *difference, const char *mem
         difference->address, difference->expected, difference->found, difference->count, how);
 }
 
-static bool verifies_whole(const struct attempt *attempt)
-{
-    return attempt->profile->verify_whole || attempt->profile->flash == NULL;
-}
-
 static int read_flash(struct attempt *attempt, uint8_t *bytes, const struct operation *operation,
                       struct failure *failure)
 {
     const struct part_array *flash = &attempt->part->flash;
     struct image_range range = {0, 0};
 
-    if (verifies_whole(attempt))
+    if (attempt->profile->verify_whole)
         return read_memory(attempt, PART_FLASH, 0, bytes, flash->size, operation, failure);
     while (image_next_page_run(attempt->profile->flash, range.end, flash->page_size, false, &range))
         if (read_memory(attempt, PART_FLASH, range.start, bytes + range.start,
@@ -358,85 +353,83 @@ static int read_flash(struct attempt *attempt, uint8_t *bytes, const struct oper
 static int judge_flash(const struct attempt *attempt, const uint8_t *bytes, struct failure *failure)
 {
     const struct image *image = attempt->profile->flash;
-    bool whole = verifies_whole(attempt);
+    bool whole = attempt->profile->verify_whole;
     struct difference difference = {0};
 
     for (uint32_t at = 0; at < attempt->part->flash.size; at++)
         if (whole || image->present[at] != 0)
-            compare_byte(&difference, at, image != NULL ? image->data[at] : BLANK, bytes[at]);
+            compare_byte(&difference, at, image->data[at], bytes[at]);
     return judge_difference(&difference, "flash", failure);
 }
 
-/* The digest of what was read where the image has bytes: equal to the image's own digest when all
- * is well. Without an image, of the whole flash. */
-static void digest_readback(struct attempt *attempt, const struct image *readback)
-{
-    const struct image *image = attempt->profile->flash;
-    struct image shown = *readback;
-
-    if (image != NULL) {
-        shown.present = image->present;
-        shown.count = image->count;
-    }
-    image_digest(&shown, attempt->record.readback_sha256);
-}
-
-static int verify_flash(struct attempt *attempt, const struct operation *operation,
+static int judge_eeprom(const struct attempt *attempt, const uint8_t *bytes,
                         struct failure *failure)
 {
-    uint32_t size = attempt->part->flash.size;
-    struct image *readback = image_create(size);
-    int result;
+    struct difference difference = {0};
 
-    if (readback == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "flash of %" PRIu32 " bytes", size);
-    result = read_flash(attempt, readback->data, operation, failure);
-    if (result == 0) {
-        memset(readback->present, 1, size);
-        readback->count = size;
-        digest_readback(attempt, readback);
-        record_set_text(attempt->record.verification, sizeof attempt->record.verification,
-                        verifies_whole(attempt) ? "whole" : "image");
-        result = judge_flash(attempt, readback->data, failure);
-    }
-    image_free(readback);
-    return result;
+    for (uint32_t at = 0; at < attempt->part->eeprom.size; at++)
+        compare_byte(&difference, at, eeprom_target(attempt, at), bytes[at]);
+    return judge_difference(&difference, "EEPROM", failure);
 }
 
-static int verify_eeprom(struct attempt *attempt, const struct operation *operation,
-                         struct failure *failure)
+/* What was read, where the image has bytes: its digest is the image's own when all is well. */
+static struct image shown_like(const struct image *image, const struct image *readback)
 {
-    uint32_t size = attempt->part->eeprom.size;
-    struct difference difference = {0};
-    uint8_t *bytes;
-    int result;
+    struct image shown = *image;
 
-    if (!attempt->plan->eeprom_read)
-        return 0;
-    bytes = malloc(size);
-    if (bytes == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "EEPROM of %" PRIu32 " bytes", size);
-    result = read_memory(attempt, PART_EEPROM, 0, bytes, size, operation, failure);
-    if (result == 0) {
-        for (uint32_t at = 0; at < size; at++)
-            compare_byte(&difference, at, eeprom_target(attempt, at), bytes[at]);
-        result = judge_difference(&difference, "EEPROM", failure);
-    }
-    free(bytes);
-    return result;
+    shown.data = readback->data;
+    return shown;
+}
+
+static void digest_readback(struct attempt *attempt, const struct image *flash,
+                            const struct image *eeprom)
+{
+    const struct profile *profile = attempt->profile;
+    struct image shown_flash = shown_like(profile->flash, flash);
+    struct image shown_eeprom = {0};
+
+    if (profile->eeprom != NULL)
+        shown_eeprom = shown_like(profile->eeprom, eeprom);
+    image_digest(&shown_flash, profile->eeprom != NULL ? &shown_eeprom : NULL,
+                 attempt->record.readback_sha256);
+}
+
+/* Reads both before it judges either, so that the record says what was there. `eeprom` is NULL when
+ * the profile does not mind. */
+static int verify_memories(struct attempt *attempt, const struct image *flash,
+                           const struct image *eeprom, const struct operation *operation,
+                           struct failure *failure)
+{
+    if (read_flash(attempt, flash->data, operation, failure) < 0)
+        return -1;
+    if (eeprom != NULL &&
+        read_memory(attempt, PART_EEPROM, 0, eeprom->data, eeprom->size, operation, failure) < 0)
+        return -1;
+    digest_readback(attempt, flash, eeprom);
+    record_set_text(attempt->record.verification, sizeof attempt->record.verification,
+                    attempt->profile->verify_whole ? "whole" : "image");
+    if (judge_flash(attempt, flash->data, failure) < 0)
+        return -1;
+    return eeprom != NULL ? judge_eeprom(attempt, eeprom->data, failure) : 0;
 }
 
 static int step_verify(struct attempt *attempt, const struct operation *operation,
                        struct failure *failure)
 {
-    attempt->step_total = attempt->plan->verify_bytes;
-    if (attempt->plan->eeprom_read)
-        attempt->step_total += attempt->part->eeprom.size;
-    if (verify_flash(attempt, operation, failure) < 0 ||
-        verify_eeprom(attempt, operation, failure) < 0)
-        return -1;
-    attempt->verified = true;
-    return 0;
+    bool wants_eeprom_read = attempt->plan->eeprom_read;
+    struct image *flash = image_create(attempt->part->flash.size);
+    struct image *eeprom = wants_eeprom_read ? image_create(attempt->part->eeprom.size) : NULL;
+    int result = -1;
+
+    attempt->step_total = attempt->plan->verify_bytes + (eeprom != NULL ? eeprom->size : 0);
+    if (flash == NULL || (wants_eeprom_read && eeprom == NULL))
+        (void)failure_set(failure, FAILURE_OUT_OF_MEMORY, "memories to read back");
+    else
+        result = verify_memories(attempt, flash, eeprom, operation, failure);
+    attempt->verified = result == 0;
+    image_free(flash);
+    image_free(eeprom);
+    return result;
 }
 
 /* fuses, reenter, recheck, lock */

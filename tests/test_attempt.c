@@ -361,8 +361,9 @@ static void test_record_of_a_pass(void **state)
     run(&bench);
     check_always(&bench);
     check_board(&bench);
-    image_digest(bench.station.profile->flash, digest);
+    image_digest(bench.station.profile->flash, bench.station.profile->eeprom, digest);
     assert_string_equal(bench.record.readback_sha256, digest);
+    assert_string_equal(bench.record.image_sha256, digest);
     assert_string_equal(bench.record.verification, "image");
     assert_string_equal(bench.record.signature, "1E 95 0F");
     assert_string_equal(bench.record.expected_signature, "1E 95 0F");
