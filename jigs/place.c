@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,11 +111,38 @@ static bool same_device(const char *a, const char *b)
            S_ISCHR(stat_b.st_mode) && stat_a.st_rdev == stat_b.st_rdev;
 }
 
+static bool has_address(const struct addrinfo *list, const struct addrinfo *wanted)
+{
+    for (; list != NULL; list = list->ai_next)
+        if (list->ai_addrlen == wanted->ai_addrlen &&
+            memcmp(list->ai_addr, wanted->ai_addr, wanted->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+/* Two names of one host? A name that cannot be resolved is the same as itself only. */
+static bool same_host(const char *a, const char *b)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list_a = NULL, *list_b = NULL;
+    bool same = strcasecmp(a, b) == 0;
+
+    if (!same && getaddrinfo(a, NULL, &hints, &list_a) == 0 &&
+        getaddrinfo(b, NULL, &hints, &list_b) == 0)
+        for (const struct addrinfo *at = list_a; at != NULL && !same; at = at->ai_next)
+            same = has_address(list_b, at);
+    if (list_a != NULL)
+        freeaddrinfo(list_a);
+    if (list_b != NULL)
+        freeaddrinfo(list_b);
+    return same;
+}
+
 bool place_same(const struct place *a, const struct place *b)
 {
     if (a->kind == PLACE_NONE || b->kind == PLACE_NONE)
         return false;
     if (a->kind == PLACE_TCP || b->kind == PLACE_TCP)
-        return a->kind == b->kind && a->port == b->port && strcasecmp(a->path, b->path) == 0;
+        return a->kind == b->kind && a->port == b->port && same_host(a->path, b->path);
     return same_device(a->path, b->path);
 }

@@ -24,7 +24,7 @@ struct place {
 /* FAILURE_JIG_INVALID with what was expected; the caller adds file and line. */
 int place_parse(const char *text, struct place *place, struct failure *failure);
 void place_to_text(const struct place *place, char *text, size_t text_bytes);
-/* Do both lead to the same device? Links are followed. */
+/* Do both lead to the same device? Links are followed, host names resolved. */
 bool place_same(const struct place *a, const struct place *b);
 
 #endif

@@ -111,6 +111,8 @@ static void network_places_are_compared_by_host_and_port(void **state)
     struct place none = {.kind = PLACE_NONE};
 
     assert_true(same("tcp:Bench:2001", "tcp:bench:2001"));
+    assert_true(same("tcp:127.0.0.1:2001", "tcp:localhost:2001"));
+    assert_false(same("tcp:127.0.0.1:2001", "tcp:127.0.0.2:2001"));
     assert_false(same("tcp:bench:2001", "tcp:bench:2002"));
     assert_false(same("tcp:bench:2001", "serial:/dev/null"));
     assert_false(place_same(&none, &none));
