@@ -33,6 +33,7 @@ struct run {
     struct log *log;
     int64_t lot_count;
     int64_t lot_passed;
+    int64_t left_in[JIG_SITES_MAX]; /* by jig site: attempts whose boards an earlier run left in */
     struct event_queue *events;
     struct bench_process *bench; /* NULL: real hardware */
     struct scheduler *scheduler;
@@ -399,6 +400,22 @@ static int open_view(struct run *run, struct failure *failure)
     return 0;
 }
 
+/* A board of the lot that an earlier run left in is not a new one. The boards of a bench that this
+ * run has started are. */
+static int find_boards_left_in(struct run *run, struct failure *failure)
+{
+    const struct jig *jig = run->job.jig;
+    if (run->config->lot == NULL || run->bench != NULL)
+        return 0;
+    for (size_t i = 0; i < jig->site_count; i++) {
+        if (run->site_wanted[i] &&
+            log_board_left_in(run->log, run->config->lot, jig->name, jig->sites[i].site,
+                              &run->left_in[i], failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Who did what, with what, for the auditor. */
 static int log_run(const struct run *run, struct failure *failure)
 {
@@ -422,6 +439,7 @@ static int open_scheduler(struct run *run, struct failure *failure)
         .lot_count = run->lot_count,
         .lot_passed = run->lot_passed,
         .retest = config->retest,
+        .left_in = run->left_in,
         .operator_name = run->operator_name,
         .software = COMMAND_SOFTWARE,
         .log = run->log,
@@ -446,7 +464,8 @@ static int open_all(struct run *run, struct failure *failure)
     if (run->events == NULL || run->summary == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
     if (open_signals(run, failure) != 0 || open_log(run, failure) != 0 ||
-        open_bench(run, failure) != 0 || open_view(run, failure) != 0)
+        open_bench(run, failure) != 0 || find_boards_left_in(run, failure) != 0 ||
+        open_view(run, failure) != 0)
         return -1;
     return open_scheduler(run, failure);
 }

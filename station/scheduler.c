@@ -85,6 +85,17 @@ int64_t scheduler_start_alone(struct worker *worker)
     return scheduler->cycle;
 }
 
+void scheduler_ask_to_take_out(const struct worker *worker)
+{
+    char what[96] = "take the board out first";
+
+    if (worker->left_in != 0)
+        snprintf(what, sizeof what,
+                 "take the board out first: attempt %lld of an earlier run left it there",
+                 (long long)worker->left_in);
+    push_message(worker->scheduler, worker->site->site, what);
+}
+
 /* Commands */
 
 /* Tells a site to take part in the next cycle, or the operator why it cannot. */
@@ -97,7 +108,7 @@ static bool invite(struct scheduler *scheduler, struct worker *worker)
         return false;
     }
     if (worker->state == SITE_HELD && !scheduler->options.retest) {
-        push_message(scheduler, site, "take the board out first");
+        scheduler_ask_to_take_out(worker);
         return false;
     }
     if (worker->state != SITE_ARMED && worker->state != SITE_HELD)
@@ -346,6 +357,7 @@ static int make_workers(struct scheduler *scheduler, struct failure *failure)
             continue;
         worker->scheduler = scheduler;
         worker->site = &options->jig->sites[i];
+        worker->left_in = options->left_in != NULL ? options->left_in[i] : 0;
         if (plan_make(options->profile, worker->site, &worker->plan, &why) < 0)
             return failure_set(failure, why.code, "site %d: %s", worker->site->site, why.detail);
         scheduler->worker_count++;

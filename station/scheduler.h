@@ -30,6 +30,9 @@ struct scheduler_options {
     int64_t lot_count; /* for the counts */
     int64_t lot_passed;
     bool retest; /* boards that were not taken out may be done again */
+    /* One per jig site: the attempt whose board an earlier run left in, 0: none. NULL: none at all.
+     * Copied. */
+    const int64_t *left_in;
     const char *operator_name;
     const char *software;
     struct log *log; /* its publish callback calls scheduler_publish(), its faulted callback

@@ -91,6 +91,19 @@ static void fill_record(const struct worker *worker, int64_t cycle, struct recor
     record->previous_attempt = worker->previous_attempt;
 }
 
+/* For a later run: the board of the previous attempt was seen to have left its site. */
+static void note_board_out(struct worker *worker)
+{
+    char detail[40];
+
+    if (worker->previous_attempt == 0)
+        return;
+    snprintf(detail, sizeof detail, "attempt %lld", (long long)worker->previous_attempt);
+    worker->previous_attempt = 0;
+    /* Should the log fail here, its faulted callback tells everybody. */
+    log_add_event(worker->scheduler->options.log, "board-out", detail, NULL);
+}
+
 /* What becomes of the site after its attempt was logged. */
 static void conclude(struct worker *worker, const struct record_attempt *record)
 {
@@ -101,10 +114,13 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
 
     if (options->lamp != NULL)
         options->lamp(options->lamp_context, record->site, verdict_name(record->verdict));
+    if (empty)
+        note_board_out(worker);
     worker->previous_attempt = empty ? 0 : record->attempt;
     worker->since_us = 0;
     worker->done = options->go == SCHEDULER_GO_NOW && options->count == 0;
     pthread_mutex_lock(&scheduler->mutex);
+    worker->left_in = 0;
     scheduler_set_state(worker, empty ? SITE_ARMED : SITE_HELD);
     pthread_mutex_unlock(&scheduler->mutex);
     if (is_programmer_at_fault(record->failure)) {
@@ -167,6 +183,7 @@ static int64_t look(struct worker *worker, bool held)
     const struct jig *jig = scheduler->options.jig;
     struct failure failure = {0};
     int64_t cycle = 0;
+    bool gone = false;
     enum attempt_presence presence =
         attempt_look(worker->programmer, worker->plan.profile->part, &scheduler->cancel, &failure);
 
@@ -180,7 +197,8 @@ static int64_t look(struct worker *worker, bool held)
     pthread_mutex_lock(&scheduler->mutex);
     if (held && agreed(worker, presence == ATTEMPT_BOARD_ABSENT, jig->contact_gone_us)) {
         worker->since_us = 0;
-        worker->previous_attempt = 0;
+        worker->left_in = 0;
+        gone = true;
         if (worker->state == SITE_HELD)
             scheduler_set_state(worker, SITE_ARMED);
     } else if (!held &&
@@ -188,6 +206,8 @@ static int64_t look(struct worker *worker, bool held)
         cycle = scheduler_start_alone(worker);
     }
     pthread_mutex_unlock(&scheduler->mutex);
+    if (gone)
+        note_board_out(worker);
     return cycle;
 }
 
@@ -280,8 +300,12 @@ static void begin(struct worker *worker)
     if (claim(worker, &failure) < 0)
         go_out(worker, &failure);
     pthread_mutex_lock(&scheduler->mutex);
-    if (!worker->done)
-        scheduler_set_state(worker, SITE_ARMED);
+    worker->previous_attempt = worker->left_in;
+    if (!worker->done) {
+        scheduler_set_state(worker, worker->left_in != 0 ? SITE_HELD : SITE_ARMED);
+        if (worker->left_in != 0 && !scheduler->options.retest)
+            scheduler_ask_to_take_out(worker);
+    }
     scheduler->claiming--;
     pthread_cond_broadcast(&scheduler->changed);
     pthread_mutex_unlock(&scheduler->mutex);

@@ -17,6 +17,7 @@ struct worker {
 
     /* under the scheduler's mutex */
     enum site_state state;
+    int64_t left_in;  /* the attempt whose board an earlier run left in; 0: none */
     int64_t go_cycle; /* told to take a board in this cycle, and counted in in_work; 0: not told */
     struct failure out; /* why the site goes out; NONE: it does not */
 
@@ -71,6 +72,8 @@ void *worker_main(void *context);
 
 /* The rest is for scheduler.c and worker.c; the mutex is held. */
 
+/* Tells the operator that a held site's board is in the way. */
+void scheduler_ask_to_take_out(const struct worker *worker);
 void scheduler_set_state(struct worker *worker, enum site_state state);
 /* No more boards are to be started. */
 bool scheduler_is_over(const struct scheduler *scheduler);

@@ -468,6 +468,91 @@ static void test_contact_bounces(void **state)
     close_bench(bench);
 }
 
+/* Boards that an earlier run left in */
+
+static int64_t left_in_by_log(const struct bench *bench)
+{
+    struct failure failure = {0};
+    int64_t attempt = -1;
+
+    if (log_board_left_in(bench->station.log, "L1", "test-jig", 1, &attempt, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    return attempt;
+}
+
+/* The log is told of a board that leaves, and of no other. */
+static void test_board_out_is_logged(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+
+    (void)state;
+    start_well(bench);
+    wait_for(bench, &bench->all.held, 1);
+    assert_int_equal(left_in_by_log(bench), bench->records[0].attempt);
+    fake_site_remove(&bench->sites[0]);
+    wait_for(bench, &bench->all.armed, 2);
+    wait_for_looks(bench, 1, 1); /* by the worker that queued the event before */
+    assert_int_equal(left_in_by_log(bench), 0);
+    close_bench(bench);
+}
+
+static void check_left_in(enum scheduler_go go)
+{
+    struct bench *bench = open_bench(2, go, 0);
+    const int64_t left_in[] = {7, 0};
+
+    bench->options.left_in = left_in;
+    start_well(bench);
+    wait_for(bench, &bench->all.messages, 1);
+    assert_string_equal(bench->all.message,
+                        "site 1: take the board out first: attempt 7 of an earlier run left it "
+                        "there");
+    if (go == SCHEDULER_GO_ENTER)
+        scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->site[2].held, 1);
+    wait_for_looks(bench, 1, 5);
+    take_events(bench);
+    assert_int_equal(bench->site[1].verdicts, 0);
+    assert_int_equal(bench->state[1], SITE_HELD);
+
+    fake_site_remove(&bench->sites[0]);
+    wait_for(bench, &bench->site[1].armed, 1);
+    fake_site_insert(&bench->sites[0]);
+    if (go == SCHEDULER_GO_ENTER)
+        scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->site[1].passed, 1);
+    for (int i = 0; i < bench->record_count; i++) {
+        assert_int_equal(bench->records[i].previous_attempt, 0);
+        assert_string_equal(bench->records[i].purpose, "production");
+    }
+    close_bench(bench);
+}
+
+static void test_left_in_waits(void **state)
+{
+    (void)state;
+    check_left_in(SCHEDULER_GO_ENTER);
+    check_left_in(SCHEDULER_GO_CONTACT);
+    check_left_in(SCHEDULER_GO_NOW);
+}
+
+static void test_left_in_retest(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 0);
+    const int64_t left_in[] = {7};
+
+    (void)state;
+    bench->options.left_in = left_in;
+    bench->options.retest = true;
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 1);
+    assert_int_equal(bench->all.messages, 0);
+    assert_int_equal(bench->records[0].previous_attempt, 7);
+    assert_string_equal(bench->records[0].purpose, "retest");
+    close_bench(bench);
+}
+
 /* Now */
 
 static void test_now_once(void **state)
@@ -723,6 +808,9 @@ int main(void)
         cmocka_unit_test(test_held_board_is_not_redone),
         cmocka_unit_test(test_contact_times),
         cmocka_unit_test(test_contact_bounces),
+        cmocka_unit_test(test_board_out_is_logged),
+        cmocka_unit_test(test_left_in_waits),
+        cmocka_unit_test(test_left_in_retest),
         cmocka_unit_test(test_now_once),
         cmocka_unit_test(test_now_retest_with_count),
         cmocka_unit_test(test_sites_wanted),
