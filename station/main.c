@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "profiles/document.h"
 #include "station/command.h"
@@ -91,8 +93,22 @@ static int run(int argc, char **argv)
     return command->run(command, argc - 1, argv + 1);
 }
 
+/* A standard descriptor that the caller closed would be the number of the next file opened: the log
+ * written to by messages, or an event queue read as standard input. The lowest number that is free
+ * is the one given; writing to one that is only opened for reading fails, as on a closed one. */
+static int fill_standard_descriptors(void)
+{
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDONLY);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    return descriptor < 0 ? -1 : close(descriptor);
+}
+
 int main(int argc, char **argv)
 {
+    if (fill_standard_descriptors() != 0)
+        return COMMAND_BENCH_FAULT;
     int status = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         (void)fputs("gangflash: what was to be printed could not be written\n", stderr);
