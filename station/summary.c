@@ -30,6 +30,7 @@ struct summary {
     struct cause causes[CAUSES_MAX];
     int cause_count;
     int64_t verdicts;
+    int64_t unknown; /* boards whose verdict is not in the log */
     bool log_fault;
     struct failure log_failure;
 };
@@ -92,6 +93,7 @@ void summary_add(struct summary *summary, const struct station_event *event)
         add_board(summary, event);
         break;
     case STATION_EVENT_UNKNOWN:
+        summary->unknown++;
         add_board(summary, event);
         break;
     case STATION_EVENT_SITE:
@@ -143,10 +145,21 @@ static void print_note(const struct note *note, FILE *out)
     (void)fprintf(out, "    %s\n", fact->operator_sentence);
 }
 
-static void print_counts(const struct station_counts *counts, FILE *out)
+static int64_t count_boards(const struct summary *summary, const struct station_counts *counts)
 {
-    int64_t boards = counts->passed + counts->failed + counts->refused + counts->unverified +
-                     counts->interrupted;
+    return counts->passed + counts->failed + counts->refused + counts->unverified +
+           counts->interrupted + summary->unknown;
+}
+
+/* A yield over boards some of which are unknown would be a guess. */
+static void print_counts(const struct summary *summary, const struct station_counts *counts,
+                         FILE *out)
+{
+    int64_t boards = count_boards(summary, counts);
+    if (boards == 0 && counts->empty == 0) {
+        (void)fprintf(out, "0 boards: no board was there\n");
+        return;
+    }
     (void)fprintf(out, "%" PRId64 " board%s: %" PRId64 " passed", boards, boards == 1 ? "" : "s",
                   counts->passed);
     const struct {
@@ -155,7 +168,8 @@ static void print_counts(const struct station_counts *counts, FILE *out)
     } others[] = {{counts->failed, "failed"},
                   {counts->refused, "refused"},
                   {counts->unverified, "not verified"},
-                  {counts->interrupted, "interrupted"}};
+                  {counts->interrupted, "interrupted"},
+                  {summary->unknown, "unknown: quarantine"}};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (others[i].count > 0)
             (void)fprintf(out, ", %" PRId64 " %s", others[i].count, others[i].what);
@@ -163,7 +177,7 @@ static void print_counts(const struct station_counts *counts, FILE *out)
     if (counts->empty > 0)
         (void)fprintf(out, "; %" PRId64 " times no board", counts->empty);
     double yield = station_yield_percent(counts);
-    if (yield >= 0)
+    if (yield >= 0 && summary->unknown == 0)
         (void)fprintf(out, "; yield %.1f %%; %.0f boards per hour", yield, counts->boards_per_hour);
     (void)fprintf(out, "\n");
 }
@@ -198,9 +212,13 @@ static void print_quoted(const char *text, FILE *out)
 static void print_where_to_look(const struct summary *summary, const struct view_run *run,
                                 FILE *out)
 {
+    if (summary->verdicts == 0) {
+        (void)fprintf(out, "The log is %s; it has no verdict of this run.\n", run->log_path);
+        return;
+    }
     (void)fprintf(out, "The log is %s; this run:\n  gangflash log list --log ", run->log_path);
     print_quoted(run->log_path, out);
-    (void)fprintf(out, " --last %" PRId64 "\n", summary->verdicts > 0 ? summary->verdicts : 1);
+    (void)fprintf(out, " --last %" PRId64 "\n", summary->verdicts);
 }
 
 void summary_print(const struct summary *summary, const struct view_run *run,
@@ -209,7 +227,7 @@ void summary_print(const struct summary *summary, const struct view_run *run,
     if (summary->log_fault)
         (void)fprintf(out, "LOG FAULT: %s\n  %s\n", summary->log_failure.detail,
                       failure_lookup(FAILURE_LOG)->operator_sentence);
-    print_counts(counts, out);
+    print_counts(summary, counts, out);
     for (int i = 0; i < summary->cause_count; i++)
         (void)fprintf(out, "  %5" PRId64 " %s\n", summary->causes[i].boards,
                       failure_lookup(summary->causes[i].code)->name);

@@ -92,6 +92,9 @@ then
     trap 'umount "$work/small"; cleanup' EXIT
     flash 5 --go now --count 100000 --log "$work/small/log.sqlite"
     says out "LOG FAULT"
+    unknown=$(grep -c '^site [0-9]*: UNKNOWN' "$work/out" || true)
+    [ "$unknown" -eq 0 ] || says out ", $unknown unknown: quarantine"
+    [ "$unknown" -eq 0 ] || ! grep -q 'yield' "$work/out" || fail "a yield of unknown boards"
     shown=$(grep -c ': PASS attempt' "$work/out" || true)
     [ "$shown" -gt 0 ] || fail "no board before the disk was full"
     cp "$work/small/"log.sqlite* "$work"
