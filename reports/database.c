@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 2000
 /* A checkpoint costs two syncs, so it is made seldom; 4000 pages of 4 KiB keep the write-ahead log
@@ -15,6 +16,9 @@ struct database {
     sqlite3 *handle;
     char *path;
     int wal_pages; /* in the write-ahead log after the last commit */
+    bool wal_known;
+    dev_t wal_device;
+    ino_t wal_inode;
 };
 
 struct database_statement {
@@ -349,4 +353,41 @@ int database_checkpoint(struct database *database, enum database_checkpoint exte
     int code =
         sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? 0 : fail(database, code, failure);
+}
+
+/* SQLite itself asks this only of the database file. */
+static bool wal_has_moved(struct database *database)
+{
+    char *path = NULL;
+    struct stat facts;
+    if (asprintf(&path, "%s-wal", database->path) < 0) {
+        return true; /* not known is not good enough */
+    }
+    int found = stat(path, &facts);
+    free(path);
+    if (found < 0) {
+        return true;
+    }
+    if (!database->wal_known) {
+        database->wal_known = true;
+        database->wal_device = facts.st_dev;
+        database->wal_inode = facts.st_ino;
+    }
+    return facts.st_dev != database->wal_device || facts.st_ino != database->wal_inode;
+}
+
+int database_check_place(struct database *database, struct failure *failure)
+{
+    int moved = 0;
+    int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (code != SQLITE_OK) {
+        return fail(database, code, failure);
+    }
+    if (moved || wal_has_moved(database)) {
+        return failure_set(failure, FAILURE_LOG,
+                           "the log file%s was removed or renamed while it was in use; what was "
+                           "logged last may be lost: %s%s",
+                           moved ? "" : "'s write-ahead log", database->path, moved ? "" : "-wal");
+    }
+    return 0;
 }

@@ -86,4 +86,9 @@ enum database_checkpoint {
 int database_checkpoint(struct database *database, enum database_checkpoint extent,
                         struct failure *failure);
 
+/* Fails when the path no longer names the open file, or not the write-ahead log that was there at
+ * the first call: what was committed to them is then out of everybody's reach. Call after a commit
+ * in WAL mode; the first call takes down which write-ahead log it is. */
+int database_check_place(struct database *database, struct failure *failure);
+
 #endif

@@ -169,6 +169,9 @@ static int write_group(struct log *log, struct request *group, struct failure *f
     }
     int64_t began_us = clock_us(CLOCK_MONOTONIC);
     int result = database_commit(log->database, failure);
+    if (result == 0) {
+        result = database_check_place(log->database, failure); /* durable, but where? */
+    }
     pthread_mutex_lock(&log->mutex);
     log->statistics.commit_time_us += clock_us(CLOCK_MONOTONIC) - began_us;
     log->statistics.commits += result == 0;
@@ -548,7 +551,10 @@ static int begin_session(struct log *log, int *recovered, struct failure *failur
     if (log_rows_add_event(log->chain, now_us, "log-opened", detail, failure) < 0) {
         return -1;
     }
-    return database_commit(log->database, failure);
+    if (database_commit(log->database, failure) < 0) {
+        return -1;
+    }
+    return database_check_place(log->database, failure);
 }
 
 /* The writer takes no signals: they are the main thread's. */
@@ -640,7 +646,8 @@ static int finish_database(struct log *log, struct failure *failure)
     }
     log_chain_close(log->chain);
     log->chain = NULL;
-    if (database_checkpoint(log->database, DATABASE_CHECKPOINT_NOW, failure) < 0) {
+    if (database_checkpoint(log->database, DATABASE_CHECKPOINT_NOW, failure) < 0 ||
+        database_check_place(log->database, failure) < 0) {
         return -1; /* free_log() abandons it */
     }
     database_close(log->database);

@@ -3,8 +3,9 @@
  * chained: each carries the previous row's hash, its own hash (SHA-256 over a canonical encoding)
  * and the version of that encoding.
  *
- * After the first failed write or sync the log is at fault for good: every later call fails with
- * FAILURE_LOG, nothing is retried, and a verdict that was not committed is never published. */
+ * After the first failed write or sync, or when its file was removed or renamed, the log is at
+ * fault for good: every later call fails with FAILURE_LOG, nothing is retried, and a verdict that
+ * was not committed where the log's path leads is never published. */
 #ifndef REPORTS_LOG_H
 #define REPORTS_LOG_H
 

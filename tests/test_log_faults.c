@@ -263,6 +263,89 @@ static void test_a_directory_that_cannot_be_synced(void **state)
     assert_int_equal(log_close(open_log(sample->path, &told), NULL), 0);
 }
 
+/* --- the file goes away --- */
+
+static void make_path(const struct sample *sample, const char *name, char path[128])
+{
+    (void)snprintf(path, 128, "%s/%s", sample->directory, name);
+}
+
+/* A closing row that reaches a file which nobody finds is no pass. */
+static void expect_loss_is_seen(struct log *log, struct told *told, const char *said)
+{
+    struct record_attempt record = sample_record("L1", 1);
+    struct failure failure = {0};
+    sample_pass(&record);
+    assert_int_equal(log_close_attempt(log, &record, NULL, 0, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_LOG);
+    assert_int_equal(record.attempt, 0);
+    assert_int_equal(atomic_load(&told->published), 1);
+    expect_at_fault(log, told, said);
+    assert_int_equal(atomic_load(&told->published), 1);
+}
+
+static void lose_file(const struct sample *sample, const char *name, const char *new_name,
+                      const char *said)
+{
+    struct told told = {0};
+    char path[128], new_path[128];
+    struct log *log = open_log(sample->path, &told);
+    assert_int_equal(log_one(log, NULL), 0);
+    make_path(sample, name, path);
+    if (new_name == NULL) {
+        assert_int_equal(unlink(path), 0);
+    } else {
+        make_path(sample, new_name, new_path);
+        assert_int_equal(rename(path, new_path), 0);
+    }
+    expect_loss_is_seen(log, &told, said);
+}
+
+static void test_the_log_file_is_removed(void **state)
+{
+    lose_file(*state, "log.db", NULL, "the log file was removed or renamed while it was in use");
+}
+
+static void test_the_log_file_is_renamed(void **state)
+{
+    lose_file(*state, "log.db", "other.db", "the log file was removed or renamed");
+}
+
+static void test_the_write_ahead_log_is_removed(void **state)
+{
+    lose_file(*state, "log.db-wal", NULL, "log.db-wal");
+}
+
+/* Another file under the same name is as bad as none. */
+static void test_the_write_ahead_log_is_replaced(void **state)
+{
+    const struct sample *sample = *state;
+    struct told told = {0};
+    char path[128], other[128];
+    struct log *log = open_log(sample->path, &told);
+    assert_int_equal(log_one(log, NULL), 0);
+    make_path(sample, "log.db-wal", path);
+    make_path(sample, "other.db", other);
+    FILE *file = fopen(other, "w");
+    assert_non_null(file);
+    (void)fclose(file);
+    assert_int_equal(rename(other, path), 0);
+    expect_loss_is_seen(log, &told, "log.db-wal");
+}
+
+static void test_closing_a_log_whose_file_is_gone(void **state)
+{
+    const struct sample *sample = *state;
+    struct told told = {0};
+    struct failure failure = {0};
+    struct log *log = open_log(sample->path, &told);
+    assert_int_equal(log_one(log, NULL), 0);
+    assert_int_equal(unlink(sample->path), 0);
+    assert_int_equal(log_close(log, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_LOG);
+    assert_non_null(strstr(failure.detail, "removed or renamed"));
+}
+
 /* --- no room --- */
 
 /* Logs until it fails; 0 when all was as it should be. */
@@ -532,6 +615,11 @@ int main(void)
         WITH_SAMPLE(test_a_failed_sync_of_the_commit),
         WITH_SAMPLE(test_a_failed_sync_of_a_checkpoint),
         WITH_SAMPLE(test_a_directory_that_cannot_be_synced),
+        WITH_SAMPLE(test_the_log_file_is_removed),
+        WITH_SAMPLE(test_the_log_file_is_renamed),
+        WITH_SAMPLE(test_the_write_ahead_log_is_removed),
+        WITH_SAMPLE(test_the_write_ahead_log_is_replaced),
+        WITH_SAMPLE(test_closing_a_log_whose_file_is_gone),
         WITH_SAMPLE(test_a_file_size_limit),
         WITH_SAMPLE(test_a_full_disk),
         WITH_SAMPLE(test_a_place_where_no_file_can_be_made),
