@@ -478,6 +478,13 @@ static int look_first(const char *path, struct failure *failure)
         return failure_set(failure, FAILURE_LOG, "not a file; name another one with --log: %s",
                            path);
     }
+    /* Lock and write-ahead log go by the name: under two names two stations would write at once. */
+    if (facts.st_nlink > 1) {
+        return failure_set(failure, FAILURE_LOG,
+                           "this file has %llu names (hard links), and two stations could write "
+                           "to it at once; remove the others, or copy it: %s",
+                           (unsigned long long)facts.st_nlink, path);
+    }
     if (database_open(path, DATABASE_LOOK, &database, failure) < 0) {
         return -1;
     }

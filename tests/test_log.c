@@ -552,6 +552,24 @@ static void test_a_second_station_is_refused(void **state)
     close_log(open_plain(sample));
 }
 
+static void test_a_file_of_two_names_is_refused(void **state)
+{
+    const struct sample *sample = *state;
+    char link_path[96], lock_path[112];
+    (void)snprintf(link_path, sizeof link_path, "%s/link.db", sample->directory);
+    (void)snprintf(lock_path, sizeof lock_path, "%s.lock", link_path);
+    struct log *log = open_plain(sample);
+    assert_int_equal(link(sample->path, link_path), 0);
+    expect_open_fails(link_path, FAILURE_LOG, "this file has 2 names (hard links)");
+    assert_int_equal(access(lock_path, F_OK), -1);
+    log_pass(log, "L1", 0, VERDICT_PASS); /* who has it may go on */
+    close_log(log);
+    expect_open_fails(sample->path, FAILURE_LOG, sample->path);
+    assert_int_equal(unlink(link_path), 0);
+    close_log(open_plain(sample));
+    expect_chain(sample);
+}
+
 static void test_readers_do_not_disturb(void **state)
 {
     const struct sample *sample = *state;
@@ -605,6 +623,7 @@ int main(void)
         WITH_SAMPLE(test_what_a_kill_left_open_is_closed),
         WITH_SAMPLE(test_a_second_start_recovers_nothing),
         WITH_SAMPLE(test_a_second_station_is_refused),
+        WITH_SAMPLE(test_a_file_of_two_names_is_refused),
         WITH_SAMPLE(test_readers_do_not_disturb),
         WITH_SAMPLE(test_a_clock_before_the_last_row_is_refused),
     };
