@@ -228,7 +228,8 @@ static int check_sites(const struct check *check, struct json_array *sites, stru
         char place[300] = "the simulated bench";
         if (site->place.kind != PLACE_NONE)
             place_to_text(&site->place, place, sizeof(place));
-        if (plan_make(check->job->profile, site, &plan, &trouble) != 0 && result == 0) {
+        if (plan_make_on_jig(check->job->profile, check->job->jig, site, &plan, &trouble) != 0 &&
+            result == 0) {
             *failure = trouble;
             result = -1;
         }

@@ -257,7 +257,8 @@ static int check_plans(const struct run *run, struct failure *failure)
     const struct jig *jig = run->job.jig;
     for (size_t i = 0; i < jig->site_count; i++) {
         struct plan plan;
-        if (run->site_wanted[i] && plan_make(run->job.profile, &jig->sites[i], &plan, failure) != 0)
+        if (run->site_wanted[i] &&
+            plan_make_on_jig(run->job.profile, jig, &jig->sites[i], &plan, failure) != 0)
             return -1;
     }
     return 0;

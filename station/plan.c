@@ -184,6 +184,19 @@ int plan_make(const struct profile *profile, const struct jig_site *site, struct
     return check_sck(plan, failure);
 }
 
+int plan_make_on_jig(const struct profile *profile, const struct jig *jig,
+                     const struct jig_site *site, struct plan *plan, struct failure *failure)
+{
+    struct failure why = {0};
+
+    if (plan_make(profile, site, plan, &why) == 0)
+        return 0;
+    if (jig->path == NULL)
+        return failure_set(failure, why.code, "site %d: %s", site->site, why.detail);
+    return failure_set(failure, why.code, "%s:%d:%d: site %d: %s", jig->path, site->line,
+                       site->column, site->site, why.detail);
+}
+
 static void print_byte(const struct plan *plan, enum part_memory memory, FILE *out)
 {
     const struct part *part = plan->profile->part;

@@ -25,6 +25,10 @@ struct plan {
  */
 int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,
               struct failure *failure);
+/* The same for a site of `jig`; the reason begins with the place in the jig file, where there is a
+ * file, and the site. */
+int plan_make_on_jig(const struct profile *profile, const struct jig *jig,
+                     const struct jig_site *site, struct plan *plan, struct failure *failure);
 /* What would be done, in the order it would be, for people. */
 void plan_print_steps(const struct plan *plan, FILE *out);
 

@@ -348,7 +348,6 @@ static void prepare_locks(struct scheduler *scheduler)
 static int make_workers(struct scheduler *scheduler, struct failure *failure)
 {
     const struct scheduler_options *options = &scheduler->options;
-    struct failure why = {0};
 
     for (size_t i = 0; i < options->jig->site_count; i++) {
         struct worker *worker = &scheduler->workers[scheduler->worker_count];
@@ -358,8 +357,9 @@ static int make_workers(struct scheduler *scheduler, struct failure *failure)
         worker->scheduler = scheduler;
         worker->site = &options->jig->sites[i];
         worker->left_in = options->left_in != NULL ? options->left_in[i] : 0;
-        if (plan_make(options->profile, worker->site, &worker->plan, &why) < 0)
-            return failure_set(failure, why.code, "site %d: %s", worker->site->site, why.detail);
+        if (plan_make_on_jig(options->profile, options->jig, worker->site, &worker->plan, failure) <
+            0)
+            return -1;
         scheduler->worker_count++;
     }
     if (scheduler->worker_count == 0)

@@ -32,7 +32,12 @@ expect 3 "$gangflash" flash demo --jig "$work/bad.yaml" --log "$work/other"
 says err "$work/bad.yaml:1:"
 sed 's/site: 2,/site: 2, supply: 3.3 V,/' "$work/bench.yaml" >"$work/other.yaml"
 expect 3 "$gangflash" flash demo --jig "$work/other.yaml" --log "$work/other"
-says err "plan-refused"
+says err "plan-refused: $work/other.yaml:6:5: site 2: the site supplies 3300 mV"
+expect 3 "$gangflash" flash demo --jig "$work/other.yaml" --dry-run
+says err "plan-refused: $work/other.yaml:6:5: site 2: "
+says out "REFUSED plan-refused: $work/other.yaml:6:5: site 2: "
+expect 3 "$gangflash" check demo --jig "$work/other.yaml"
+says err "plan-refused: $work/other.yaml:6:5: site 2: "
 [ ! -e "$work/other" ] || fail "a refused profile or jig made a log"
 
 # 4: a place that is missing; one that another process holds; one that is named twice
