@@ -64,13 +64,19 @@ static int find_open(struct database *database, struct open_attempts *open, stru
     return row;
 }
 
+static int byte_or_none(struct database_value value)
+{
+    return value.type == DATABASE_NULL ? -1 : (int)value.integer;
+}
+
 static int load_fuses(struct database *database, struct record_attempt *record,
                       struct failure *failure)
 {
     struct database_statement *statement;
     struct database_value key = database_integer(record->attempt);
     if (database_prepare(database,
-                         "SELECT fuse FROM fuse_intent WHERE attempt = ?1 ORDER BY sequence",
+                         "SELECT fuse, found, asked FROM fuse_intent WHERE attempt = ?1 "
+                         "ORDER BY sequence",
                          &statement, failure) < 0) {
         return -1;
     }
@@ -79,6 +85,8 @@ static int load_fuses(struct database *database, struct record_attempt *record,
            (row = database_step(statement, failure)) == 1) {
         struct record_fuse *fuse = &record->fuses[record->fuse_count++];
         record_set_text(fuse->fuse, sizeof fuse->fuse, database_column(statement, 0).text);
+        fuse->found = byte_or_none(database_column(statement, 1));
+        fuse->asked = byte_or_none(database_column(statement, 2));
         fuse->decision = FUSE_DECISION_UNKNOWN;
         fuse->read_back = -1;
         row = 0;
@@ -91,6 +99,7 @@ static int load_fuses(struct database *database, struct record_attempt *record,
 struct progress {
     int last; /* place of the last logged step in the table of steps */
     bool last_failed;
+    bool opened; /* a step from the opening on was seen */
     enum touched touched;
     int64_t ended_at_us;
 };
@@ -110,7 +119,9 @@ static void note_step(struct progress *progress, const struct database_statement
     if (steps[step].touched > progress->touched) {
         progress->touched = steps[step].touched;
     }
-    if (step >= progress->last) {
+    /* Steps before the opening tell nothing, since it is known; after it they are a new try's. */
+    progress->opened = progress->opened || step >= record_step_index(OPENING_STEP);
+    if (progress->opened) {
         progress->last = step;
         progress->last_failed = database_column(statement, 3).type != DATABASE_NULL;
     }
@@ -136,39 +147,67 @@ static int load_progress(struct database *database, int64_t attempt, struct prog
     return row;
 }
 
-/* Says in words and in `touched` how far the board got. */
+/* Does the intent ask for a write in the step "fuses" (or, of the lock byte, in "lock")? The chip
+ * erase before it sets the lock byte to FF, whatever was found. */
+static bool intends_write(const struct record_attempt *record, bool of_lock)
+{
+    for (int i = 0; i < record->fuse_count; i++) {
+        const struct record_fuse *fuse = &record->fuses[i];
+        bool is_lock = strcmp(fuse->fuse, "lock") == 0;
+        int before = is_lock ? 0xFF : fuse->found;
+        if (is_lock == of_lock && fuse->asked >= 0 && fuse->asked != before) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The level of the first step after the last one that changes the board further than is known. */
+static enum touched touched_at_most(const struct progress *progress,
+                                    const struct record_attempt *record)
+{
+    int count;
+    const struct record_step_fact *steps = record_step_table(&count);
+    for (int i = progress->last + 1; i < count; i++) {
+        enum touched touched = steps[i].touched;
+        bool skipped = (touched == TOUCHED_FUSED && !intends_write(record, false)) ||
+                       (touched == TOUCHED_LOCKED && !intends_write(record, true));
+        if (!skipped && touched > progress->touched) {
+            return touched;
+        }
+    }
+    return progress->touched;
+}
+
+/* Says in words and in `touched` how far the board got. Which steps were wanted is not logged, so
+ * the next one is not named. */
 static void conclude(const struct progress *progress, struct record_attempt *record)
 {
     int count;
     const struct record_step_fact *steps = record_step_table(&count);
-    const char *last = steps[progress->last].name;
+    const char *before = "; the last finished step was", *after = "; a later one may have begun";
     record->touched = progress->touched;
     record->ended_at_us = progress->ended_at_us;
     if (progress->last_failed) {
-        (void)snprintf(record->detail, sizeof record->detail,
-                       "the station was cut off after step '%s' had failed", last);
-    } else if (progress->last + 1 < count) {
-        const struct record_step_fact *next = &steps[progress->last + 1];
-        (void)snprintf(record->detail, sizeof record->detail,
-                       "the station was cut off; step '%s' was finished, '%s' may have begun", last,
-                       next->name);
-        if (next->touched > record->touched) {
-            record->touched = next->touched;
-        }
+        before = " after step";
+        after = " had failed";
+    } else if (progress->last + 1 == count) {
+        before = " after the last step,";
+        after = ", before the verdict was logged";
     } else {
-        (void)snprintf(record->detail, sizeof record->detail,
-                       "the station was cut off after the last step, '%s', before the verdict was "
-                       "logged",
-                       last);
+        record->touched = touched_at_most(progress, record);
     }
+    (void)snprintf(record->detail, sizeof record->detail, "the station was cut off%s '%s'%s",
+                   before, steps[progress->last].name, after);
 }
 
 static int close_one(struct database *database, struct log_chain *chain, int64_t attempt,
                      int64_t started_at_us, struct failure *failure)
 {
     struct record_attempt *record = calloc(1, sizeof *record);
-    struct progress progress = {record_step_index(OPENING_STEP), false, TOUCHED_NONE,
-                                started_at_us};
+    struct progress progress = {.last = record_step_index(OPENING_STEP),
+                                .touched = TOUCHED_NONE,
+                                .ended_at_us = started_at_us};
     if (record == NULL) {
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "closing attempt %lld",
                            (long long)attempt);
