@@ -43,6 +43,11 @@ enum command_status command_status_of(enum failure_code code)
     }
 }
 
+enum command_status command_status_of_load(enum failure_code code)
+{
+    return code == FAILURE_PLACE_TWICE ? COMMAND_REFUSED : command_status_of(code);
+}
+
 static size_t count_options(const struct command *command)
 {
     size_t count = 0;

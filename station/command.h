@@ -23,6 +23,9 @@ enum command_status {
 
 /* The exit status that a failure stands for. */
 enum command_status command_status_of(enum failure_code code);
+/* The same for what failed while files were read: two sites at one place are a fault of the jig
+ * file there, not of the bench. */
+enum command_status command_status_of_load(enum failure_code code);
 
 struct command_option {
     const char *name;     /* without the dashes; NULL ends a table */

@@ -308,8 +308,10 @@ static int run(const struct command *command, int argc, char **argv)
     }
     int status = COMMAND_PASSED;
     if (parsed != 0 || job_load(config.profile, config.jig, &job, &failure) != 0 ||
-        command_check_print(&job, NULL, config.json, &failure) != 0)
-        status = command_report(&failure);
+        command_check_print(&job, NULL, config.json, &failure) != 0) {
+        (void)command_report(&failure);
+        status = (int)command_status_of_load(failure.code);
+    }
     job_free(&job);
     return status;
 }

@@ -542,9 +542,8 @@ static void close_all(struct run *run)
 }
 
 /* The run did not start. Programs that read --json are told on standard output, too. */
-static int report_refusal(struct run *run, const struct failure *failure)
+static int report_refusal(struct run *run, int status, const struct failure *failure)
 {
-    int status = (int)command_status_of(failure->code);
     close_view(run);
     if (run->config->json && (run->view = event_json_open(&run->view_run)) != NULL) {
         const struct station_event ended = {
@@ -580,13 +579,12 @@ int flash_run(const struct flash_config *config)
     run->signals = -1;
 
     int status = COMMAND_PASSED;
-    int result = load(run, &failure);
-    if (result == 0 && config->dry_run)
-        result = command_check_print(&run->job, run->site_wanted, config->json, &failure);
-    else if (result == 0)
-        result = run_boards(run, &status, &failure);
-    if (result != 0)
-        status = report_refusal(run, &failure);
+    if (load(run, &failure) != 0)
+        status = report_refusal(run, (int)command_status_of_load(failure.code), &failure);
+    else if ((config->dry_run
+                  ? command_check_print(&run->job, run->site_wanted, config->json, &failure)
+                  : run_boards(run, &status, &failure)) != 0)
+        status = report_refusal(run, (int)command_status_of(failure.code), &failure);
     close_all(run);
     free(run);
     return status;

@@ -38,9 +38,35 @@ says err "plan-refused: $work/other.yaml:6:5: site 2: "
 says out "REFUSED plan-refused: $work/other.yaml:6:5: site 2: "
 expect 3 "$gangflash" check demo --jig "$work/other.yaml"
 says err "plan-refused: $work/other.yaml:6:5: site 2: "
+# ...two sites at one place, by one name or by two
+for place in /dev/null /dev/../dev/null; do
+    cat >"$work/twice.yaml" <<END
+jig: twice
+sites:
+  - {site: 1, programmer: stk500v1, at: "serial:/dev/null"}
+  - {site: 2, programmer: stk500v1, at: "serial:$place"}
+END
+    for command in "flash --go now --log $work/other" "flash --dry-run" check; do
+        # shellcheck disable=SC2086
+        expect 3 "$gangflash" $command demo --jig "$work/twice.yaml"
+        says err "place-twice: $work/twice.yaml:4:"
+    done
+done
+# ...a simulated board, or a fault, of a part that is not known
+sed '/site: 2,/s/ATmega328P/ATmega3289/' "$work/bench.yaml" >"$work/part.yaml"
+for command in "flash --go now --log $work/other" "flash --dry-run" check; do
+    # shellcheck disable=SC2086
+    expect 3 "$gangflash" $command demo --jig "$work/part.yaml"
+    says err "jig-invalid: $work/part.yaml:6:5: board of site 2: "
+    says err "ATmega3289"
+done
+bench "site: 2, board: 1, fault: wrong-part, part: ATmega3289"
+flash 3 --go now --log "$work/other"
+says err "jig-invalid: $work/bench.yaml: part of fault 1: "
+bench
 [ ! -e "$work/other" ] || fail "a refused profile or jig made a log"
 
-# 4: a place that is missing; one that another process holds; one that is named twice
+# 4: a place that is missing; one that another process holds
 cat >"$work/missing.yaml" <<END
 jig: missing
 sites:
@@ -49,15 +75,6 @@ END
 expect 4 "$gangflash" flash demo --jig "$work/missing.yaml" --go now --log "$log"
 says err "place-missing"
 says err "/dev/gangflash-is-not-there"
-cat >"$work/twice.yaml" <<END
-jig: twice
-sites:
-  - {site: 1, programmer: stk500v1, at: "serial:/dev/null"}
-  - {site: 2, programmer: stk500v1, at: "serial:/dev/../dev/null"}
-END
-expect 4 "$gangflash" flash demo --jig "$work/twice.yaml" --go now --log "$log"
-says err "place-twice"
-says err "$work/twice.yaml:4:"
 own_bench
 mkfifo "$work/held"
 "$gangflash" flash demo --jig "$work/own.yaml" --log "$work/holder" <"$work/held" \
