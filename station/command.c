@@ -86,14 +86,33 @@ static const char *option_name(const struct command *command, int key)
     return "?";
 }
 
-void command_begin_options(void)
+/* Two values would be one too many: which of them was meant is not for the program to guess. */
+static int note_option(const struct command *command, int key, struct command_parse *parse,
+                       struct failure *failure)
 {
+    for (size_t i = 0; i < count_options(command); i++) {
+        const struct command_option *option = &command->options[i];
+        if (option->key != key || option->argument == NULL)
+            continue;
+        if (parse->seen[i]) {
+            failure_set(failure, FAILURE_USAGE, "%s: option '--%s' is given twice", command->name,
+                        option->name);
+            return COMMAND_KEY_FAILED;
+        }
+        parse->seen[i] = true;
+    }
+    return key;
+}
+
+void command_begin_options(struct command_parse *parse)
+{
+    *parse = (struct command_parse){0};
     optind = 0; /* makes glibc start over */
     opterr = 0;
 }
 
-int command_next_option(const struct command *command, int argc, char **argv, const char **argument,
-                        struct failure *failure)
+int command_next_option(const struct command *command, int argc, char **argv,
+                        struct command_parse *parse, struct failure *failure)
 {
     struct option table[COMMAND_OPTIONS_MAX + 1] = {0};
     for (size_t i = 0; i < count_options(command); i++) {
@@ -106,14 +125,14 @@ int command_next_option(const struct command *command, int argc, char **argv, co
     }
 
     int key = getopt_long(argc, argv, ":h", table, NULL);
-    *argument = optarg;
+    parse->argument = optarg;
     if (key == ':') {
         failure_set(failure, FAILURE_USAGE, "%s: option '--%s' needs a value", command->name,
                     option_name(command, optopt));
         return COMMAND_KEY_FAILED;
     }
     if (key != '?')
-        return key;
+        return note_option(command, key, parse, failure);
     for (size_t i = 0; i < count_options(command); i++) {
         if (command->options[i].key == optopt) {
             failure_set(failure, FAILURE_USAGE, "%s: option '--%s' takes no value", command->name,

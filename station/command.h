@@ -54,12 +54,17 @@ struct command {
 #define COMMAND_KEY_END (-1)
 #define COMMAND_KEY_FAILED (-2)
 
+/* What one parse of argv has come to. */
+struct command_parse {
+    bool seen[COMMAND_OPTIONS_MAX]; /* by place in the command's table */
+    const char *argument;           /* of the last option; NULL: it takes none */
+};
+void command_begin_options(struct command_parse *parse);
 /* The next option of argv: its key, COMMAND_KEY_END when only operands are left (from optind on),
- * COMMAND_KEY_FAILED with FAILURE_USAGE and the nearest option there is. Begin a parse with
- * command_begin_options(). */
-void command_begin_options(void);
-int command_next_option(const struct command *command, int argc, char **argv, const char **argument,
-                        struct failure *failure);
+ * COMMAND_KEY_FAILED with FAILURE_USAGE and the nearest option there is, or when an option that
+ * takes a value is given twice. */
+int command_next_option(const struct command *command, int argc, char **argv,
+                        struct command_parse *parse, struct failure *failure);
 
 /* A decimal number within the limits, else FAILURE_USAGE that names the option. */
 int command_number(const char *option, const char *text, int64_t minimum, int64_t maximum,

@@ -279,17 +279,16 @@ int command_check_print(const struct job *job, const bool *site_wanted, bool jso
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    const char *argument = NULL;
+    struct command_parse parsing;
     int key;
-    command_begin_options();
-    while ((key = command_next_option(command, argc, argv, &argument, failure)) !=
-           COMMAND_KEY_END) {
+    command_begin_options(&parsing);
+    while ((key = command_next_option(command, argc, argv, &parsing, failure)) != COMMAND_KEY_END) {
         if (key == COMMAND_KEY_HELP)
             return 1;
         if (key == COMMAND_KEY_FAILED)
             return -1;
         if (key == 'J')
-            config->jig = argument;
+            config->jig = parsing.argument;
         else
             config->json = true;
     }

@@ -126,14 +126,13 @@ static int set_option(struct flash_config *config, int key, const char *argument
 static int parse(const struct command *command, int argc, char **argv, struct flash_config *config,
                  struct failure *failure)
 {
-    const char *argument = NULL;
+    struct command_parse parsing;
     int key;
-    command_begin_options();
-    while ((key = command_next_option(command, argc, argv, &argument, failure)) !=
-           COMMAND_KEY_END) {
+    command_begin_options(&parsing);
+    while ((key = command_next_option(command, argc, argv, &parsing, failure)) != COMMAND_KEY_END) {
         if (key == COMMAND_KEY_HELP)
             return 1;
-        if (key == COMMAND_KEY_FAILED || set_option(config, key, argument, failure) != 0)
+        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
             return -1;
     }
     if (command_take_operand(command, argc, argv, &config->profile, failure) != 0)

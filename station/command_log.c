@@ -84,15 +84,15 @@ static int take_operands(struct config *config, int count, char **operands, stru
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    const char *argument = NULL;
-    command_begin_options();
+    struct command_parse parsing;
+    command_begin_options(&parsing);
     for (;;) {
-        int key = command_next_option(command, argc, argv, &argument, failure);
+        int key = command_next_option(command, argc, argv, &parsing, failure);
         if (key == COMMAND_KEY_END)
             return take_operands(config, argc - optind, argv + optind, failure);
         if (key == COMMAND_KEY_HELP)
             return 1;
-        if (key == COMMAND_KEY_FAILED || set_option(config, key, argument, failure) != 0)
+        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
             return -1;
     }
 }

@@ -23,6 +23,12 @@ says out "2 times no board"
 
 # 2: usage
 flash 2 --go sometimes
+flash 2 --jig "$work/bench.yaml"
+says err "flash: option '--jig' is given twice"
+flash 2 --lot A --retest --lot=A
+expect 2 "$gangflash" check demo --jig sim-8 --jig sim-8
+expect 2 "$gangflash" log list --last 1 --last 2
+expect 0 "$gangflash" check demo --json --json
 
 # 3: profile, jig, plan, lot
 bench
