@@ -288,7 +288,15 @@ static void judge(struct run *run, int result, struct failure *why)
     record->verdict = verdict_of_failure(record);
 }
 
-/* Ends the session on the way out; when even that fails, the detail says so as well. */
+/* "cancelled" says little to whoever has the board in hand. */
+static void name_interrupted_step(const struct run *run, struct failure *why)
+{
+    if (why->code == FAILURE_INTERRUPTED)
+        failure_set(why, why->code, "stopped at the step %s", run->table[run->step].name);
+}
+
+/* Ends the session on the way out; when even that fails, the detail says so as well, but gives no
+ * reason twice. */
 static void release_target(struct run *run, struct failure *why)
 {
     struct failure failure = {0};
@@ -297,7 +305,11 @@ static void release_target(struct run *run, struct failure *why)
     if (attempt_let_go(&run->attempt, &failure) == 0)
         return;
     record_set_text(detail, sizeof detail, why->detail);
-    failure_set(why, why->code, "%s; the target may not be released: %s", detail, failure.detail);
+    if (failure.code == why->code)
+        failure_set(why, why->code, "%s; for this the target may not be released either", detail);
+    else
+        failure_set(why, why->code, "%s; the target may not be released: %s", detail,
+                    failure.detail);
 }
 
 static void push_unknown(const struct run *run, const struct failure *failure)
@@ -377,8 +389,10 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
 
     if (status == 0)
         status = run_steps(&run, &why);
-    if (status < 0)
+    if (status < 0) {
+        name_interrupted_step(&run, &why);
         release_target(&run, &why);
+    }
     judge(&run, status, &why);
     status = close_row(&run, &why);
     if (status < 0 && failure != NULL)

@@ -62,7 +62,12 @@ static void recover(struct worker *worker, const struct failure *failure)
     unclaim(worker);
     if (claim(worker, &again) == 0 || again.code == FAILURE_INTERRUPTED)
         return;
-    failure_set(&both, failure->code, "%s; claiming it again: %s", failure->detail, again.detail);
+    if (again.code == failure->code)
+        failure_set(&both, failure->code, "%s; it could not be claimed again, either",
+                    failure->detail);
+    else
+        failure_set(&both, failure->code, "%s; claiming it again: %s", failure->detail,
+                    again.detail);
     go_out(worker, &both);
 }
 

@@ -617,7 +617,29 @@ static void test_cancel(void **state)
     check_always(&bench);
     assert_int_equal(bench.record.verdict, VERDICT_INTERRUPTED);
     assert_int_equal(bench.record.failure, FAILURE_INTERRUPTED);
+    assert_string_equal(bench.record.detail, "stopped at the step flash");
     assert_int_equal(bench.record.touched, TOUCHED_WRITTEN);
+    close_bench(&bench);
+}
+
+/* What made the work fail makes the release fail, too: it is told once. */
+static void test_gone_is_told_once(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    open_bench(&bench, NULL);
+    fake_site_add_fault(&bench.site, (struct fake_fault){.call = FAKE_WRITE,
+                                                         .memory = PART_FLASH,
+                                                         .nth = 2,
+                                                         .code = FAILURE_PROGRAMMER_GONE});
+    fake_site_add_fault(
+        &bench.site,
+        (struct fake_fault){.call = FAKE_RELEASE, .nth = 1, .code = FAILURE_PROGRAMMER_GONE});
+    run(&bench);
+    assert_int_equal(bench.record.failure, FAILURE_PROGRAMMER_GONE);
+    assert_non_null(
+        strstr(bench.record.detail, "; for this the target may not be released either"));
     close_bench(&bench);
 }
 
@@ -768,6 +790,7 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_eeprom),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_gone_is_told_once),
         cmocka_unit_test(test_cancelled_before),
         cmocka_unit_test(test_log_fault),
         cmocka_unit_test(test_events),
