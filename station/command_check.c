@@ -39,10 +39,6 @@ static void print_images(const struct profile *profile)
                source->role != NULL ? source->role : "", source->sha256, source->first_address,
                source->last_address, source->byte_count);
     }
-    if (profile->flash == NULL) {
-        printf("  none; the flash is left erased\n");
-        return;
-    }
     printf("  together %" PRIu32 " of %" PRIu32 " bytes of flash:\n", profile->flash->count,
            profile->flash->size);
     struct image_range range;

@@ -157,12 +157,9 @@ static void measure(struct plan *plan)
 
     plan->eeprom_read =
         profile->part->eeprom.size > 0 && profile->eeprom_policy != PROFILE_EEPROM_KEEP;
-    plan->verify_bytes = flash->size;
-    if (profile->flash != NULL) {
-        plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
-        if (!profile->verify_whole)
-            plan->verify_bytes = page_bytes(profile->flash, flash->page_size, false);
-    }
+    plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
+    plan->verify_bytes =
+        profile->verify_whole ? flash->size : page_bytes(profile->flash, flash->page_size, false);
     if (plan->driver->floor_us != NULL)
         plan->floor_us = plan->driver->floor_us(profile->part, baud, plan->write_bytes,
                                                 plan->verify_bytes, NULL, 0);
@@ -242,10 +239,6 @@ static void print_flash(const struct plan *plan, FILE *out)
     const struct profile *profile = plan->profile;
     uint32_t page_size = profile->part->flash.page_size;
 
-    if (profile->flash == NULL) {
-        fputs("flash: nothing to write, it stays erased\n", out);
-        return;
-    }
     fprintf(out,
             "flash: write %" PRIu32 " bytes of image as %" PRIu32 " pages of %" PRIu32
             " bytes, blank pages skipped\n",
