@@ -385,13 +385,13 @@ static void digest_readback(struct attempt *attempt, const struct image *flash,
                             const struct image *eeprom)
 {
     const struct profile *profile = attempt->profile;
+    bool has_eeprom = profile->eeprom != NULL && eeprom != NULL;
     struct image shown_flash = shown_like(profile->flash, flash);
     struct image shown_eeprom = {0};
 
-    if (profile->eeprom != NULL)
+    if (has_eeprom)
         shown_eeprom = shown_like(profile->eeprom, eeprom);
-    image_digest(&shown_flash, profile->eeprom != NULL ? &shown_eeprom : NULL,
-                 attempt->record.readback_sha256);
+    image_digest(&shown_flash, has_eeprom ? &shown_eeprom : NULL, attempt->record.readback_sha256);
 }
 
 /* Reads both before it judges either, so that the record says what was there. `eeprom` is NULL when
