@@ -58,28 +58,6 @@ int jig_read_text(struct jig_reader *reader, const struct document_node *node, c
     return 0;
 }
 
-/* Where a node stands, from the message that document_fail() makes: FILE:LINE:COLUMN and a space.
- */
-static void locate(const struct document *document, const struct document_node *node, int *line,
-                   int *column)
-{
-    struct failure scratch = {0};
-    int colons = 0;
-
-    document_fail(document, node, &scratch, "%s", "");
-    for (char *at = scratch.detail + strlen(scratch.detail); at > scratch.detail; at--) {
-        if (at[-1] != ':')
-            continue;
-        colons++;
-        if (colons == 2)
-            *column = (int)strtol(at, NULL, 10);
-        if (colons == 3) {
-            *line = (int)strtol(at, NULL, 10);
-            return;
-        }
-    }
-}
-
 /* ---- sites ---- */
 
 static int read_programmer(struct jig_reader *reader, const struct document_node *map,
@@ -194,7 +172,7 @@ static int read_site(struct jig_reader *reader, const struct document_node *map,
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0)
         return -1;
-    locate(reader->document, map, &site->line, &site->column);
+    document_position(map, &site->line, &site->column);
     if (read_number(reader, map, site) != 0 || read_programmer(reader, map, site) != 0 ||
         read_bench_site(reader, map, site) != 0 || read_supply(reader, map, site) != 0 ||
         jig_read_integer(reader, map, "baud", SLOWEST_BAUD, FASTEST_BAUD, &baud) != 0)

@@ -106,6 +106,13 @@ enum document_kind document_node_kind(const struct document_node *node)
     return node->kind;
 }
 
+void document_position(const struct document_node *node, int *line, int *column)
+{
+    *line =
+        (int)node->line; /* a document of DOCUMENT_BYTES_MAX cannot have more than an int holds */
+    *column = (int)node->column;
+}
+
 size_t document_count(const struct document_node *node)
 {
     if (!node || node->kind == DOCUMENT_SCALAR)

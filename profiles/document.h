@@ -37,6 +37,8 @@ int document_parse(const char *name, const char *text, size_t bytes, enum failur
 void document_free(struct document *document);
 
 enum document_kind document_node_kind(const struct document_node *node);
+/* Where the node begins; both count from 1. */
+void document_position(const struct document_node *node, int *line, int *column);
 
 /* "FILE:LINE:COLUMN: " and the text, with the document's failure code; returns -1. */
 int document_fail(const struct document *document, const struct document_node *node,
