@@ -1,6 +1,5 @@
 /* The fuse gate: every shipped part, every fuse and lock byte, every value found and every value
  * asked, against what the profile calls for; and permits used in every wrong way. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,7 @@
 #include <cmocka.h>
 
 #include "profiles/fuse_gate.h"
-
-#define PARTS TEST_SOURCE_DIR "/profiles/parts"
+#include "tests/shipped_parts.h"
 
 /* A profile of this part that leaves every byte. */
 static struct profile *profile_of(const char *part)
@@ -22,7 +20,7 @@ static struct profile *profile_of(const char *part)
     struct failure failure = {0};
 
     assert_non_null(profile);
-    if (part_load(PARTS, part, &profile->part, &failure) != 0)
+    if (part_load(SHIPPED_PARTS_DIRECTORY, part, &profile->part, &failure) != 0)
         fail_msg("%s", failure.detail);
     for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++) {
         profile->rules[memory - PART_FIRST_FUSE].exists = part_byte(profile->part, memory) != NULL;
@@ -115,23 +113,8 @@ static void check_part(const char *part)
 
 static void test_every_value(void **state)
 {
-    DIR *directory = opendir(PARTS);
-    char name[64];
-    int count = 0;
-
     (void)state;
-    assert_non_null(directory);
-    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
-        const char *dot = strrchr(entry->d_name, '.');
-
-        if (!dot || strcmp(dot, ".yaml") != 0)
-            continue;
-        snprintf(name, sizeof(name), "%.*s", (int)(dot - entry->d_name), entry->d_name);
-        check_part(name);
-        count++;
-    }
-    closedir(directory);
-    assert_true(count >= 5);
+    check_shipped_parts(check_part);
 }
 
 static void test_decide(void **state)
