@@ -570,7 +570,8 @@ static int check_name(const struct document *document, const char *name, const s
                          "found the part %s in a file named for %s", part->name, name);
 }
 
-int part_load(const char *directory, const char *name, struct part **part, struct failure *failure)
+int part_load(const char *directories, const char *name, struct part **part,
+              struct failure *failure)
 {
     char path[PATH_MAX];
     struct document *document = NULL;
@@ -578,10 +579,10 @@ int part_load(const char *directory, const char *name, struct part **part, struc
 
     *part = NULL;
     if (!is_part_name(name))
-        return fail_no_part(directory, name, failure);
-    length = snprintf(path, sizeof(path), "%s/%s.yaml", directory, name);
+        return fail_no_part(directories, name, failure);
+    length = snprintf(path, sizeof(path), "%s/%s.yaml", directories, name);
     if (length < 0 || (size_t)length >= sizeof(path) || access(path, F_OK) != 0)
-        return fail_no_part(directory, name, failure);
+        return fail_no_part(directories, name, failure);
     if (document_load(path, FAILURE_PART_INVALID, &document, failure) != 0)
         return -1;
     result = part_from_document(document, part, failure);
@@ -667,6 +668,26 @@ bool part_byte_equal(const struct part *part, enum part_memory memory, uint8_t a
 bool part_bit_programmed(struct part_bit bit, uint8_t value)
 {
     return bit.mask != 0 && (value & bit.mask) == 0;
+}
+
+bool part_instruction_decode(const struct part_instruction *instruction, const uint8_t bytes[4],
+                             uint8_t *value, uint8_t *carried)
+{
+    for (int i = 0; i < 4; i++)
+        if (((bytes[i] ^ instruction->bits[i]) & instruction->fixed[i]) != 0)
+            return false;
+    *value = 0xFF;
+    *carried = 0;
+    for (int n = 0; n < 8; n++) {
+        int place = instruction->place[n] - 1;
+
+        if (place < 0)
+            continue;
+        *carried |= (uint8_t)(1 << n);
+        if ((bytes[place / 8] & (0x80 >> place % 8)) == 0)
+            *value &= (uint8_t) ~(1 << n);
+    }
+    return true;
 }
 
 static const char *value_name(const struct part_field *field, uint8_t code)

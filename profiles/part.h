@@ -39,9 +39,21 @@ struct part_field {
     size_t value_count; /* 0: a bit, 0 is programmed (on), 1 unprogrammed */
 };
 
+/* The instruction that reads or writes a fuse or the lock byte, 32 bits as a datasheet's table has
+ * them. The oldest parts have some of their own. */
+struct part_instruction {
+    uint8_t bits[4];  /* the fixed bits; all others 0, which is also how they are sent */
+    uint8_t fixed[4]; /* which bits are fixed */
+    /* Where bit n of the value stands: 1 + its place among the 32 bits, of which the first one sent
+     * is 0; 0: the instruction does not carry it. */
+    uint8_t place[8];
+};
+
 /* One fuse byte or the lock byte. */
 struct part_byte {
     bool exists;
+    bool readable, writable; /* over ISP */
+    struct part_instruction read, write;
     char name[12];       /* "low", "high", "extended", "fuse", "lock" */
     uint8_t mask;        /* bits that exist; only these are compared, the others are written as 1 */
     int factory_default; /* -1: not known */
@@ -52,7 +64,7 @@ struct part_byte {
 /* A flash or EEPROM. */
 struct part_array {
     uint32_t size;           /* bytes */
-    uint32_t page_size;      /* bytes */
+    uint32_t page_size;      /* bytes; 1 where the part file gives none */
     bool page_write;         /* over ISP: false means byte by byte */
     uint32_t write_delay_us; /* per page, or per byte where there are no pages; datasheet maximum */
     bool needs_extended_address; /* above 128 KiB: 4D 00 ext 00 */
@@ -95,10 +107,11 @@ struct part {
     int boot_section_count;
 };
 
-/* Loads <directory>/<name>.yaml. The name is matched exactly. FAILURE_PROFILE_INVALID when there is
- * no such part (the message suggests the nearest), FAILURE_PART_INVALID when its file is wrong.
- * The caller frees with part_free(). */
-int part_load(const char *directory, const char *name, struct part **part, struct failure *failure);
+/* Loads <name>.yaml from the first of `directories` that has it; they are separated by colons. The
+ * name is matched exactly. FAILURE_PROFILE_INVALID when there is no such part (the message suggests
+ * the nearest), FAILURE_PART_INVALID when its file is wrong. The caller frees with part_free(). */
+int part_load(const char *directories, const char *name, struct part **part,
+              struct failure *failure);
 /* The same from memory; `name` stands in the messages. For fuzzing and tests. */
 int part_parse(const char *name, const char *text, size_t bytes, struct part **part,
                struct failure *failure);
@@ -106,6 +119,10 @@ void part_free(struct part *part);
 
 /* NULL where the part has no such fuse (or `memory` is neither fuse nor lock). */
 const struct part_byte *part_byte(const struct part *part, enum part_memory memory);
+/* Does `bytes` have the fixed bits of `instruction`? Then `value` receives the value's bits that it
+ * carries (the others 1), and `carried` says which those are. */
+bool part_instruction_decode(const struct part_instruction *instruction, const uint8_t bytes[4],
+                             uint8_t *value, uint8_t *carried);
 /* Size in bytes of any memory; 0 where it does not exist. */
 uint32_t part_memory_size(const struct part *part, enum part_memory memory);
 /* "flash", "eeprom", "low", … as the part calls it. */

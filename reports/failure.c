@@ -40,6 +40,9 @@ static const struct failure_fact facts[] = {
     {FAILURE_LOT_REFUSED, "lot-refused", PROFILE, false,
      "Check the lot's name, the profile and the count on the order: this lot was begun with "
      "others."},
+    {FAILURE_IMAGE_DISAGREES, "image-disagrees", PROFILE, false,
+     "Hold the lot and ask the engineer which is right: an image carries fuses, lock bits or a "
+     "signature that are not the profile's."},
 
     {FAILURE_SIGNATURE_MISMATCH, "signature-mismatch", BOARD, false,
      "Put the board in the reject bin: it carries another part. Nothing on it was changed unless "
@@ -59,6 +62,9 @@ static const struct failure_fact facts[] = {
     {FAILURE_EEPROM_WOULD_BE_LOST, "eeprom-would-be-lost", BOARD, false,
      "Set the board aside for the engineer: the erase would clear an EEPROM that must be kept. "
      "Nothing was changed."},
+    {FAILURE_ALREADY_PROGRAMMED, "already-programmed", BOARD, false,
+     "Put the board with the finished ones, or ask the engineer: it already carries exactly this "
+     "profile. Nothing was changed."},
 
     {FAILURE_NO_BOARD, "no-board", CONTACT, false,
      "Put a board in; if there is one, take it out, put it back firmly and press GO again."},

@@ -19,8 +19,9 @@ enum failure_code {
     FAILURE_IMAGE_OUT_OF_RANGE = 6, /* bytes beyond the memory */
     FAILURE_IMAGE_CHANGED = 7,      /* SHA-256 differs from the profile's */
     FAILURE_JIG_INVALID = 8,
-    FAILURE_PLAN_REFUSED = 9, /* this profile cannot be done on this site */
-    FAILURE_LOT_REFUSED = 10, /* the lot is bound to another profile or count */
+    FAILURE_PLAN_REFUSED = 9,     /* this profile cannot be done on this site */
+    FAILURE_LOT_REFUSED = 10,     /* the lot is bound to another profile or count */
+    FAILURE_IMAGE_DISAGREES = 11, /* its fuses, lock bits or signature are not the profile's */
 
     /* the board */
     FAILURE_SIGNATURE_MISMATCH = 20,
@@ -30,6 +31,7 @@ enum failure_code {
     FAILURE_VERIFY_MISMATCH = 24,
     FAILURE_BOARD_BUSY = 25,           /* still busy long after the datasheet's time */
     FAILURE_EEPROM_WOULD_BE_LOST = 26, /* profile keeps the EEPROM, an erase would clear it */
+    FAILURE_ALREADY_PROGRAMMED = 27,   /* carries exactly this profile, which says to refuse it */
 
     /* the contact between programmer and board */
     FAILURE_NO_BOARD = 40,
