@@ -227,8 +227,8 @@ static int read_contact(struct jig_reader *reader, const struct document_node *r
 
 static int read_jig(struct jig_reader *reader)
 {
-    static const char *const keys[] = {"format", "jig",    "bench", "contact",
-                                       "sites",  "faults", NULL};
+    static const char *const keys[] = {"format", "jig",    "bench",  "contact",
+                                       "sites",  "layout", "faults", NULL};
     const struct document_node *root = reader->document->root, *name = NULL;
     int64_t format = 1;
 
@@ -237,7 +237,7 @@ static int read_jig(struct jig_reader *reader)
         document_need(reader->document, root, "jig", &name, reader->failure) != 0 ||
         jig_read_text(reader, name, reader->jig->name, sizeof reader->jig->name) != 0 ||
         jig_read_bench(reader, root) != 0 || read_contact(reader, root) != 0 ||
-        read_sites(reader, root) != 0)
+        read_sites(reader, root) != 0 || jig_read_layout(reader, root) != 0)
         return -1;
     return jig_read_faults(reader, root);
 }

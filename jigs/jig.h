@@ -17,10 +17,11 @@
 struct jig_site {
     int site; /* 1…JIG_SITES_MAX, as on the sticker */
     int line, column;
-    char programmer[32]; /* a driver's name */
-    struct place place;  /* PLACE_NONE on a simulated bench until it runs */
-    unsigned baud;       /* 0: the driver's default */
-    int64_t supply_mv;   /* 0: not stated */
+    int layout_row, layout_column; /* on the fixture, from 1; 0: the jig has no layout */
+    char programmer[32];           /* a driver's name */
+    struct place place;            /* PLACE_NONE on a simulated bench until it runs */
+    unsigned baud;                 /* 0: the driver's default */
+    int64_t supply_mv;             /* 0: not stated */
     /* simulated bench only */
     char model[32]; /* "arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp" */
     char board[32]; /* part on the boards that are put in */
@@ -74,13 +75,14 @@ struct jig {
     char name[128];
     struct jig_site *sites; /* in the file's order */
     size_t site_count;
-    int64_t contact_present_us; /* a board must have answered this long; default 500 ms */
-    int64_t contact_gone_us;    /* …and been gone this long; default 1 s */
-    int64_t contact_poll_us;    /* between two looks; default 200 ms */
+    int layout_rows, layout_columns; /* of the fixture; 0: not stated */
+    int64_t contact_present_us;      /* a board must have answered this long; default 500 ms */
+    int64_t contact_gone_us;         /* …and been gone this long; default 1 s */
+    int64_t contact_poll_us;         /* between two looks; default 200 ms */
     struct jig_bench bench;
 };
 
-/* Loads and checks: sites, programmers by their drivers' names, places, faults.
+/* Loads and checks: sites, programmers by their drivers' names, places, layout, faults.
  * FAILURE_JIG_INVALID or FAILURE_PLACE_TWICE. The caller frees. */
 int jig_load(const char *path, struct jig **jig, struct failure *failure);
 /* The same from memory; `name` stands in the messages. */

@@ -1,5 +1,5 @@
-/* Shared by the readers of jig files: jig.c (sites, contact) and jig_bench.c (the simulated bench).
- */
+/* Shared by the readers of jig files: jig.c (sites, contact), jig_layout.c and jig_bench.c (the
+ * simulated bench). */
 #ifndef JIGS_JIG_READER_H
 #define JIGS_JIG_READER_H
 
@@ -26,6 +26,8 @@ int jig_read_text(struct jig_reader *reader, const struct document_node *node, c
 int jig_read_bench(struct jig_reader *reader, const struct document_node *root);
 /* `faults:`; after the sites. */
 int jig_read_faults(struct jig_reader *reader, const struct document_node *root);
+/* `layout:`; after the sites. */
+int jig_read_layout(struct jig_reader *reader, const struct document_node *root);
 /* What a site has on a simulated bench instead of `at:`. */
 int jig_read_simulated_site(struct jig_reader *reader, const struct document_node *map,
                             struct jig_site *site);

@@ -122,6 +122,42 @@ static void the_short_form_of_a_simulated_bench(void **state)
     jig_free(jig);
 }
 
+/* Four sites, in an order of their own. */
+#define FOUR                                                                                       \
+    "jig: j\nbench: simulated\nsites:\n"                                                           \
+    "  - {site: 4, programmer: stk500v1, model: arduino-uno-isp, board: a}\n"                      \
+    "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: a}\n"                      \
+    "  - {site: 9, programmer: stk500v1, model: arduino-uno-isp, board: a}\n"                      \
+    "  - {site: 2, programmer: stk500v1, model: arduino-uno-isp, board: a}\n"
+
+static void assert_at(const struct jig *jig, int site, int row, int column)
+{
+    assert_int_equal(jig_find_site(jig, site)->layout_row, row);
+    assert_int_equal(jig_find_site(jig, site)->layout_column, column);
+}
+
+static void a_layout_says_where_each_site_stands(void **state)
+{
+    (void)state;
+    struct jig *jig = parse(FOUR "layout: [[1, 0, 2], [0], [~, 9, null, -, 4]]\n");
+
+    assert_int_equal(jig->layout_rows, 3);
+    assert_int_equal(jig->layout_columns, 5);
+    assert_at(jig, 1, 1, 1);
+    assert_at(jig, 2, 1, 3);
+    assert_at(jig, 9, 3, 2);
+    assert_at(jig, 4, 3, 5);
+    jig_free(jig);
+    jig = parse(FOUR);
+    assert_int_equal(jig->layout_rows, 0);
+    assert_at(jig, 9, 0, 0);
+    jig_free(jig);
+    jig = parse(FOUR "layout:\n  - [1, 2]\n  - [4, 9]\n");
+    assert_int_equal(jig->layout_columns, 2);
+    assert_at(jig, 9, 2, 2);
+    jig_free(jig);
+}
+
 /* Text before and after the site or fault of a case. */
 #define REAL "jig: j\nsites:\n  - "
 #define SIMULATED                                                                                  \
@@ -171,6 +207,16 @@ static const struct {
     {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: "
      "pro-micro-isp, board: ATmega32U4, crystal: 40 MHz}\n",
      "4:87", "20 MHz"},
+    {FOUR "layout: 4\n", "8:9", "[[1, 2], [3, 4]]"},
+    {FOUR "layout: []\n", "8:9", "1 to 256 rows"},
+    {FOUR "layout: [1, 2, 4, 9]\n", "8:10", "a row of 1 to 256 site numbers"},
+    {FOUR "layout: [[1, 2], [], [4, 9]]\n", "8:18", "a row of 1 to 256"},
+    {FOUR "layout: [[1, 2], [4, 3]]\n", "8:22", "found 3, expected the number of a site"},
+    {FOUR "layout: [[1, 2], [4, 257]]\n", "8:22", "257"},
+    {FOUR "layout: [[1, 2], [4, nine]]\n", "8:22", "nine"},
+    {FOUR "layout: [[1, 2], [4, [9]]]\n", "8:22", "number"},
+    {FOUR "layout: [[1, 2], [4, 9, 2]]\n", "8:25", "site 2 stands in row 1, column 2"},
+    {FOUR "layout: [[1, 2], [4, 0]]\n", "8:9", "site 9 of line 6 is not in it"},
     {FAULT "{fault: flop, wire: to-board, rate: 1}\n", "6:13", "flip"},
     {FAULT "{site: 2, fault: no-board}\n", "6:12", "no site 2"},
     {FAULT "{fault: wrong-part}\n", "6:5", "part"},
@@ -244,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_real_bench_is_read),
         cmocka_unit_test(a_simulated_bench_and_its_faults_are_read),
         cmocka_unit_test(the_short_form_of_a_simulated_bench),
+        cmocka_unit_test(a_layout_says_where_each_site_stands),
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(two_sites_at_one_place_are_refused),
     };

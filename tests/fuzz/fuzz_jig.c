@@ -28,6 +28,22 @@ static void check_sites(const struct jig *jig)
     }
 }
 
+/* A layout has every site, each at a place of its own. */
+static void check_layout(const struct jig *jig)
+{
+    check((jig->layout_rows == 0) == (jig->layout_columns == 0));
+    for (size_t i = 0; i < jig->site_count; i++) {
+        const struct jig_site *site = &jig->sites[i];
+
+        check((site->layout_row == 0) == (jig->layout_rows == 0));
+        check(site->layout_row >= 0 && site->layout_row <= jig->layout_rows);
+        check(site->layout_column >= 0 && site->layout_column <= jig->layout_columns);
+        for (size_t j = 0; j < i && jig->layout_rows != 0; j++)
+            check(site->layout_row != jig->sites[j].layout_row ||
+                  site->layout_column != jig->sites[j].layout_column);
+    }
+}
+
 static void check_faults(const struct jig *jig)
 {
     for (size_t i = 0; i < jig->bench.fault_count; i++) {
@@ -55,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(failure.code == FAILURE_NONE);
     check_sites(jig);
+    check_layout(jig);
     check_faults(jig);
     jig_free(jig);
     return 0;
