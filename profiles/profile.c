@@ -207,6 +207,20 @@ static int read_verify(struct profile_reader *reader, const struct document_node
     return 0;
 }
 
+static int read_if_already(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const names[] = {"redo", "pass", "refuse", NULL};
+    static const enum profile_if_already choices[] = {
+        PROFILE_IF_ALREADY_REDO, PROFILE_IF_ALREADY_PASS, PROFILE_IF_ALREADY_REFUSE};
+    const struct document_node *node = document_find(root, "if_already");
+    int index = 0;
+
+    if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
+        return -1;
+    reader->profile->if_already = choices[index];
+    return 0;
+}
+
 static int read_tries(struct profile_reader *reader, const struct document_node *map,
                       const char *key, int maximum, int *tries)
 {
@@ -248,13 +262,13 @@ static int refuse_serial(struct profile_reader *reader, const struct document_no
 
 static int read_profile(struct profile_reader *reader)
 {
-    static const char *const keys[] = {"format", "profile",   "article", "revision", "via",
-                                       "part",   "signature", "board",   "images",   "fuses",
-                                       "lock",   "eeprom",    "verify",  "retry",    NULL};
+    static const char *const keys[] = {
+        "format", "profile", "article", "revision", "via",    "part",       "signature", "board",
+        "images", "fuses",   "lock",    "eeprom",   "verify", "if_already", "retry",     NULL};
     /* The part before what depends on it; the images last, since they take longest. */
     static int (*const steps[])(struct profile_reader *, const struct document_node *) = {
-        read_format,        read_names,  read_via,   read_part,          read_board,
-        profile_read_fuses, read_verify, read_retry, profile_read_images};
+        read_format,        read_names,  read_via,        read_part,  read_board,
+        profile_read_fuses, read_verify, read_if_already, read_retry, profile_read_images};
     const struct document_node *root = reader->document->root;
 
     if (refuse_serial(reader, root) != 0 ||
@@ -337,4 +351,10 @@ const struct profile_byte_rule *profile_rule(const struct profile *profile, enum
     if (!part_is_fuse_or_lock(memory) || !profile->rules[memory - PART_FIRST_FUSE].exists)
         return NULL;
     return &profile->rules[memory - PART_FIRST_FUSE];
+}
+
+bool profile_keeps_eeprom(const struct profile *profile)
+{
+    return profile->eeprom_policy == PROFILE_EEPROM_KEEP ||
+           profile->eeprom_policy == PROFILE_EEPROM_RESTORE;
 }

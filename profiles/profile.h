@@ -13,7 +13,19 @@
 #define PROFILE_ACCEPT_MAX 8
 #define PROFILE_TEXT_BYTES 128
 
-enum profile_eeprom { PROFILE_EEPROM_KEEP, PROFILE_EEPROM_ERASE, PROFILE_EEPROM_FILE };
+enum profile_eeprom {
+    PROFILE_EEPROM_KEEP,    /* a board whose erase would clear it is refused, unless it is blank */
+    PROFILE_EEPROM_RESTORE, /* kept as well: where the erase clears it, saved before and put back */
+    PROFILE_EEPROM_ERASE,
+    PROFILE_EEPROM_FILE
+};
+
+/* What becomes of a board that already carries exactly this profile. */
+enum profile_if_already {
+    PROFILE_IF_ALREADY_REDO, /* is not looked for: every board is done anew */
+    PROFILE_IF_ALREADY_PASS,
+    PROFILE_IF_ALREADY_REFUSE
+};
 
 /* What the profile says of one fuse or of the lock byte. A part's every fuse has a rule: it is
  * given, or the profile says `leave`. */
@@ -51,6 +63,7 @@ struct profile {
     struct image *flash;  /* composed of all sources */
     struct image *eeprom; /* NULL unless PROFILE_EEPROM_FILE */
     enum profile_eeprom eeprom_policy;
+    enum profile_if_already if_already;
     char image_sha256[DIGEST_TEXT_BYTES]; /* image_digest() of `flash` and `eeprom` */
     struct profile_byte_rule rules[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
     bool verify_whole; /* the flash outside the images must read blank, too */
@@ -69,5 +82,7 @@ void profile_free(struct profile *profile);
 /* NULL where the part has no such byte. */
 const struct profile_byte_rule *profile_rule(const struct profile *profile,
                                              enum part_memory memory);
+/* The EEPROM is to hold afterwards what it held before. */
+bool profile_keeps_eeprom(const struct profile *profile);
 
 #endif

@@ -215,6 +215,26 @@ static int read_eeprom_file(struct profile_reader *reader, const struct document
     return result;
 }
 
+/* {keep: refuse} or {keep: restore}: what is done where the erase would clear it. */
+static int read_kept_eeprom(struct profile_reader *reader, const struct document_node *map)
+{
+    static const char *const keys[] = {"keep", NULL};
+    static const char *const names[] = {"refuse", "restore", NULL};
+    static const enum profile_eeprom policies[] = {PROFILE_EEPROM_KEEP, PROFILE_EEPROM_RESTORE};
+    struct profile *profile = reader->profile;
+    int index = 0;
+
+    if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
+        document_choice(reader->document, document_find(map, "keep"), names, &index,
+                        reader->failure) != 0)
+        return -1;
+    if (profile->part->eeprom.size == 0)
+        return document_fail(reader->document, map, reader->failure,
+                             "found an EEPROM to keep, but %s has no EEPROM", profile->part->name);
+    profile->eeprom_policy = policies[index];
+    return 0;
+}
+
 static int read_eeprom(struct profile_reader *reader, const struct document_node *root)
 {
     static const char *const names[] = {"keep", "erase", NULL};
@@ -223,7 +243,8 @@ static int read_eeprom(struct profile_reader *reader, const struct document_node
     int index = 1;
 
     if (node && document_node_kind(node) == DOCUMENT_MAPPING)
-        return read_eeprom_file(reader, node);
+        return document_find(node, "keep") ? read_kept_eeprom(reader, node)
+                                           : read_eeprom_file(reader, node);
     if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
         return -1;
     reader->profile->eeprom_policy = policies[index];

@@ -170,7 +170,7 @@ static int consider_eeprom(struct attempt *attempt, const struct operation *oper
     attempt->eeprom_survives_erase =
         eesave.mask != 0 && part_bit_programmed(eesave, byte_of(attempt, eesave.memory)->found);
     if (attempt->part->eeprom.size == 0 || attempt->eeprom_survives_erase ||
-        attempt->profile->eeprom_policy != PROFILE_EEPROM_KEEP)
+        !profile_keeps_eeprom(attempt->profile))
         return 0;
     return check_kept_eeprom(attempt, operation, failure);
 }
@@ -608,7 +608,7 @@ static int64_t expect_few(const struct attempt *attempt)
 
 static int64_t expect_read(const struct attempt *attempt)
 {
-    if (attempt->profile->eeprom_policy != PROFILE_EEPROM_KEEP)
+    if (!profile_keeps_eeprom(attempt->profile))
         return FEW_INSTRUCTIONS_US;
     return FEW_INSTRUCTIONS_US + attempt->part->eeprom.size * (int64_t)EEPROM_READ_US;
 }

@@ -83,6 +83,7 @@ static void print_profile(const struct profile *profile)
 {
     static const char *const eeprom[] = {
         [PROFILE_EEPROM_KEEP] = "keep: an erase that would clear it is refused",
+        [PROFILE_EEPROM_RESTORE] = "keep: an erase that would clear it is refused",
         [PROFILE_EEPROM_ERASE] = "erase: must read blank",
         [PROFILE_EEPROM_FILE] = "written and read back",
     };
@@ -161,6 +162,7 @@ static struct json_object *profile_to_json(const struct profile *profile)
 {
     static const char *const eeprom[] = {
         [PROFILE_EEPROM_KEEP] = "keep",
+        [PROFILE_EEPROM_RESTORE] = "restore",
         [PROFILE_EEPROM_ERASE] = "erase",
         [PROFILE_EEPROM_FILE] = "file",
     };

@@ -155,8 +155,7 @@ static void measure(struct plan *plan)
     const struct part_array *flash = &profile->part->flash;
     unsigned baud = plan->site->baud != 0 ? plan->site->baud : plan->driver->default_baud;
 
-    plan->eeprom_read =
-        profile->part->eeprom.size > 0 && profile->eeprom_policy != PROFILE_EEPROM_KEEP;
+    plan->eeprom_read = profile->part->eeprom.size > 0 && !profile_keeps_eeprom(profile);
     plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
     plan->verify_bytes =
         profile->verify_whole ? flash->size : page_bytes(profile->flash, flash->page_size, false);
@@ -225,7 +224,7 @@ static void print_eeprom(const struct plan *plan, FILE *out)
 
     if (size == 0)
         fputs("EEPROM: the part has none\n", out);
-    else if (profile->eeprom_policy == PROFILE_EEPROM_KEEP)
+    else if (profile_keeps_eeprom(profile))
         fputs("EEPROM: kept; a board whose erase would clear it is refused\n", out);
     else if (profile->eeprom_policy == PROFILE_EEPROM_FILE)
         fprintf(out, "EEPROM: write %" PRIu32 " bytes, the other bytes of %" PRIu32 " blank\n",

@@ -167,6 +167,7 @@ static void test_defaults(void **state)
         load_good(*state, "eeprom: erase\nretry: {contact: 2, verify: 1}\n", "");
 
     assert_int_equal(profile->eeprom_policy, PROFILE_EEPROM_ERASE);
+    assert_int_equal(profile->if_already, PROFILE_IF_ALREADY_REDO);
     assert_int_equal(profile->retry_contact, 3);
     assert_int_equal(profile->retry_verify, 0);
     assert_false(profile->verify_whole);
@@ -208,6 +209,34 @@ static void test_clocks(void **state)
         struct profile *profile = load_good(*state, "crystal 16 MHz", clocks[i].text);
 
         assert_int_equal(profile->clock_hz, clocks[i].hz);
+        profile_free(profile);
+    }
+}
+
+static void test_rework(void **state)
+{
+    static const struct {
+        const char *text;
+        enum profile_eeprom eeprom;
+        enum profile_if_already if_already;
+        bool keeps;
+    } tests[] = {
+        {"eeprom: keep", PROFILE_EEPROM_KEEP, PROFILE_IF_ALREADY_REDO, true},
+        {"eeprom: {keep: refuse}", PROFILE_EEPROM_KEEP, PROFILE_IF_ALREADY_REDO, true},
+        {"eeprom: {keep: restore}\nif_already: pass", PROFILE_EEPROM_RESTORE,
+         PROFILE_IF_ALREADY_PASS, true},
+        {"eeprom: erase\nif_already: refuse", PROFILE_EEPROM_ERASE, PROFILE_IF_ALREADY_REFUSE,
+         false},
+        {"eeprom: {file: app.hex}\nif_already: redo", PROFILE_EEPROM_FILE, PROFILE_IF_ALREADY_REDO,
+         false},
+    };
+
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        struct profile *profile = load_good(*state, "eeprom: erase", tests[i].text);
+
+        assert_int_equal(profile->eeprom_policy, tests[i].eeprom);
+        assert_int_equal(profile->if_already, tests[i].if_already);
+        assert_int_equal(profile_keeps_eeprom(profile), tests[i].keeps);
         profile_free(profile);
     }
 }
@@ -331,6 +360,16 @@ static const struct {
     {"role: application", "rolle: application", ":10:21: ", "did you mean 'role'"},
     {"role: application", "sha256: 12", ":10:29: ", "expected the 64 hex digits"},
     {"eeprom: erase", "eeprom: wipe", ":17:9: ", "found 'wipe', expected keep or erase"},
+    {"eeprom: erase", "eeprom: {keep: save}",
+     ":17:16: ", "found 'save', expected refuse or restore"},
+    {"eeprom: erase", "eeprom: {keep: [restore]}", ":17:16: ", "expected"},
+    {"eeprom: erase", "eeprom: {keep: restore, file: app.hex}", ":17:25: ", "unknown key 'file'"},
+    {"eeprom: erase", "eeprom: {kep: restore}", ":17:10: ", "unknown key 'kep'"},
+    {"eeprom: erase", "if_already: skip",
+     ":17:13: ", "found 'skip', expected redo, pass or refuse"},
+    {"eeprom: erase", "if-already: pass", ":17:1: ", "unknown key 'if-already'"},
+    {"eeprom: erase", "if_already: true",
+     ":17:13: ", "found 'true', expected redo, pass or refuse"},
     {"eeprom: erase", "eeprom: {sha256: 12}", ":17:9: ", "the key 'file' is missing"},
     {"eeprom: erase", "eeprom: {file: e.hex}", ":17:16: ", "the image 'e.hex' is missing"},
     {"eeprom: erase", "eeprom: {file: app.hex, role: x}", ":17:25: ", "unknown key 'role'"},
@@ -660,6 +699,7 @@ int main(void)
         BENCH_TEST(test_defaults),
         BENCH_TEST(test_leave_and_whole),
         BENCH_TEST(test_clocks),
+        BENCH_TEST(test_rework),
         BENCH_TEST(test_eeprom_file),
         BENCH_TEST(test_image_digest),
         BENCH_TEST(test_absolute_image_path),
