@@ -66,7 +66,8 @@ static void push_progress(struct run *run, enum station_event_kind kind)
     struct station_event event = {.kind = kind,
                                   .site = record->site,
                                   .cycle = record->cycle,
-                                  .step = run->table[run->step].name};
+                                  .step = run->table[run->step].name,
+                                  .tries = record->tries};
 
     fill_progress(run, &event);
     event_queue_push(run->attempt.options->events, &event);

@@ -60,6 +60,7 @@ struct station_event {
     int64_t cycle;
     enum site_state state;        /* SITE */
     const char *step;             /* STEP, PROGRESS: a constant */
+    int tries;                    /* STEP, PROGRESS: how often the board was attached so far */
     int permille;                 /* PROGRESS: of the whole attempt */
     int64_t left_us;              /* PROGRESS: estimate; -1: not known */
     struct failure failure;       /* SITE (out), LOG_FAULT, UNKNOWN */

@@ -38,7 +38,9 @@ static void add_failure(struct json_object *object, const struct failure *failur
     json_add_text(object, "sentence", fact->operator_sentence);
 }
 
-static void add_counts(struct json_object *object, const struct station_counts *counts)
+/* A yield over boards some of which are unknown would be a guess. */
+static void add_counts(struct json_object *object, const struct station_counts *counts,
+                       const struct cause_tally *causes)
 {
     struct json_object *child = json_object_create();
     json_add_integer(child, "passed", counts->passed);
@@ -47,15 +49,30 @@ static void add_counts(struct json_object *object, const struct station_counts *
     json_add_integer(child, "unverified", counts->unverified);
     json_add_integer(child, "empty", counts->empty);
     json_add_integer(child, "interrupted", counts->interrupted);
+    json_add_integer(child, "unknown", causes->unknown);
     json_add_integer(child, "lot_count", counts->lot_count);
     json_add_integer(child, "lot_passed", counts->lot_passed);
     double yield = station_yield_percent(counts);
-    if (yield >= 0)
+    if (yield >= 0 && causes->unknown == 0)
         json_add_real(child, "yield_percent", yield);
     else
         json_add_null(child, "yield_percent");
     json_add_real(child, "boards_per_hour", counts->boards_per_hour);
     json_add_object(object, "counts", child);
+}
+
+static void add_causes(struct json_object *object, const struct cause_tally *causes)
+{
+    struct json_array *array = json_array_create();
+    for (int i = 0; i < causes->count; i++) {
+        const struct failure_fact *fact = failure_lookup(causes->causes[i].code);
+        struct json_object *child = json_object_create();
+        json_add_text(child, "failure", fact->name);
+        json_add_text(child, "blame", failure_blame_name(fact->blame));
+        json_add_integer(child, "boards", causes->causes[i].boards);
+        json_append_object(array, child);
+    }
+    json_add_array(object, "causes", array);
 }
 
 static void add_started(struct json_object *object, const struct view_run *run)
@@ -181,20 +198,22 @@ static void add_facts(struct json_object *object, const struct event_json *json,
         break;
     case STATION_EVENT_CYCLE:
         json_add_integer(object, "sites_taking_part", event->sites_taking_part);
-        add_counts(object, &event->counts);
+        add_counts(object, &event->counts, json->run->causes);
         break;
     case STATION_EVENT_STEP:
         json_add_text(object, "step", event->step);
+        json_add_integer(object, "tries", event->tries);
         break;
     case STATION_EVENT_PROGRESS:
         json_add_text(object, "step", event->step);
+        json_add_integer(object, "tries", event->tries);
         json_add_integer(object, "permille", event->permille);
         if (event->left_us >= 0)
             json_add_integer(object, "left_us", event->left_us);
         break;
     case STATION_EVENT_VERDICT:
         add_record(object, &event->record);
-        add_counts(object, &event->counts);
+        add_counts(object, &event->counts, json->run->causes);
         break;
     case STATION_EVENT_UNKNOWN:
         add_record(object, &event->record);
@@ -206,7 +225,8 @@ static void add_facts(struct json_object *object, const struct event_json *json,
         json_add_text(object, "text", event->text);
         break;
     case STATION_EVENT_ENDED:
-        add_counts(object, &event->counts);
+        add_counts(object, &event->counts, json->run->causes);
+        add_causes(object, json->run->causes);
         json_add_integer(object, "exit_status", event->exit_status);
         add_failure(object, &event->failure);
         break;

@@ -38,6 +38,7 @@ struct run {
     struct bench_process *bench; /* NULL: real hardware */
     struct scheduler *scheduler;
     struct summary *summary;
+    struct cause_tally causes;
     struct view_run view_run;
     struct view *view;
     sigset_t signals_before;
@@ -194,6 +195,7 @@ static void note_event(struct run *run, const struct station_event *event)
     default:
         break;
     }
+    cause_tally_add(&run->causes, event);
     summary_add(run->summary, event);
 }
 
@@ -389,6 +391,7 @@ static int open_view(struct run *run, struct failure *failure)
         .log_path = run->log_path,
         .go = config->go,
         .recovered = recovered,
+        .causes = &run->causes,
     };
     if (config->json)
         run->view = event_json_open(&run->view_run);
@@ -576,6 +579,7 @@ int flash_run(const struct flash_config *config)
         return command_report(&failure);
     }
     run->config = config;
+    run->view_run.causes = &run->causes;
     run->signals = -1;
 
     int status = COMMAND_PASSED;

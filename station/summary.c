@@ -6,7 +6,6 @@
 
 /* More are counted, but not told one by one: the log has them. */
 #define NOTES_MAX 32
-#define CAUSES_MAX 64
 
 /* One board that did not pass, or one site that is out. */
 struct note {
@@ -18,19 +17,11 @@ struct note {
     bool site_out;
 };
 
-struct cause {
-    enum failure_code code;
-    int64_t boards;
-};
-
 struct summary {
     struct note notes[NOTES_MAX];
     int note_count;
     int64_t notes_left_out;
-    struct cause causes[CAUSES_MAX];
-    int cause_count;
     int64_t verdicts;
-    int64_t unknown; /* boards whose verdict is not in the log */
     bool log_fault;
     struct failure log_failure;
 };
@@ -54,18 +45,6 @@ static void add_note(struct summary *summary, const struct note *note)
     summary->notes[summary->note_count++] = *note;
 }
 
-static void add_cause(struct summary *summary, enum failure_code code)
-{
-    for (int i = 0; i < summary->cause_count; i++) {
-        if (summary->causes[i].code == code) {
-            summary->causes[i].boards++;
-            return;
-        }
-    }
-    if (summary->cause_count < CAUSES_MAX)
-        summary->causes[summary->cause_count++] = (struct cause){code, 1};
-}
-
 static void add_board(struct summary *summary, const struct station_event *event)
 {
     const struct record_attempt *record = &event->record;
@@ -82,7 +61,6 @@ static void add_board(struct summary *summary, const struct station_event *event
     if (event->kind == STATION_EVENT_UNKNOWN)
         note.failure = event->failure;
     add_note(summary, &note);
-    add_cause(summary, note.failure.code);
 }
 
 void summary_add(struct summary *summary, const struct station_event *event)
@@ -93,7 +71,6 @@ void summary_add(struct summary *summary, const struct station_event *event)
         add_board(summary, event);
         break;
     case STATION_EVENT_UNKNOWN:
-        summary->unknown++;
         add_board(summary, event);
         break;
     case STATION_EVENT_SITE:
@@ -145,17 +122,17 @@ static void print_note(const struct note *note, FILE *out)
     (void)fprintf(out, "    %s\n", fact->operator_sentence);
 }
 
-static int64_t count_boards(const struct summary *summary, const struct station_counts *counts)
+static int64_t count_boards(const struct cause_tally *causes, const struct station_counts *counts)
 {
     return counts->passed + counts->failed + counts->refused + counts->unverified +
-           counts->interrupted + summary->unknown;
+           counts->interrupted + causes->unknown;
 }
 
 /* A yield over boards some of which are unknown would be a guess. */
-static void print_counts(const struct summary *summary, const struct station_counts *counts,
+static void print_counts(const struct cause_tally *causes, const struct station_counts *counts,
                          FILE *out)
 {
-    int64_t boards = count_boards(summary, counts);
+    int64_t boards = count_boards(causes, counts);
     if (boards == 0 && counts->empty == 0) {
         (void)fprintf(out, "0 boards: no board was there\n");
         return;
@@ -169,7 +146,7 @@ static void print_counts(const struct summary *summary, const struct station_cou
                   {counts->refused, "refused"},
                   {counts->unverified, "not verified"},
                   {counts->interrupted, "interrupted"},
-                  {summary->unknown, "unknown: quarantine"}};
+                  {causes->unknown, "unknown: quarantine"}};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (others[i].count > 0)
             (void)fprintf(out, ", %" PRId64 " %s", others[i].count, others[i].what);
@@ -177,7 +154,7 @@ static void print_counts(const struct summary *summary, const struct station_cou
     if (counts->empty > 0)
         (void)fprintf(out, "; %" PRId64 " times no board", counts->empty);
     double yield = station_yield_percent(counts);
-    if (yield >= 0 && summary->unknown == 0)
+    if (yield >= 0 && causes->unknown == 0)
         (void)fprintf(out, "; yield %.1f %%; %.0f boards per hour", yield, counts->boards_per_hour);
     (void)fprintf(out, "\n");
 }
@@ -224,13 +201,14 @@ static void print_where_to_look(const struct summary *summary, const struct view
 void summary_print(const struct summary *summary, const struct view_run *run,
                    const struct station_counts *counts, FILE *out)
 {
+    const struct cause_tally *causes = run->causes;
     if (summary->log_fault)
         (void)fprintf(out, "LOG FAULT: %s\n  %s\n", summary->log_failure.detail,
                       failure_lookup(FAILURE_LOG)->operator_sentence);
-    print_counts(summary, counts, out);
-    for (int i = 0; i < summary->cause_count; i++)
-        (void)fprintf(out, "  %5" PRId64 " %s\n", summary->causes[i].boards,
-                      failure_lookup(summary->causes[i].code)->name);
+    print_counts(causes, counts, out);
+    for (int i = 0; i < causes->count; i++)
+        (void)fprintf(out, "  %5" PRId64 " %s\n", causes->causes[i].boards,
+                      failure_lookup(causes->causes[i].code)->name);
     if (summary->note_count > 0)
         (void)fprintf(out, "What did not pass:\n");
     for (int i = 0; i < summary->note_count; i++)

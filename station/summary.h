@@ -13,8 +13,8 @@ struct summary *summary_create(void);
 void summary_free(struct summary *summary);
 /* Takes note of what matters for the end. */
 void summary_add(struct summary *summary, const struct station_event *event);
-/* Counts, failures by cause with what to do, boards of an interrupted run, the lot, and where to
- * look next. */
+/* Counts, failures by cause, what did not pass with what to do, boards of an interrupted run, the
+ * lot, and where to look next. */
 void summary_print(const struct summary *summary, const struct view_run *run,
                    const struct station_counts *counts, FILE *out);
 

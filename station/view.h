@@ -7,6 +7,7 @@
 
 #include "jigs/jig.h"
 #include "profiles/profile.h"
+#include "station/cause_tally.h"
 #include "station/event.h"
 #include "station/scheduler.h"
 
@@ -19,7 +20,8 @@ struct view_run {
     const char *operator_name;
     const char *log_path;
     enum scheduler_go go;
-    int recovered; /* attempts of an earlier run that had to be closed */
+    int recovered;                    /* attempts of an earlier run that had to be closed */
+    const struct cause_tally *causes; /* of this run, with all that was shown so far */
 };
 
 enum view_key {

@@ -22,6 +22,12 @@ jq -c "select(.event == \"verdict\") | [${filter%,}]" "$work/out" | sort >"$work
 "$gangflash" log list --log "$log" --json | jq -c "[${filter%,}]" | sort >"$work/logged"
 diff "$work/shown" "$work/logged" || fail "verdicts are not the log's"
 
+# Failures by cause, at the end.
+equal "$(jq -rs '.[-1] | [(.causes[] | .failure, .blame, .boards), .counts.unknown] | join(" ")' \
+    "$work/out")" "signature-mismatch board 1 0" "causes"
+equal "$(jq -rs '[.[] | select(.event == "step" and .step == "flash") | .tries] | unique | join(" ")' \
+    "$work/out")" 1 "tries"
+
 # Fuses, too: a new part has low 62, the profile asks for FF.
 equal "$(jq -r 'select(.event == "verdict" and .verdict == "pass") | .fuses[] |
     select(.fuse == "low") | [.found, .asked, .read_back, .decision] | join(" ")' "$work/out" |
