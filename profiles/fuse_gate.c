@@ -89,7 +89,7 @@ enum fuse_decision fuse_gate_decide(const struct profile *profile, enum part_mem
     const struct part_byte *byte = part_byte(profile->part, memory);
 
     *value = found;
-    if (!rule || !byte || rule->leave)
+    if (!rule || rule->leave || !part_byte_is_programmable(profile->part, memory))
         return FUSE_DECISION_LEFT;
     *value = (uint8_t)(rule->write | ~byte->mask);
     if (part_byte_equal(profile->part, memory, found, rule->write))
@@ -137,6 +137,10 @@ int fuse_gate_permit_write(struct fuse_gate *gate, enum part_memory memory, uint
         return -1;
     if (!part_byte(part, memory))
         return failure_set(failure, FAILURE_FUSE_REFUSED, "%s has no such fuse", part->name);
+    if (!part_byte_is_programmable(part, memory))
+        return failure_set(failure, FAILURE_FUSE_REFUSED,
+                           "%s of %s cannot be both read and written over ISP",
+                           part_memory_name(part, memory), part->name);
     decision = fuse_gate_decide(gate->profile, memory, found, &called_for);
     if (decision != FUSE_DECISION_WRITTEN)
         return failure_set(failure, FAILURE_FUSE_REFUSED,

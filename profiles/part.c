@@ -8,18 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profiles/document.h"
+#include "profiles/part_reader.h"
 
 #define FLASH_BYTES_MAX (1024 * 1024) /* far above the largest AVR; bounds memory */
 #define WAIT_US_MAX 1000000
 #define PARTS_LISTED_MAX 512
-
-/* A part file under way. */
-struct reader {
-    const struct document *document;
-    struct part *part;
-    struct failure *failure;
-};
 
 /* The bits of `bits:`. A fuse field of this name must be declared there and the other way round, so
  * that a slip of the pen cannot hide a bit that locks the station out. */
@@ -42,7 +35,7 @@ static const struct {
 
 /* ---- small readers ---- */
 
-static int read_number(struct reader *reader, const struct document_node *map, const char *key,
+static int read_number(struct part_reader *reader, const struct document_node *map, const char *key,
                        int64_t minimum, int64_t maximum, int64_t *value)
 {
     const struct document_node *node = NULL;
@@ -52,7 +45,7 @@ static int read_number(struct reader *reader, const struct document_node *map, c
     return document_integer(reader->document, node, minimum, maximum, value, reader->failure);
 }
 
-static int read_u32(struct reader *reader, const struct document_node *map, const char *key,
+static int read_u32(struct part_reader *reader, const struct document_node *map, const char *key,
                     uint32_t minimum, uint32_t maximum, uint32_t *value)
 {
     int64_t number = 0;
@@ -63,7 +56,7 @@ static int read_u32(struct reader *reader, const struct document_node *map, cons
     return 0;
 }
 
-static int read_u8(struct reader *reader, const struct document_node *map, const char *key,
+static int read_u8(struct part_reader *reader, const struct document_node *map, const char *key,
                    uint8_t minimum, uint8_t *value)
 {
     int64_t number = 0;
@@ -74,8 +67,8 @@ static int read_u8(struct reader *reader, const struct document_node *map, const
     return 0;
 }
 
-static int read_boolean(struct reader *reader, const struct document_node *map, const char *key,
-                        bool *value)
+static int read_boolean(struct part_reader *reader, const struct document_node *map,
+                        const char *key, bool *value)
 {
     const struct document_node *node = NULL;
 
@@ -85,7 +78,7 @@ static int read_boolean(struct reader *reader, const struct document_node *map, 
 }
 
 /* A copy that the part owns. */
-static char *copy_text(struct reader *reader, const struct document_node *node)
+static char *copy_text(struct part_reader *reader, const struct document_node *node)
 {
     const char *text = NULL;
     char *copy;
@@ -101,8 +94,24 @@ static char *copy_text(struct reader *reader, const struct document_node *node)
 
 /* ---- memories ---- */
 
-static int read_array(struct reader *reader, const struct document_node *map, uint32_t size_max,
-                      struct part_array *array)
+/* May be left out where nothing is written in pages. */
+static int read_page_size(struct part_reader *reader, const struct document_node *map,
+                          struct part_array *array)
+{
+    array->page_size = 1;
+    if (!array->page_write && !document_find(map, "page_size"))
+        return 0;
+    if (read_u32(reader, map, "page_size", 1, array->size, &array->page_size) != 0)
+        return -1;
+    if (array->size % array->page_size == 0)
+        return 0;
+    return document_fail(reader->document, map, reader->failure,
+                         "size %u is not a multiple of page_size %u", array->size,
+                         array->page_size);
+}
+
+static int read_array(struct part_reader *reader, const struct document_node *map,
+                      uint32_t size_max, struct part_array *array)
 {
     static const char *const keys[] = {
         "size",       "page_size", "page_write", "write_delay_us", "extended_address",
@@ -111,14 +120,10 @@ static int read_array(struct reader *reader, const struct document_node *map, ui
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         read_u32(reader, map, "size", 1, size_max, &array->size) != 0 ||
-        read_u32(reader, map, "page_size", 1, array->size, &array->page_size) != 0 ||
         read_boolean(reader, map, "page_write", &array->page_write) != 0 ||
+        read_page_size(reader, map, array) != 0 ||
         read_u32(reader, map, "write_delay_us", 1, WAIT_US_MAX, &array->write_delay_us) != 0)
         return -1;
-    if (array->size % array->page_size != 0)
-        return document_fail(reader->document, map, reader->failure,
-                             "size %u is not a multiple of page_size %u", array->size,
-                             array->page_size);
     extended = document_find(map, "extended_address");
     if (extended && document_boolean(reader->document, extended, &array->needs_extended_address,
                                      reader->failure) != 0)
@@ -130,7 +135,7 @@ static int read_array(struct reader *reader, const struct document_node *map, ui
                       : 0;
 }
 
-static int read_memories(struct reader *reader, const struct document_node *root)
+static int read_memories(struct part_reader *reader, const struct document_node *root)
 {
     const struct document_node *flash = NULL, *eeprom = document_find(root, "eeprom");
     struct part *part = reader->part;
@@ -145,7 +150,7 @@ static int read_memories(struct reader *reader, const struct document_node *root
     return eeprom ? read_array(reader, eeprom, UINT16_MAX + 1, &part->eeprom) : 0;
 }
 
-static int read_waits(struct reader *reader, const struct document_node *root)
+static int read_waits(struct part_reader *reader, const struct document_node *root)
 {
     static const char *const keys[] = {"chip_erase_us", "fuse_us", "lock_us", NULL};
     const struct document_node *waits = NULL;
@@ -156,13 +161,12 @@ static int read_waits(struct reader *reader, const struct document_node *root)
         read_u32(reader, waits, "chip_erase_us", 1, WAIT_US_MAX, &part->chip_erase_delay_us) != 0 ||
         read_u32(reader, waits, "lock_us", 1, WAIT_US_MAX, &part->lock_write_delay_us) != 0)
         return -1;
-    /* A few of the oldest parts have fuses that cannot be written over ISP. */
-    if (!document_find(waits, "fuse_us"))
+    if (!document_find(waits, "fuse_us")) /* see check_waits() */
         return 0;
     return read_u32(reader, waits, "fuse_us", 1, WAIT_US_MAX, &part->fuse_write_delay_us);
 }
 
-static int read_clock(struct reader *reader, const struct document_node *root)
+static int read_clock(struct part_reader *reader, const struct document_node *root)
 {
     static const char *const keys[] = {"hz", "ckdiv8", NULL};
     const struct document_node *clock = document_find(root, "factory_clock"), *ckdiv8;
@@ -170,7 +174,8 @@ static int read_clock(struct reader *reader, const struct document_node *root)
     if (!clock)
         return 0;
     if (document_check_keys(reader->document, clock, keys, reader->failure) != 0 ||
-        read_number(reader, clock, "hz", 0, 40000000, &reader->part->factory_clock_hz) != 0)
+        (document_find(clock, "hz") &&
+         read_number(reader, clock, "hz", 1, 40000000, &reader->part->factory_clock_hz) != 0))
         return -1;
     ckdiv8 = document_find(clock, "ckdiv8");
     return ckdiv8 ? document_boolean(reader->document, ckdiv8, &reader->part->factory_ckdiv8,
@@ -178,7 +183,7 @@ static int read_clock(struct reader *reader, const struct document_node *root)
                   : 0;
 }
 
-static int read_isp(struct reader *reader, const struct document_node *root)
+static int read_isp(struct part_reader *reader, const struct document_node *root)
 {
     static const char *const keys[] = {"poll_ready",  "poll_after_erase",       "sync_echo",
                                        "sck_divider", "sck_divider_from_12mhz", NULL};
@@ -201,7 +206,7 @@ static int read_isp(struct reader *reader, const struct document_node *root)
 
 /* ---- fuses and lock bits ---- */
 
-static int read_values(struct reader *reader, const struct document_node *map,
+static int read_values(struct part_reader *reader, const struct document_node *map,
                        struct part_field *field)
 {
     const struct document_node *key = NULL, *value = NULL;
@@ -231,7 +236,7 @@ static int read_values(struct reader *reader, const struct document_node *map,
     return 0;
 }
 
-static int read_field(struct reader *reader, const struct document_node *map,
+static int read_field(struct part_reader *reader, const struct document_node *map,
                       struct part_byte *byte, struct part_field *field)
 {
     static const char *const keys[] = {"name", "mask", "values", NULL};
@@ -257,7 +262,7 @@ static int read_field(struct reader *reader, const struct document_node *map,
     return values ? read_values(reader, values, field) : 0;
 }
 
-static int read_fields(struct reader *reader, const struct document_node *list,
+static int read_fields(struct part_reader *reader, const struct document_node *list,
                        struct part_byte *byte)
 {
     size_t count = document_count(list);
@@ -277,10 +282,10 @@ static int read_fields(struct reader *reader, const struct document_node *list,
     return 0;
 }
 
-static int read_byte(struct reader *reader, const struct document_node *map, const char *name,
+static int read_byte(struct part_reader *reader, const struct document_node *map, const char *name,
                      enum part_memory memory)
 {
-    static const char *const keys[] = {"mask", "factory", "fields", NULL};
+    static const char *const keys[] = {"mask", "factory", "isp_read", "isp_write", "fields", NULL};
     struct part_byte *byte = &reader->part->bytes[memory - PART_FIRST_FUSE];
     const struct document_node *factory, *fields;
     int64_t value = -1;
@@ -295,11 +300,13 @@ static int read_byte(struct reader *reader, const struct document_node *map, con
     byte->exists = true;
     byte->factory_default = (int)value;
     snprintf(byte->name, sizeof(byte->name), "%s", name);
+    if (part_read_instructions(reader, map, memory) != 0)
+        return -1;
     fields = document_find(map, "fields");
     return fields ? read_fields(reader, fields, byte) : 0;
 }
 
-static int read_bytes(struct reader *reader, const struct document_node *root)
+static int read_bytes(struct part_reader *reader, const struct document_node *root)
 {
     static const char *const keys[] = {"low", "high", "extended", "fuse", NULL};
     static const enum part_memory memories[] = {PART_FUSE_LOW, PART_FUSE_HIGH, PART_FUSE_EXTENDED,
@@ -321,6 +328,21 @@ static int read_bytes(struct reader *reader, const struct document_node *root)
     return read_byte(reader, lock, "lock", PART_LOCK);
 }
 
+/* A few of the oldest parts have fuses that cannot be written over ISP: no wait for these. */
+static int check_waits(struct part_reader *reader, const struct document_node *root)
+{
+    const struct part *part = reader->part;
+    bool writable = false;
+
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT - 1; i++)
+        writable |= part->bytes[i].writable;
+    if (writable == (part->fuse_write_delay_us != 0))
+        return 0;
+    return document_fail(reader->document, document_find(root, "waits"), reader->failure,
+                         writable ? "the key 'fuse_us' is missing"
+                                  : "fuse_us is given, but no fuse can be written over ISP");
+}
+
 /* ---- the bits the station must know ---- */
 
 static bool is_name_of(size_t row, const char *field)
@@ -334,7 +356,7 @@ static struct part_bit *bit_at(struct part *part, size_t row)
     return (struct part_bit *)((char *)part + bit_table[row].offset);
 }
 
-static int read_bit(struct reader *reader, const struct document_node *map, size_t row)
+static int read_bit(struct part_reader *reader, const struct document_node *map, size_t row)
 {
     static const char *const keys[] = {"fuse", "mask", NULL};
     static const char *const fuses[] = {"low", "high", "extended", "fuse", NULL};
@@ -361,7 +383,7 @@ static int read_bit(struct reader *reader, const struct document_node *map, size
                          bit_table[row].field, bit->mask, fuses[index]);
 }
 
-static int check_field_declared(struct reader *reader, const struct document_node *bits,
+static int check_field_declared(struct part_reader *reader, const struct document_node *bits,
                                 const char *field)
 {
     for (size_t row = 0; row < BIT_COUNT; row++)
@@ -372,7 +394,7 @@ static int check_field_declared(struct reader *reader, const struct document_nod
     return 0;
 }
 
-static int read_bits(struct reader *reader, const struct document_node *root)
+static int read_bits(struct part_reader *reader, const struct document_node *root)
 {
     const char *keys[BIT_COUNT + 1] = {NULL};
     const struct document_node *bits = NULL;
@@ -395,14 +417,15 @@ static int read_bits(struct reader *reader, const struct document_node *root)
     return 0;
 }
 
-static int read_boot_section(struct reader *reader, const struct document_node *map,
+static int read_boot_section(struct part_reader *reader, const struct document_node *map,
                              struct part_boot_section *section)
 {
     static const char *const keys[] = {"bootsz", "size", "start", NULL};
     uint32_t flash = reader->part->flash.size;
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
-        read_u8(reader, map, "bootsz", 0, &section->bootsz_value) != 0 ||
+        (document_find(map, "bootsz") &&
+         read_u8(reader, map, "bootsz", 0, &section->bootsz_value) != 0) ||
         read_u32(reader, map, "size", 1, flash, &section->size_bytes) != 0 ||
         read_u32(reader, map, "start", 0, flash, &section->start_byte_address) != 0)
         return -1;
@@ -412,7 +435,7 @@ static int read_boot_section(struct reader *reader, const struct document_node *
     return 0;
 }
 
-static int read_boot_sections(struct reader *reader, const struct document_node *root)
+static int read_boot_sections(struct part_reader *reader, const struct document_node *root)
 {
     const struct document_node *list = document_find(root, "boot_sections");
     struct part *part = reader->part;
@@ -425,6 +448,10 @@ static int read_boot_sections(struct reader *reader, const struct document_node 
         return document_fail(reader->document, list, reader->failure,
                              "expected a list of at most %zu boot sections", room);
     for (size_t i = 0; i < count; i++)
+        if (count > 1 && !document_find(document_item(list, i), "bootsz"))
+            return document_fail(reader->document, document_item(list, i), reader->failure,
+                                 "the key 'bootsz' is missing: only a lone section may be fixed");
+    for (size_t i = 0; i < count; i++)
         if (read_boot_section(reader, document_item(list, i), &part->boot_sections[i]) != 0)
             return -1;
     part->boot_section_count = (int)count;
@@ -433,7 +460,7 @@ static int read_boot_sections(struct reader *reader, const struct document_node 
 
 /* ---- the file ---- */
 
-static int read_identity(struct reader *reader, const struct document_node *root)
+static int read_identity(struct part_reader *reader, const struct document_node *root)
 {
     const struct document_node *name = NULL, *signature = NULL, *calibration;
     const char *text = NULL;
@@ -458,15 +485,17 @@ static int read_identity(struct reader *reader, const struct document_node *root
                        : 0;
 }
 
-static int read_part(struct reader *reader)
+static int read_part(struct part_reader *reader)
 {
     static const char *const keys[] = {"format",        "part",   "signature", "calibration_bytes",
                                        "flash",         "eeprom", "waits",     "factory_clock",
                                        "isp",           "fuses",  "lock",      "bits",
                                        "boot_sections", NULL};
-    static int (*const steps[])(struct reader *, const struct document_node *) = {
-        read_identity, read_memories, read_waits, read_clock,
-        read_isp,      read_bytes,    read_bits,  read_boot_sections};
+    static int (*const steps[])(struct part_reader *, const struct document_node *) = {
+        read_identity, read_memories,      read_waits,
+        read_clock,    read_isp,           read_bytes,
+        read_bits,     read_boot_sections, part_check_instructions,
+        check_waits};
     const struct document_node *root = reader->document->root;
 
     if (document_check_keys(reader->document, root, keys, reader->failure) != 0)
@@ -478,10 +507,9 @@ static int read_part(struct reader *reader)
     return 0;
 }
 
-static int part_from_document(const struct document *document, struct part **part,
-                              struct failure *failure)
+int part_from_document(const struct document *document, struct part **part, struct failure *failure)
 {
-    struct reader reader = {.document = document, .failure = failure};
+    struct part_reader reader = {.document = document, .failure = failure};
 
     *part = NULL;
     reader.part = calloc(1, sizeof(*reader.part));
@@ -505,93 +533,6 @@ int part_parse(const char *name, const char *text, size_t bytes, struct part **p
     if (document_parse(name, text, bytes, FAILURE_PART_INVALID, &document, failure) != 0)
         return -1;
     result = part_from_document(document, part, failure);
-    document_free(document);
-    return result;
-}
-
-/* ---- finding it ---- */
-
-static bool is_part_name(const char *name)
-{
-    size_t length = strlen(name);
-
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
-            return false;
-    return length > 0 && length < sizeof(((struct part *)NULL)->name);
-}
-
-/* Adds the name of a part file, without its ending, to a NULL-ended list. */
-static void list_file(const char *file, char *names[PARTS_LISTED_MAX + 1], size_t *count)
-{
-    static const char ending[] = ".yaml";
-    size_t length = strlen(file);
-
-    if (*count == PARTS_LISTED_MAX || length < sizeof(ending) ||
-        strcmp(file + length - (sizeof(ending) - 1), ending) != 0)
-        return;
-    names[*count] = strndup(file, length - (sizeof(ending) - 1));
-    if (names[*count])
-        (*count)++;
-}
-
-static int fail_no_part(const char *directory, const char *name, struct failure *failure)
-{
-    char *names[PARTS_LISTED_MAX + 1] = {NULL};
-    const char *listed[PARTS_LISTED_MAX + 1] = {NULL};
-    size_t count = 0;
-    DIR *stream = opendir(directory);
-    const char *nearest;
-
-    for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream))
-        list_file(entry->d_name, names, &count);
-    if (stream)
-        closedir(stream);
-    for (size_t i = 0; i < count; i++)
-        listed[i] = names[i];
-    nearest = document_nearest(name, listed);
-    if (nearest)
-        failure_set(failure, FAILURE_PROFILE_INVALID,
-                    "no part '%.40s' is known, did you mean '%s'?", name, nearest);
-    else
-        failure_set(failure, FAILURE_PROFILE_INVALID, "no part '%.40s' is known in %s", name,
-                    directory);
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    return -1;
-}
-
-static int check_name(const struct document *document, const char *name, const struct part *part,
-                      struct failure *failure)
-{
-    if (strcmp(part->name, name) == 0)
-        return 0;
-    return document_fail(document, document_find(document->root, "part"), failure,
-                         "found the part %s in a file named for %s", part->name, name);
-}
-
-int part_load(const char *directories, const char *name, struct part **part,
-              struct failure *failure)
-{
-    char path[PATH_MAX];
-    struct document *document = NULL;
-    int length, result;
-
-    *part = NULL;
-    if (!is_part_name(name))
-        return fail_no_part(directories, name, failure);
-    length = snprintf(path, sizeof(path), "%s/%s.yaml", directories, name);
-    if (length < 0 || (size_t)length >= sizeof(path) || access(path, F_OK) != 0)
-        return fail_no_part(directories, name, failure);
-    if (document_load(path, FAILURE_PART_INVALID, &document, failure) != 0)
-        return -1;
-    result = part_from_document(document, part, failure);
-    if (result == 0)
-        result = check_name(document, name, *part, failure);
-    if (result != 0) {
-        part_free(*part);
-        *part = NULL;
-    }
     document_free(document);
     return result;
 }
@@ -646,6 +587,13 @@ uint32_t part_memory_size(const struct part *part, enum part_memory memory)
     }
 }
 
+bool part_byte_is_programmable(const struct part *part, enum part_memory memory)
+{
+    const struct part_byte *byte = part_byte(part, memory);
+
+    return byte && byte->readable && byte->writable;
+}
+
 const char *part_memory_name(const struct part *part, enum part_memory memory)
 {
     static const char *const names[PART_MEMORY_COUNT] = {
@@ -668,26 +616,6 @@ bool part_byte_equal(const struct part *part, enum part_memory memory, uint8_t a
 bool part_bit_programmed(struct part_bit bit, uint8_t value)
 {
     return bit.mask != 0 && (value & bit.mask) == 0;
-}
-
-bool part_instruction_decode(const struct part_instruction *instruction, const uint8_t bytes[4],
-                             uint8_t *value, uint8_t *carried)
-{
-    for (int i = 0; i < 4; i++)
-        if (((bytes[i] ^ instruction->bits[i]) & instruction->fixed[i]) != 0)
-            return false;
-    *value = 0xFF;
-    *carried = 0;
-    for (int n = 0; n < 8; n++) {
-        int place = instruction->place[n] - 1;
-
-        if (place < 0)
-            continue;
-        *carried |= (uint8_t)(1 << n);
-        if ((bytes[place / 8] & (0x80 >> place % 8)) == 0)
-            *value &= (uint8_t) ~(1 << n);
-    }
-    return true;
 }
 
 static const char *value_name(const struct part_field *field, uint8_t code)

@@ -73,7 +73,7 @@ struct part_array {
 };
 
 struct part_boot_section {
-    uint8_t bootsz_value;
+    uint8_t bootsz_value; /* 0 where the one section is fixed and no fuse selects it */
     uint32_t size_bytes;
     uint32_t start_byte_address;
 };
@@ -107,8 +107,9 @@ struct part {
     int boot_section_count;
 };
 
-/* Loads <name>.yaml from the first of `directories` that has it; they are separated by colons. The
- * name is matched exactly. FAILURE_PROFILE_INVALID when there is no such part (the message suggests
+/* Loads <name>.yaml from the first of `directories` that has it; they are separated by colons. A
+ * file that is wrong is a failure, never passed over for one of a later directory. The name is
+ * matched exactly. FAILURE_PROFILE_INVALID when there is no such part (the message suggests
  * the nearest), FAILURE_PART_INVALID when its file is wrong. The caller frees with part_free(). */
 int part_load(const char *directories, const char *name, struct part **part,
               struct failure *failure);
@@ -116,6 +117,24 @@ int part_load(const char *directories, const char *name, struct part **part,
 int part_parse(const char *name, const char *text, size_t bytes, struct part **part,
                struct failure *failure);
 void part_free(struct part *part);
+
+/* The file that part_load() would take for `name`; false where there is none. */
+bool part_find(const char *directories, const char *name, char *path, size_t path_bytes);
+/* The names of all parts that have a file in one of `directories`, each once, in order. The caller
+ * frees with part_list_free(). Directories that are not there are passed over. */
+struct part_list {
+    char **names; /* ends with NULL */
+    size_t count;
+};
+int part_list(const char *directories, struct part_list *list, struct failure *failure);
+void part_list_free(struct part_list *list);
+
+/* Gives every byte of a part the instructions that all but the oldest parts have. For parts that do
+ * not come from a file; of those that do, the bytes whose file gives no others. */
+void part_use_standard_instructions(struct part *part);
+/* Can the byte be read and written over ISP? Only then a profile may ask for a value. False where
+ * the part has no such byte. */
+bool part_byte_is_programmable(const struct part *part, enum part_memory memory);
 
 /* NULL where the part has no such fuse (or `memory` is neither fuse nor lock). */
 const struct part_byte *part_byte(const struct part *part, enum part_memory memory);

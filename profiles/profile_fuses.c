@@ -117,6 +117,30 @@ static int read_rule(struct profile_reader *reader, const struct document_node *
                          text ? "'" : "", text ? text : "no value", text ? "'" : "");
 }
 
+/* A byte that cannot be both read and written over ISP stays as it is, whether or not the profile
+ * says so: a value that was asked for could not be verified. */
+static int read_left_rule(struct profile_reader *reader, const struct document_node *node,
+                          enum part_memory memory)
+{
+    const struct part *part = reader->profile->part;
+    const struct part_byte *byte = part_byte(part, memory);
+    struct profile_byte_rule *rule = &reader->profile->rules[memory - PART_FIRST_FUSE];
+    const char *text = NULL;
+
+    rule->exists = true;
+    rule->leave = true;
+    if (!node ||
+        (document_node_kind(node) == DOCUMENT_SCALAR &&
+         document_text(reader->document, node, &text, NULL) == 0 && strcmp(text, "leave") == 0))
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "'%s' of %s cannot be %s over ISP: leave it out, or say leave", byte->name,
+                         part->name,
+                         byte->readable   ? "written"
+                         : byte->writable ? "read, so no value can be verified"
+                                          : "read or written");
+}
+
 /* ---- all of them ---- */
 
 static const char *our_name(const char *name)
@@ -161,30 +185,48 @@ static int check_fuse_names(struct profile_reader *reader, const struct document
     return 0;
 }
 
+/* `missing` locates the message when the byte is not given. */
+static int read_byte(struct profile_reader *reader, const struct document_node *node,
+                     const struct document_node *missing, enum part_memory memory)
+{
+    const struct part *part = reader->profile->part;
+
+    if (!part_byte_is_programmable(part, memory))
+        return read_left_rule(reader, node, memory);
+    if (!node)
+        return document_fail(reader->document, missing, reader->failure,
+                             "the fuse '%s' of %s is missing: give its value, or say leave",
+                             part_memory_name(part, memory), part->name);
+    return read_rule(reader, node, memory);
+}
+
+static bool has_programmable_fuse(const struct part *part)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (part_byte_is_programmable(part, memory))
+            return true;
+    return false;
+}
+
 int profile_read_fuses(struct profile_reader *reader, const struct document_node *root)
 {
     const struct part *part = reader->profile->part;
-    const struct document_node *fuses = NULL, *lock = NULL;
+    const struct document_node *fuses = document_find(root, "fuses");
+    const struct document_node *lock = document_find(root, "lock");
 
-    if (document_need(reader->document, root, "fuses", &fuses, reader->failure) != 0 ||
-        check_fuse_names(reader, fuses) != 0)
+    if (has_programmable_fuse(part) &&
+        document_need(reader->document, root, "fuses", &fuses, reader->failure) != 0)
+        return -1;
+    if (fuses && check_fuse_names(reader, fuses) != 0)
         return -1;
     for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
-        const struct document_node *node = NULL;
+        const struct document_node *node = document_find(fuses, part_memory_name(part, memory));
 
-        if (!part_byte(part, memory))
-            continue;
-        node = document_find(fuses, part_memory_name(part, memory));
-        if (!node)
-            return document_fail(reader->document, fuses, reader->failure,
-                                 "the fuse '%s' of %s is missing: give its value, or say leave",
-                                 part_memory_name(part, memory), part->name);
-        if (read_rule(reader, node, memory) != 0)
+        if (part_byte(part, memory) && read_byte(reader, node, fuses, memory) != 0)
             return -1;
     }
-    if (!part_byte(part, PART_LOCK))
-        return 0;
-    if (document_need(reader->document, root, "lock", &lock, reader->failure) != 0)
+    if (part_byte_is_programmable(part, PART_LOCK) &&
+        document_need(reader->document, root, "lock", &lock, reader->failure) != 0)
         return -1;
-    return read_rule(reader, lock, PART_LOCK);
+    return part_byte(part, PART_LOCK) ? read_byte(reader, lock, root, PART_LOCK) : 0;
 }

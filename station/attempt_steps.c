@@ -181,7 +181,7 @@ static int step_read(struct attempt *attempt, const struct operation *operation,
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
         uint8_t value;
 
-        if (part_byte(attempt->part, memory) == NULL)
+        if (!part_byte_is_programmable(attempt->part, memory))
             continue;
         if (read_byte_twice(attempt, memory, &value, operation, failure) < 0 ||
             check_unchanged(attempt, memory, value, failure) < 0)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -66,6 +67,7 @@ static void open_fixture(struct fixture *fixture)
         strcpy(fixture->part.bytes[i].name, names[i]);
         fixture->profile.rules[i].exists = true;
     }
+    part_use_standard_instructions(&fixture->part);
     fixture->profile.part = &fixture->part;
     fixture->recorder.base.driver = &recording;
     fixture->recorder.base.part = &fixture->part;
@@ -243,30 +245,39 @@ static void try_byte_of_part(struct part *part, enum part_memory memory, uint8_t
                                                 (uint8_t)asked, &permit, NULL) == 0;
         bool left = leaves(&fixture, isp_write_byte(memory, (uint8_t)asked, permit));
 
-        if (left != permitted || left != (asked == (uint8_t)(called_for | ~mask)))
+        bool due =
+            part_byte_is_programmable(part, memory) && asked == (uint8_t)(called_for | ~mask);
+
+        if (left != permitted || left != due)
             fail_msg("%s %s: %02X for %02X", part->name, part_memory_name(part, memory), asked,
                      called_for);
     }
     fuse_gate_free(fixture.gate);
 }
 
-static void try_part(const char *name)
+static void try_part(const char *name, void *context)
 {
+    struct shipped_bytes *seen = context;
     struct failure failure = {0};
     struct part *part = NULL;
 
     if (part_load(SHIPPED_PARTS_DIRECTORY, name, &part, &failure) != 0)
         fail_msg("%s", failure.detail);
     for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++)
-        for (int value = 0; part_byte(part, memory) != NULL && value < 256; value++)
-            try_byte_of_part(part, memory, (uint8_t)value);
+        if (part_byte(part, memory) != NULL && is_new_kind(seen, part, memory))
+            for (int value = 0; value < 256; value++)
+                try_byte_of_part(part, memory, (uint8_t)value);
     part_free(part);
 }
 
 static void on_every_shipped_part_only_the_profiles_byte_leaves(void **state)
 {
     (void)state;
-    check_shipped_parts(try_part);
+    struct shipped_bytes *seen = calloc(1, sizeof *seen);
+
+    assert_non_null(seen);
+    check_shipped_parts(try_part, seen);
+    free(seen);
 }
 
 int main(void)

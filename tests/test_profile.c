@@ -315,7 +315,7 @@ static const struct {
     {"via: isp", "via: jtag", ":5:6: ", "found 'jtag', expected isp"},
     /* part and board */
     {"ATmega32U4", "ATmega32u4", ":6:7: ", "did you mean 'ATmega32U4'"},
-    {"ATmega32U4", "ATmega16", ":6:7: ", "no part 'ATmega16' is known"},
+    {"ATmega32U4", "ATxmega16", ":6:7: ", "no part 'ATxmega16' is known"},
     {"1E 95 87", "1E 95 0F", ":7:12: ", "found 1E 95 0F, expected 1E 95 87, the signature of"},
     {"1E 95 87", "1E9587", ":7:12: ", "expected 3 bytes"},
     {"crystal 16 MHz", "crystal 16MHz", ":8:16: ", "found 'crystal 16MHz', expected crystal"},

@@ -425,6 +425,7 @@ static void open_fixture(struct fixture *fixture)
 
     memset(fixture, 0, sizeof *fixture);
     fixture->part = small;
+    part_use_standard_instructions(&fixture->part);
     fixture->operation = within(60 * SECOND_US);
     fixture->sketch = sketch_start(SPEECH_SKETCH);
     fixture->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
