@@ -55,6 +55,16 @@ int image_put(struct image *image, uint32_t address, const uint8_t *bytes, size_
     return 0;
 }
 
+/* Where the next flag of this value stands, from `from` on; the memory's size when there is none.
+ */
+static uint32_t find_flag(const struct image *image, uint32_t from, int value)
+{
+    const uint8_t *at =
+        from < image->size ? memchr(image->present + from, value, image->size - from) : NULL;
+
+    return at ? (uint32_t)(at - image->present) : image->size;
+}
+
 /* The first run of addresses that both images give. */
 static bool find_overlap(const struct image *a, const struct image *b, struct image_range *range)
 {
@@ -95,16 +105,12 @@ int image_compose(struct image *image, const struct image *addition, const char 
 
 bool image_next_range(const struct image *image, uint32_t from, struct image_range *range)
 {
-    uint32_t start = from, end;
+    uint32_t start = find_flag(image, from, 1);
 
-    while (start < image->size && !image->present[start])
-        start++;
     if (start >= image->size)
         return false;
-    for (end = start; end < image->size && image->present[end];)
-        end++;
     range->start = start;
-    range->end = end;
+    range->end = find_flag(image, start, 0);
     return true;
 }
 

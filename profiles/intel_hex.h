@@ -3,18 +3,17 @@
 #ifndef PROFILES_INTEL_HEX_H
 #define PROFILES_INTEL_HEX_H
 
-#include "profiles/image.h"
+#include <stdio.h>
 
-#define INTEL_HEX_BYTES_MAX (16 * 1024 * 1024)
+#include "profiles/image_memories.h"
 
-/* Reads the file into a new image of `memory_size` bytes. Refused, naming FILE:LINE (the record):
- * anything that is no record, bad checksum or length, unknown type, no or not last end record,
- * overlap, an address beyond the memory. `sha256` receives the digest of the file's bytes.
- * The caller frees the image. */
-int intel_hex_load(const char *path, uint32_t memory_size, struct image **image,
-                   char sha256[DIGEST_TEXT_BYTES], struct failure *failure);
-/* The same from memory; `name` stands in the messages. */
-int intel_hex_parse(const char *name, const char *text, size_t bytes, uint32_t memory_size,
-                    struct image **image, struct failure *failure);
+/* Adds what the text holds to `memories`. Refused, naming NAME:LINE (the record): anything that is
+ * no record, bad checksum or length, unknown type, no or not last end record, overlap, an address
+ * beyond the memory. After a failure `memories` may hold a part of it. */
+int intel_hex_parse(const char *name, const char *text, size_t bytes,
+                    struct image_memories *memories, struct failure *failure);
+/* Writes what is present, ascending, from `base` on, in records of 16 bytes. The same image gives
+ * the same bytes. Errors stay with `out`. */
+void intel_hex_write(const struct image *image, uint32_t base, FILE *out);
 
 #endif

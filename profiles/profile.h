@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "profiles/image.h"
+#include "profiles/image_file.h"
 #include "profiles/part.h"
 
 #define PROFILE_ACCEPT_MAX 8
@@ -41,6 +41,7 @@ struct profile_byte_rule {
 struct profile_image_source {
     char *path; /* as opened: beside the profile file unless absolute */
     char *role; /* "application", "bootloader", or NULL */
+    enum image_format format;
     char sha256[DIGEST_TEXT_BYTES];
     uint32_t byte_count;
     uint32_t first_address;

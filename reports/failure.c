@@ -41,8 +41,8 @@ static const struct failure_fact facts[] = {
      "Check the lot's name, the profile and the count on the order: this lot was begun with "
      "others."},
     {FAILURE_IMAGE_DISAGREES, "image-disagrees", PROFILE, false,
-     "Hold the lot and ask the engineer which is right: an image carries fuses, lock bits or a "
-     "signature that are not the profile's."},
+     "Hold the lot and ask the engineer which is right: an image carries fuses, lock bits, a "
+     "signature or EEPROM bytes that are not the profile's."},
 
     {FAILURE_SIGNATURE_MISMATCH, "signature-mismatch", BOARD, false,
      "Put the board in the reject bin: it carries another part. Nothing on it was changed unless "

@@ -354,11 +354,17 @@ static const struct {
     {IMAGES_TEXT, "", ":1:1: ", "the key 'images' is missing"},
     {IMAGES_TEXT, "images: []\n", ":9:9: ", "expected a list of 1 to 16 images"},
     {"file: app.hex", "file: none.hex",
-     ":10:12: ", "the image 'none.hex' is missing: put the Intel"},
+     ":10:12: ", "the image 'none.hex' is missing: put the file"},
     {"file: app.hex, ", "", ":10:5: ", "the key 'file' is missing"},
     {"role: application", "role: app", ":10:27: ", "found 'app', expected application or"},
     {"role: application", "rolle: application", ":10:21: ", "did you mean 'role'"},
     {"role: application", "sha256: 12", ":10:29: ", "expected the 64 hex digits"},
+    {"role: application", "format: bin", ":10:5: ", "the key 'address' is missing"},
+    {"role: application", "format: coff", ":10:29: ", "expected auto, hex, elf, srec or bin"},
+    {"role: application", "address: -1", ":10:30: ", "from 0 to 4294967295"},
+    {"role: application", "adress: 0", ":10:21: ", "did you mean 'address'"},
+    {"eeprom: erase", "eeprom: {file: app.hex, format: bin}",
+     ":17:9: ", "the key 'address' is missing"},
     {"eeprom: erase", "eeprom: wipe", ":17:9: ", "found 'wipe', expected keep or erase"},
     {"eeprom: erase", "eeprom: {keep: save}",
      ":17:16: ", "found 'save', expected refuse or restore"},
@@ -534,7 +540,8 @@ static void test_same_image_twice(void **state)
 static void test_empty_image(void **state)
 {
     write_file(*state, "boot.hex", ":00000001FF\n");
-    assert_refused(*state, good, FAILURE_IMAGE_INVALID, ":11:12: ", "found no data in 'boot.hex'");
+    assert_refused(*state, good, FAILURE_IMAGE_INVALID,
+                   ":11:12: ", "found no data for the flash in 'boot.hex'");
 }
 
 /* HEX problems name the HEX file and its line. */
@@ -579,6 +586,146 @@ static void test_eeprom_image_too_large(void **state)
     assert_int_equal(failure.code, FAILURE_IMAGE_OUT_OF_RANGE);
     assert_non_null(strstr(failure.detail, "boot.hex:1: bytes 0x7000 to 0x7002, expected below "
                                            "0x0400"));
+    free(text);
+}
+
+/* ---- files of other formats, and what they say besides the flash ---- */
+
+static void test_formats(void **state)
+{
+    const struct bench *bench = *state;
+    struct profile *hex = load_good(bench, "", ""), *profile;
+
+    assert_int_equal(hex->sources[1].format, IMAGE_FORMAT_HEX);
+    write_file(bench, "boot.s19", "S106700078797A1E\nS9030000FC\n");
+    profile = load_good(bench, "boot.hex", "boot.s19");
+    assert_int_equal(profile->sources[1].format, IMAGE_FORMAT_SREC);
+    assert_string_equal(profile->image_sha256, hex->image_sha256);
+    profile_free(profile);
+    write_file(bench, "boot.bin", "xyz");
+    profile = load_good(bench, "boot.hex", "boot.bin, format: bin, address: 0x7000");
+    assert_int_equal(profile->sources[1].format, IMAGE_FORMAT_BIN);
+    assert_string_equal(profile->image_sha256, hex->image_sha256);
+    profile_free(profile);
+    profile_free(hex);
+}
+
+static void test_raw_binary_is_not_guessed(void **state)
+{
+    struct profile *profile = NULL;
+    struct failure failure = {0};
+
+    write_file(*state, "boot.hex", "xyz");
+    assert_int_equal(load_text(*state, good, &profile, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_IMAGE_INVALID);
+    assert_non_null(strstr(failure.detail, "/boot.hex:1: begins with the bytes 78 79: neither"));
+    assert_non_null(strstr(failure.detail, "a raw binary is never guessed"));
+}
+
+/* "xyz" at 0x7000 as in BOOT_HEX, and what else `records` say. */
+static void write_boot(const struct bench *bench, const char *records)
+{
+    char text[400];
+
+    snprintf(text, sizeof(text), ":0370000078797A22\n%s:00000001FF\n", records);
+    write_file(bench, "boot.hex", text);
+}
+
+#define AT_EEPROM ":02000004008179\n"
+#define AT_FUSES ":02000004008278\n"
+#define AT_LOCK ":02000004008377\n"
+#define AT_SIGNATURE ":02000004008476\n"
+#define EE_AB AT_EEPROM ":0200000041427B\n"
+
+/* Of the extended fuse only the bits 0 to 3 exist: F3 and the profile's C3 are one value. */
+static void test_file_that_agrees(void **state)
+{
+    const struct bench *bench = *state;
+    struct profile *plain = load_good(bench, "", ""), *profile;
+
+    write_boot(bench, AT_FUSES ":030000005ED9F3D3\n" AT_LOCK ":01000000FF00\n" AT_SIGNATURE
+                               ":0300000087951EC3\n");
+    profile = load_good(bench, "", "");
+    assert_string_equal(profile->image_sha256, plain->image_sha256);
+    profile_free(profile);
+    profile_free(plain);
+}
+
+static const struct {
+    const char *records;
+    const char *from, *to;
+    enum failure_code code;
+    const char *reason;
+} disagreeing[] = {
+    {AT_FUSES ":03000000FFD9C362\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex wants the low fuse to be 0xFF, but the profile writes 0x5E"},
+    /* What is accepted when found is not what the file wants. */
+    {AT_FUSES ":030000005E99C343\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex wants the high fuse to be 0x99, but the profile writes 0xD9"},
+    {AT_FUSES ":030000005ED9CBFB\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex wants the extended fuse to be 0xCB, but the profile writes 0xC3"},
+    {AT_FUSES ":030000005ED9F3D3\n", "low: 0x5E", "low: leave", FAILURE_IMAGE_DISAGREES,
+     "boot.hex wants the low fuse to be 0x5E, but the profile says leave"},
+    {AT_FUSES ":020000005ED9C7\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex holds 2 of the 3 fuse bytes of ATmega32U4, expected all"},
+    {AT_LOCK ":01000000CF30\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex wants the lock byte to be 0xCF, but the profile writes 0xFF"},
+    {AT_SIGNATURE ":030000000F951E3B\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "is for a part of signature 1E 95 0F, expected 1E 95 87, the signature of ATmega32U4"},
+    {AT_SIGNATURE ":020000000F955A\n", "", "", FAILURE_IMAGE_DISAGREES,
+     "boot.hex holds 2 bytes of a signature, expected 3"},
+    {EE_AB, "", "", FAILURE_PROFILE_INVALID,
+     "boot.hex also holds 2 bytes for the EEPROM, which the profile would not write"},
+    {EE_AB, "eeprom: erase", "eeprom: keep", FAILURE_PROFILE_INVALID, "say eeprom: {file: "},
+    {EE_AB, "eeprom: erase", "eeprom: {file: app.hex}", FAILURE_IMAGE_DISAGREES,
+     "wants the EEPROM at 0x0000 to be 0x41, but the profile's EEPROM file has 0x61"},
+    {AT_EEPROM ":0200100041426B\n", "eeprom: erase", "eeprom: {file: app.hex}",
+     FAILURE_IMAGE_DISAGREES,
+     "wants the EEPROM at 0x0010 to be 0x41, but the profile's EEPROM file leaves it blank"},
+};
+
+static void test_file_that_disagrees(void **state)
+{
+    const struct bench *bench = *state;
+
+    for (size_t i = 0; i < sizeof(disagreeing) / sizeof(disagreeing[0]); i++) {
+        char *text = replace(good, disagreeing[i].from, disagreeing[i].to);
+
+        write_boot(bench, disagreeing[i].records);
+        assert_refused(bench, text, disagreeing[i].code, ":11:12: ", disagreeing[i].reason);
+        free(text);
+    }
+}
+
+/* The file of flash and EEPROM may be named for both; or another that has the same and more. */
+static void test_eeprom_in_an_image(void **state)
+{
+    const struct bench *bench = *state;
+    struct profile *profile;
+
+    write_boot(bench, EE_AB);
+    profile = load_good(bench, "eeprom: erase", "eeprom: {file: boot.hex}");
+    assert_int_equal(profile->eeprom->count, 2);
+    assert_memory_equal(profile->eeprom->data, "AB", 2);
+    assert_int_equal(profile->flash->count, 6);
+    profile_free(profile);
+    write_file(bench, "ee.hex", ":0300000041424337\n:00000001FF\n");
+    profile = load_good(bench, "eeprom: erase", "eeprom: {file: ee.hex}");
+    assert_memory_equal(profile->eeprom->data, "ABC", 3);
+    profile_free(profile);
+}
+
+/* The EEPROM's file is asked, too. */
+static void test_eeprom_file_that_disagrees(void **state)
+{
+    char *text = replace(good, "eeprom: erase", "eeprom: {file: ee.hex}");
+
+    write_file(*state, "ee.hex", EE_AB AT_LOCK ":01000000CF30\n:00000001FF\n");
+    assert_refused(*state, text, FAILURE_IMAGE_DISAGREES,
+                   ":17:16: ", "ee.hex wants the lock byte to be 0xCF");
+    write_file(*state, "ee.hex", AT_LOCK ":01000000FF00\n:00000001FF\n");
+    assert_refused(*state, text, FAILURE_IMAGE_INVALID,
+                   ":17:16: ", "found no data for the EEPROM in 'ee.hex'");
     free(text);
 }
 
@@ -714,6 +861,12 @@ int main(void)
         BENCH_TEST(test_empty_image),
         BENCH_TEST(test_damaged_images),
         BENCH_TEST(test_eeprom_image_too_large),
+        BENCH_TEST(test_formats),
+        BENCH_TEST(test_raw_binary_is_not_guessed),
+        BENCH_TEST(test_file_that_agrees),
+        BENCH_TEST(test_file_that_disagrees),
+        BENCH_TEST(test_eeprom_in_an_image),
+        BENCH_TEST(test_eeprom_file_that_disagrees),
         BENCH_TEST(test_huge_files),
         BENCH_TEST(test_broken_part_file),
         BENCH_TEST(test_demo),

@@ -32,7 +32,7 @@ function reach(file, top,    i, list, count) {
     }
 }
 BEGIN {
-    third_count = split("^yaml ^sqlite3 ^libserialport ^nettle/ ^jansson ^n?curses", third, " ")
+    third_count = split("^yaml ^sqlite3 ^libserialport ^nettle/ ^jansson ^n?curses ^(lib|g)elf\\.h", third, " ")
 }
 {
     split($1, path, "/")
@@ -85,6 +85,7 @@ must_find station/plan.c '#include <yaml.h>'
 must_find station/plan.c '#include <nettle/sha2.h>'
 must_find station/plan.c '#include <ncursesw/panel.h>'
 must_find reports/log.c '#include <sqlite3.h>'
+must_find profiles/image_file.c '#include <libelf.h>'
 must_find jigs/simbench/bench.c '#include "jigs/programmer.h"'
 must_find jigs/simbench/bench.h '#include "jigs/link_stream.h"'
 must_find jigs/place.h '#include "jigs/isp.h"'

@@ -44,35 +44,59 @@ static void write_image(FILE *out, const struct image *image)
     write_record(out, 1, 0, NULL, 0);
 }
 
-static void check_again(const struct image *image)
+static const struct part part = {.flash.size = MEMORY_BYTES};
+
+static struct image_memories *parse(const char *name, const void *text, size_t bytes,
+                                    struct failure *failure)
+{
+    struct image_memories *memories = image_memories_create(&part, IMAGE_FLASH);
+
+    check(memories != NULL);
+    if (intel_hex_parse(name, text, bytes, memories, failure) == 0)
+        return memories;
+    image_memories_free(memories);
+    return NULL;
+}
+
+static void check_equal(const struct image *a, const struct image *b)
+{
+    check(a->count == b->count);
+    check(memcmp(a->data, b->data, MEMORY_BYTES) == 0);
+    check(memcmp(a->present, b->present, MEMORY_BYTES) == 0);
+}
+
+/* Once as this file writes it, once as the station does. */
+static void check_again(const struct image *image, bool station)
 {
     char *text = NULL;
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
-    struct image *again = NULL;
+    struct image_memories *again;
 
     check(out != NULL);
-    write_image(out, image);
+    if (station)
+        intel_hex_write(image, 0, out);
+    else
+        write_image(out, image);
     check(fclose(out) == 0);
-    check(intel_hex_parse("again.hex", text, bytes, MEMORY_BYTES, &again, NULL) == 0);
-    check(again->count == image->count);
-    check(memcmp(again->data, image->data, MEMORY_BYTES) == 0);
-    check(memcmp(again->present, image->present, MEMORY_BYTES) == 0);
-    image_free(again);
+    again = parse("again.hex", text, bytes, NULL);
+    check(again != NULL);
+    check_equal(again->images[IMAGE_FLASH], image);
+    image_memories_free(again);
     free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct image *image = NULL;
     struct failure failure = {0};
+    struct image_memories *memories = parse("fuzz.hex", data, size, &failure);
 
-    if (intel_hex_parse("fuzz.hex", (const char *)data, size, MEMORY_BYTES, &image, &failure) ==
-        0) {
-        check_again(image);
+    if (memories) {
+        check_again(memories->images[IMAGE_FLASH], false);
+        check_again(memories->images[IMAGE_FLASH], true);
     } else {
-        check(image == NULL && strncmp(failure.detail, "fuzz.hex:", 9) == 0);
+        check(strncmp(failure.detail, "fuzz.hex:", 9) == 0);
     }
-    image_free(image);
+    image_memories_free(memories);
     return 0;
 }
