@@ -28,14 +28,15 @@ struct avr_target {
     bool out_of_step; /* the first instruction was not AC 53: deaf until the next RESET pulse */
     uint8_t frame[4];
     int frame_count;
-    const struct instruction *instruction; /* known from the second byte on */
+    const struct instruction *instruction; /* known from the third byte on */
     uint8_t last_in;
 
     uint8_t flash_page[FLASH_PAGE_MAX];
     uint8_t eeprom_page[EEPROM_PAGE_MAX];
     bool eeprom_loaded[EEPROM_PAGE_MAX];
     uint32_t extended_address;
-    int64_t busy_until_us;
+    int64_t busy_from_us, busy_until_us;
+    enum part_memory busy_memory; /* of which a byte or page is being written */
     bool busy_erasing;
 
     uint32_t noise;
@@ -51,7 +52,6 @@ struct instruction {
     uint8_t first;
     uint8_t second_mask; /* bits of the second byte that tell instructions apart */
     uint8_t second;
-    enum part_memory memory; /* where a row is about a fuse or the lock byte */
     uint8_t (*read)(struct avr_target *target, int64_t now_us);
     void (*write)(struct avr_target *target, int64_t now_us);
 };
@@ -62,23 +62,52 @@ static bool is_busy(const struct avr_target *target, int64_t now_us)
 }
 
 /* What the silicon takes at most. Part files give a part without RDY/BSY polling the longest wait
- * that any source names, to be on the safe side; its datasheet gives shorter ones (ATmega32A,
- * 8155, "Serial Programming"), and programmers that keep to those are right. */
+ * that any source names, to be on the safe side; its datasheet gives shorter ones (ATmega32A, 8155,
+ * "Serial Programming"; AT90S8515, 0841, table 30), and programmers that keep to those are right.
+ * The oldest parts with pages (ATmega103, 161, 163) are as slow as all sources say. */
 #define OLD_FLASH_US 4500
 #define OLD_EEPROM_US 9000
 #define OLD_ERASE_US 9000
+#define OLDEST_PAGE_US 10000 /* more than this for a page, and the sources agree */
+
+static bool is_oldest_with_pages(const struct part *part)
+{
+    return part->flash.page_write && part->flash.write_delay_us > OLDEST_PAGE_US;
+}
 
 static uint32_t silicon_us(const struct avr_target *target, uint32_t wait_us, uint32_t old_us)
 {
-    return target->part->poll_ready || wait_us < old_us ? wait_us : old_us;
+    const struct part *part = target->part;
+    bool sure = part->poll_ready || is_oldest_with_pages(part);
+    return sure || wait_us < old_us ? wait_us : old_us;
 }
 
-static void become_busy(struct avr_target *target, uint32_t duration_us, int64_t now_us)
+/* `memory`: what is being written; PART_MEMORY_COUNT for what is neither flash nor EEPROM. */
+static void become_busy(struct avr_target *target, enum part_memory memory, uint32_t duration_us,
+                        int64_t now_us)
 {
     target->busy_erasing = false;
     if (target->keeps_time) {
+        target->busy_from_us = now_us;
         target->busy_until_us = now_us + duration_us;
+        target->busy_memory = memory;
     }
+}
+
+/* What reading gives while a write is under way. In the memory that is written the old parts show
+ * values of their own, while they erase and while they program ("Data Polling", AT90S8515, 0841:
+ * flash 7F, EEPROM 80 and then 7F; ATmega32A, 8155: FF). */
+static uint8_t busy_answer(const struct avr_target *target, int64_t now_us)
+{
+    uint8_t opcode = target->frame[0];
+    bool flash = target->busy_memory == PART_FLASH && (opcode == 0x20 || opcode == 0x28);
+    bool eeprom = target->busy_memory == PART_EEPROM && opcode == 0xA0;
+    const struct part_array *array = flash ? &target->part->flash : &target->part->eeprom;
+    if (!(flash || eeprom) || !array->has_unpollable) {
+        return FLOATING;
+    }
+    int64_t half_us = (target->busy_until_us - target->busy_from_us) / 2;
+    return array->unpollable[now_us - target->busy_from_us < half_us ? 0 : 1];
 }
 
 static uint8_t *byte_of(struct avr_target *target, enum part_memory memory)
@@ -94,19 +123,34 @@ static uint8_t mask_of(const struct avr_target *target, enum part_memory memory)
 
 /* --- lock bits: LB2 and LB1, modes 1 (11), 2 (10) and 3 (00) --- */
 
-#define LB_MASK 0x03
-#define LB_NO_LOCK 0x03
-#define LB_WRITING_LOCKED 0x02
+enum lock_mode { LOCK_NONE = 0x03, LOCK_WRITING = 0x02 /* all else: reading too */ };
+
+/* Where they stand: 03 on most parts, 06 on the oldest. */
+static uint8_t lock_mask(const struct avr_target *target)
+{
+    const struct part_byte *lock = &target->part->bytes[PART_LOCK - PART_FIRST_FUSE];
+    for (size_t i = 0; i < lock->field_count; i++) {
+        if (strcmp(lock->fields[i].name, "LB") == 0) {
+            return lock->fields[i].mask;
+        }
+    }
+    return 0x03;
+}
+
+static uint8_t lock_mode(struct avr_target *target)
+{
+    uint8_t mask = lock_mask(target);
+    return (uint8_t)((*byte_of(target, PART_LOCK) & mask) / (mask & -mask));
+}
 
 static bool writing_is_locked(struct avr_target *target)
 {
-    return (*byte_of(target, PART_LOCK) & LB_MASK) != LB_NO_LOCK;
+    return lock_mode(target) != LOCK_NONE;
 }
 
 static bool reading_is_locked(struct avr_target *target)
 {
-    uint8_t mode = *byte_of(target, PART_LOCK) & LB_MASK;
-    return mode != LB_NO_LOCK && mode != LB_WRITING_LOCKED;
+    return lock_mode(target) != LOCK_NONE && lock_mode(target) != LOCK_WRITING;
 }
 
 static bool refuse_locked(struct avr_target *target)
@@ -150,7 +194,8 @@ static void load_flash(struct avr_target *target, int64_t now_us)
     if (!refuse_locked(target)) {
         target->flash[flash_address(target)] &= target->frame[3];
         target->counts.flash_pages++;
-        become_busy(target, silicon_us(target, flash->write_delay_us, OLD_FLASH_US), now_us);
+        become_busy(target, PART_FLASH, silicon_us(target, flash->write_delay_us, OLD_FLASH_US),
+                    now_us);
     }
 }
 
@@ -163,7 +208,8 @@ static void write_flash_page(struct avr_target *target, int64_t now_us)
             page[i] &= target->flash_page[i];
         }
         target->counts.flash_pages++;
-        become_busy(target, silicon_us(target, flash->write_delay_us, OLD_FLASH_US), now_us);
+        become_busy(target, PART_FLASH, silicon_us(target, flash->write_delay_us, OLD_FLASH_US),
+                    now_us);
     }
     memset(target->flash_page, 0xFF, sizeof target->flash_page);
 }
@@ -199,8 +245,8 @@ static void write_eeprom(struct avr_target *target, int64_t now_us)
     }
     target->eeprom[eeprom_address(target)] = target->frame[3];
     target->counts.eeprom_writes++;
-    become_busy(target, silicon_us(target, target->part->eeprom.write_delay_us, OLD_EEPROM_US),
-                now_us);
+    become_busy(target, PART_EEPROM,
+                silicon_us(target, target->part->eeprom.write_delay_us, OLD_EEPROM_US), now_us);
 }
 
 static void load_eeprom(struct avr_target *target, int64_t now_us)
@@ -235,17 +281,25 @@ static void write_eeprom_page(struct avr_target *target, int64_t now_us)
             }
         }
         target->counts.eeprom_writes++;
-        become_busy(target, silicon_us(target, eeprom->write_delay_us, OLD_EEPROM_US), now_us);
+        become_busy(target, PART_EEPROM, silicon_us(target, eeprom->write_delay_us, OLD_EEPROM_US),
+                    now_us);
     }
     forget_eeprom_page(target);
 }
 
 /* --- signature, fuses, lock, erase --- */
 
+/* "The signature bytes are not readable in lock mode 3": AT90S8515 (0841) and all parts whose lock
+ * bits stand where its do. */
+#define OLDEST_LOCK_MASK 0x06
+
 static uint8_t read_signature(struct avr_target *target, int64_t now_us)
 {
     (void)now_us;
     uint8_t index = target->frame[2] & 0x03;
+    if (lock_mask(target) == OLDEST_LOCK_MASK && reading_is_locked(target)) {
+        return target->frame[2];
+    }
     return index < 3 ? target->part->signature[index] : FLOATING;
 }
 
@@ -257,39 +311,104 @@ static uint8_t read_calibration(struct avr_target *target, int64_t now_us)
     return index < target->part->calibration_bytes ? (uint8_t)(0x9C + index) : FLOATING;
 }
 
+static bool begins_as(const struct part_instruction *instruction, const uint8_t frame[4])
+{
+    for (int i = 0; i < 3; i++) {
+        if (((frame[i] ^ instruction->bits[i]) & instruction->fixed[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The fuse or lock byte from `from` on that this reads; the oldest parts answer with fuse and lock
+ * bits in one byte. PART_MEMORY_COUNT where there is none more. */
+static enum part_memory next_read(const struct avr_target *target, enum part_memory from)
+{
+    for (enum part_memory memory = from; memory <= PART_LOCK; memory++) {
+        const struct part_byte *byte = &target->part->bytes[memory - PART_FIRST_FUSE];
+        if (byte->exists && byte->readable && begins_as(&byte->read, target->frame)) {
+            return memory;
+        }
+    }
+    return PART_MEMORY_COUNT;
+}
+
+/* Places without a value give back what came in. */
 static uint8_t read_byte(struct avr_target *target, int64_t now_us)
 {
     (void)now_us;
-    return *byte_of(target, target->instruction->memory);
+    uint8_t answer = target->frame[2];
+    enum part_memory memory = next_read(target, PART_FIRST_FUSE);
+    for (; memory <= PART_LOCK; memory = next_read(target, memory + 1)) {
+        const uint8_t *place = target->part->bytes[memory - PART_FIRST_FUSE].read.place;
+        for (int n = 0; n < 8; n++) {
+            uint8_t mask = place[n] == 0 ? 0 : (uint8_t)(0x80 >> (place[n] - 1) % 8);
+            bool one = (*byte_of(target, memory) >> n & 1) != 0;
+            answer = one ? answer | mask : answer & (uint8_t)~mask;
+        }
+    }
+    return answer;
 }
 
-static void write_fuse(struct avr_target *target, int64_t now_us)
+struct byte_write {
+    enum part_memory memory; /* PART_MEMORY_COUNT: it is none */
+    uint8_t value, carried;
+};
+
+static struct byte_write decode_write(const struct avr_target *target)
 {
-    enum part_memory memory = target->instruction->memory;
-    target->writes_sent[memory - PART_FIRST_FUSE][target->frame[3]]++;
-    if (mask_of(target, memory) == 0 || refuse_locked(target)) {
+    struct byte_write write = {.memory = PART_FIRST_FUSE};
+    for (; write.memory <= PART_LOCK; write.memory++) {
+        const struct part_byte *byte = &target->part->bytes[write.memory - PART_FIRST_FUSE];
+        if (byte->exists && byte->writable &&
+            part_instruction_decode(&byte->write, target->frame, &write.value, &write.carried)) {
+            return write;
+        }
+    }
+    return (struct byte_write){.memory = PART_MEMORY_COUNT};
+}
+
+static void count_write(struct avr_target *target, const struct byte_write *write)
+{
+    target->writes_sent[write->memory - PART_FIRST_FUSE][write->value]++;
+}
+
+static void write_fuse(struct avr_target *target, const struct byte_write *write, int64_t now_us)
+{
+    if (refuse_locked(target)) {
         return;
     }
-    uint8_t writable = mask_of(target, memory);
-    if (target->part->spien.memory == memory) {
+    uint8_t writable = mask_of(target, write->memory) & write->carried;
+    if (target->part->spien.memory == write->memory) {
         writable &= (uint8_t)~target->part->spien.mask; /* not accessible in serial mode */
     }
-    uint8_t *byte = byte_of(target, memory);
-    *byte = (uint8_t)((*byte & ~writable) | (target->frame[3] & writable));
-    become_busy(target, target->part->fuse_write_delay_us, now_us);
+    uint8_t *byte = byte_of(target, write->memory);
+    *byte = (uint8_t)((*byte & ~writable) | (write->value & writable));
+    become_busy(target, PART_MEMORY_COUNT, target->part->fuse_write_delay_us, now_us);
 }
 
 /* Without an erase lock bits can only be programmed further; once writing is locked, only LB1 and
  * LB2 themselves still can. */
-static void write_lock(struct avr_target *target, int64_t now_us)
+static void write_lock(struct avr_target *target, const struct byte_write *write, int64_t now_us)
 {
-    target->writes_sent[PART_LOCK - PART_FIRST_FUSE][target->frame[3]]++;
-    uint8_t writable = mask_of(target, PART_LOCK);
+    uint8_t writable = mask_of(target, PART_LOCK) & write->carried;
     if (writing_is_locked(target)) {
-        writable &= LB_MASK;
+        writable &= lock_mask(target);
     }
-    *byte_of(target, PART_LOCK) &= (uint8_t)(target->frame[3] | ~writable);
-    become_busy(target, target->part->lock_write_delay_us, now_us);
+    *byte_of(target, PART_LOCK) &= (uint8_t)(write->value | ~writable);
+    become_busy(target, PART_MEMORY_COUNT, target->part->lock_write_delay_us, now_us);
+}
+
+static void write_byte(struct avr_target *target, int64_t now_us)
+{
+    struct byte_write write = decode_write(target);
+    count_write(target, &write);
+    if (write.memory == PART_LOCK) {
+        write_lock(target, &write, now_us);
+    } else {
+        write_fuse(target, &write, now_us);
+    }
 }
 
 /* EESAVE counts as it was latched: what was written in this session does not act yet. (The
@@ -310,8 +429,8 @@ static void chip_erase(struct avr_target *target, int64_t now_us)
     *byte_of(target, PART_LOCK) = 0xFF;
     memset(target->flash_page, 0xFF, sizeof target->flash_page);
     target->counts.erases++;
-    become_busy(target, silicon_us(target, target->part->chip_erase_delay_us, OLD_ERASE_US),
-                now_us);
+    become_busy(target, PART_MEMORY_COUNT,
+                silicon_us(target, target->part->chip_erase_delay_us, OLD_ERASE_US), now_us);
     target->busy_erasing = true;
 }
 
@@ -323,43 +442,44 @@ static uint8_t poll_ready(struct avr_target *target, int64_t now_us)
     return answers && is_busy(target, now_us) ? 0x01 : target->frame[2] & 0xFE;
 }
 
-/* "Serial Programming Instruction Set", ATmega328P (8271J) table 28-19; the memory of rows without
- * one is PART_FLASH and not looked at. */
+/* "Serial Programming Instruction Set", ATmega328P (8271J) table 28-19: what all parts have. */
 static const struct instruction instructions[] = {
-    {0x20, 0x00, 0x00, PART_FLASH, read_flash, NULL},
-    {0x28, 0x00, 0x00, PART_FLASH, read_flash, NULL},
-    {0x40, 0x00, 0x00, PART_FLASH, NULL, load_flash},
-    {0x48, 0x00, 0x00, PART_FLASH, NULL, load_flash},
-    {0x4C, 0x00, 0x00, PART_FLASH, NULL, write_flash_page},
-    {0xF0, 0x00, 0x00, PART_FLASH, poll_ready, NULL},
-    {0x4D, 0x00, 0x00, PART_FLASH, NULL, load_extended_address},
-    {0xA0, 0x00, 0x00, PART_FLASH, read_eeprom, NULL},
-    {0xC0, 0x00, 0x00, PART_FLASH, NULL, write_eeprom},
-    {0xC1, 0x00, 0x00, PART_FLASH, NULL, load_eeprom},
-    {0xC2, 0x00, 0x00, PART_FLASH, NULL, write_eeprom_page},
-    {0x30, 0x00, 0x00, PART_FLASH, read_signature, NULL},
-    {0x38, 0x00, 0x00, PART_FLASH, read_calibration, NULL},
-    {0x50, 0x08, 0x00, PART_FUSE_LOW, read_byte, NULL},
-    {0x58, 0x08, 0x08, PART_FUSE_HIGH, read_byte, NULL},
-    {0x50, 0x08, 0x08, PART_FUSE_EXTENDED, read_byte, NULL},
-    {0x58, 0x08, 0x00, PART_LOCK, read_byte, NULL},
-    {0xAC, 0xFF, 0xA0, PART_FUSE_LOW, NULL, write_fuse},
-    {0xAC, 0xFF, 0xA8, PART_FUSE_HIGH, NULL, write_fuse},
-    {0xAC, 0xFF, 0xA4, PART_FUSE_EXTENDED, NULL, write_fuse},
-    {0xAC, 0xE0, 0xE0, PART_LOCK, NULL, write_lock},
-    {0xAC, 0xE0, 0x80, PART_FLASH, NULL, chip_erase},
-    {0xAC, 0xFF, 0x53, PART_FLASH, NULL, NULL}, /* again: nothing happens */
+    {0x20, 0x00, 0x00, read_flash, NULL},
+    {0x28, 0x00, 0x00, read_flash, NULL},
+    {0x40, 0x00, 0x00, NULL, load_flash},
+    {0x48, 0x00, 0x00, NULL, load_flash},
+    {0x4C, 0x00, 0x00, NULL, write_flash_page},
+    {0xF0, 0x00, 0x00, poll_ready, NULL},
+    {0x4D, 0x00, 0x00, NULL, load_extended_address},
+    {0xA0, 0x00, 0x00, read_eeprom, NULL},
+    {0xC0, 0x00, 0x00, NULL, write_eeprom},
+    {0xC1, 0x00, 0x00, NULL, load_eeprom},
+    {0xC2, 0x00, 0x00, NULL, write_eeprom_page},
+    {0x30, 0x00, 0x00, read_signature, NULL},
+    {0x38, 0x00, 0x00, read_calibration, NULL},
+    {0xAC, 0xE0, 0x80, NULL, chip_erase},
+    {0xAC, 0xFF, 0x53, NULL, NULL}, /* again: nothing happens */
 };
 
-static const struct instruction *find_instruction(uint8_t first, uint8_t second)
+/* Fuses and lock bits: each part has its own. */
+static const struct instruction fuse_read = {.read = read_byte};
+static const struct instruction fuse_write = {.write = write_byte};
+
+/* By three bytes what will be read, by four also what is to be written. */
+static const struct instruction *find_instruction(const struct avr_target *target)
 {
     for (size_t i = 0; i < sizeof instructions / sizeof *instructions; i++) {
         const struct instruction *row = &instructions[i];
-        if (row->first == first && (second & row->second_mask) == row->second) {
+        if (row->first == target->frame[0] &&
+            (target->frame[1] & row->second_mask) == row->second) {
             return row;
         }
     }
-    return NULL;
+    if (next_read(target, PART_FIRST_FUSE) <= PART_LOCK) {
+        return &fuse_read;
+    }
+    bool whole = target->frame_count == 4;
+    return whole && decode_write(target).memory <= PART_LOCK ? &fuse_write : NULL;
 }
 
 /* --- shifting --- */
@@ -380,8 +500,9 @@ static void ignore_busy(struct avr_target *target)
         return;
     }
     target->counts.ignored_busy++;
-    if (instruction->write == write_fuse || instruction->write == write_lock) {
-        target->writes_sent[instruction->memory - PART_FIRST_FUSE][target->frame[3]]++;
+    if (instruction == &fuse_write) {
+        struct byte_write write = decode_write(target);
+        count_write(target, &write);
     }
 }
 
@@ -411,7 +532,7 @@ static uint8_t answer(struct avr_target *target, int64_t now_us)
         return target->last_in;
     }
     if (is_busy(target, now_us) && instruction->read != poll_ready) {
-        return FLOATING;
+        return busy_answer(target, now_us);
     }
     return instruction->read(target, now_us);
 }
@@ -444,9 +565,10 @@ static uint8_t shift(struct avr_target *target, uint8_t mosi, int64_t now_us)
     uint8_t miso = answer(target, now_us);
     target->last_in = mosi;
     target->frame[target->frame_count++] = mosi;
-    if (target->frame_count == 2) {
-        target->instruction = find_instruction(target->frame[0], target->frame[1]);
-    } else if (target->frame_count == 4) {
+    if (target->frame_count >= 3) {
+        target->instruction = find_instruction(target);
+    }
+    if (target->frame_count == 4) {
         target->frame_count = 0;
         execute(target, now_us);
     }
@@ -533,6 +655,11 @@ static void set_factory_state(struct avr_target *target)
         const struct part_byte *byte = &target->part->bytes[i];
         uint8_t value = byte->factory_default < 0 ? 0xFF : (uint8_t)byte->factory_default;
         target->bytes[i] = byte->exists ? (uint8_t)(value | ~byte->mask) : 0xFF;
+    }
+    /* Whatever the sources say or do not say: as it is sold, it takes serial programming. */
+    struct part_bit spien = target->part->spien;
+    if (spien.mask != 0) {
+        *byte_of(target, spien.memory) &= (uint8_t)~spien.mask;
     }
     latch_fuses(target);
     memset(target->flash_page, 0xFF, sizeof target->flash_page);

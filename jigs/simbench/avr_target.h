@@ -21,7 +21,7 @@ struct avr_target_counts {
     int64_t flash_pages; /* 4C that did something */
     int64_t eeprom_writes;
     int64_t ignored_busy;   /* writes that came while the part was still writing: lost */
-    int64_t busy_reads;     /* reads that came then: they gave FF */
+    int64_t busy_reads;     /* reads that came then: they gave no data */
     int64_t ignored_locked; /* writes that the lock bits forbade */
     int64_t ignored_unknown;
     int64_t too_fast; /* bytes clocked above the SCK limit */
