@@ -54,10 +54,15 @@ struct isp_instruction isp_read_flash(uint32_t byte_address)
                 word_low(byte_address), 0);
 }
 
-/* The high byte of the address is not looked at: the word's place in the page is in the low one. */
-struct isp_instruction isp_load_flash(uint32_t byte_address, uint8_t value)
+/* Of a word's address the part looks only at its place in the page, so only that is sent: for pages
+ * of up to 256 bytes it is below 80, and stk500v1.c relies on its never being AC. */
+struct isp_instruction isp_load_flash(const struct part *part, uint32_t byte_address, uint8_t value)
 {
-    return make((byte_address & 1) != 0 ? 0x48 : 0x40, 0, word_low(byte_address), value);
+    uint8_t opcode = (byte_address & 1) != 0 ? 0x48 : 0x40;
+
+    if (part->flash.page_write)
+        return make(opcode, 0, word_low(byte_address % part->flash.page_size), value);
+    return make(opcode, word_high(byte_address), word_low(byte_address), value);
 }
 
 struct isp_instruction isp_write_flash_page(uint32_t byte_address)
@@ -95,30 +100,47 @@ struct isp_instruction isp_read_calibration(uint8_t index)
     return make(0x38, 0, index, 0);
 }
 
-/* Index: memory - PART_FIRST_FUSE. */
-static const struct {
-    uint8_t read[2];
-    uint8_t write;
-} byte_instructions[PART_FUSE_AND_LOCK_COUNT] = {
-    {{0x50, 0x00}, 0xA0}, /* low */
-    {{0x58, 0x08}, 0xA8}, /* high */
-    {{0x50, 0x08}, 0xA4}, /* extended */
-    {{0x58, 0x00}, 0xE0}, /* lock */
-};
-
-struct isp_instruction isp_read_byte(enum part_memory memory)
+/* The byte and the bit in it where a value's bit n stands. False where it stands nowhere. */
+static bool find_place(const struct part_instruction *instruction, int n, int *byte, uint8_t *mask)
 {
-    const uint8_t *read = byte_instructions[memory - PART_FIRST_FUSE].read;
-
-    return make(read[0], read[1], 0, 0);
+    if (instruction->place[n] == 0)
+        return false;
+    *byte = (instruction->place[n] - 1) / 8;
+    *mask = (uint8_t)(0x80 >> (instruction->place[n] - 1) % 8);
+    return true;
 }
 
-struct isp_instruction isp_write_byte(enum part_memory memory, uint8_t value,
-                                      struct fuse_permit *permit)
+struct isp_instruction isp_read_byte(const struct part *part, enum part_memory memory)
 {
-    struct isp_instruction instruction =
-        make(0xAC, byte_instructions[memory - PART_FIRST_FUSE].write, 0, value);
+    const struct part_instruction *read = &part->bytes[memory - PART_FIRST_FUSE].read;
 
+    return make(read->bits[0], read->bits[1], read->bits[2], read->bits[3]);
+}
+
+uint8_t isp_byte_of_reply(const struct part *part, enum part_memory memory, uint8_t reply)
+{
+    const struct part_instruction *read = &part->bytes[memory - PART_FIRST_FUSE].read;
+    uint8_t value = 0xFF, mask;
+    int byte;
+
+    for (int n = 0; n < 8; n++)
+        if (find_place(read, n, &byte, &mask) && byte == 3 && (reply & mask) == 0)
+            value &= (uint8_t) ~(1 << n);
+    return value;
+}
+
+struct isp_instruction isp_write_byte(const struct part *part, enum part_memory memory,
+                                      uint8_t value, struct fuse_permit *permit)
+{
+    const struct part_instruction *write = &part->bytes[memory - PART_FIRST_FUSE].write;
+    struct isp_instruction instruction =
+        make(write->bits[0], write->bits[1], write->bits[2], write->bits[3]);
+    uint8_t mask;
+    int byte;
+
+    for (int n = 0; n < 8; n++)
+        if ((value >> n & 1) != 0 && find_place(write, n, &byte, &mask))
+            instruction.bytes[byte] |= mask;
     instruction.permit = permit;
     return instruction;
 }
@@ -187,12 +209,81 @@ static int poll_until_ready(struct programmer *programmer, uint32_t datasheet_us
     }
 }
 
+static int64_t with_a_fifth(uint32_t datasheet_us)
+{
+    return (int64_t)datasheet_us + datasheet_us / 5;
+}
+
 int isp_wait_ready(struct programmer *programmer, uint32_t datasheet_us, bool pollable,
                    const struct operation *operation, struct failure *failure)
 {
     if (pollable)
         return poll_until_ready(programmer, datasheet_us, operation, failure);
-    return operation_sleep_us(operation, (int64_t)datasheet_us + datasheet_us / 5, failure);
+    return operation_sleep_us(operation, with_a_fifth(datasheet_us), failure);
+}
+
+struct isp_instruction isp_read_at(enum part_memory memory, uint32_t address)
+{
+    return memory == PART_FLASH ? isp_read_flash(address) : isp_read_eeprom(address);
+}
+
+static const struct part_array *array_of(const struct part *part, enum part_memory memory)
+{
+    return memory == PART_FLASH ? &part->flash : &part->eeprom;
+}
+
+bool isp_can_poll_value(const struct part *part, enum part_memory memory, const uint8_t *bytes,
+                        uint32_t count, uint32_t *at)
+{
+    const struct part_array *array = array_of(part, memory);
+
+    /* Which values a part shows while it writes must be known: FF is only the most common one. */
+    if (part->poll_ready || !array->has_unpollable)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes[i] != 0xFF && bytes[i] != array->unpollable[0] &&
+            bytes[i] != array->unpollable[1]) {
+            *at = i;
+            return true;
+        }
+    return false;
+}
+
+/* Until a byte reads as written, or the time is over. */
+static int poll_value(struct programmer *programmer, enum part_memory memory, uint32_t address,
+                      uint8_t value, int64_t wait_us, const struct operation *operation,
+                      struct failure *failure)
+{
+    int64_t end_us = operation_now_us() + wait_us;
+    int64_t pause_us = POLL_FIRST_PAUSE_US;
+
+    for (;;) {
+        uint8_t reply;
+
+        if (instruct(programmer, isp_read_at(memory, address), &reply, operation, failure) != 0)
+            return -1;
+        int64_t left_us = end_us - operation_now_us();
+        if (reply == value || left_us <= 0)
+            return 0;
+        if (operation_sleep_us(operation, pause_us < left_us ? pause_us : left_us, failure) != 0)
+            return -1;
+        if (pause_us < POLL_LONGEST_PAUSE_US)
+            pause_us *= 2;
+    }
+}
+
+int isp_wait_written(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                     const uint8_t *bytes, uint32_t count, const struct operation *operation,
+                     struct failure *failure)
+{
+    const struct part *part = programmer->part;
+    uint32_t datasheet_us = array_of(part, memory)->write_delay_us;
+    uint32_t at;
+
+    if (!isp_can_poll_value(part, memory, bytes, count, &at))
+        return isp_wait_ready(programmer, datasheet_us, part->poll_ready, operation, failure);
+    return poll_value(programmer, memory, start + at, bytes[at], with_a_fifth(datasheet_us),
+                      operation, failure);
 }
 
 int isp_erase(struct programmer *programmer, struct fuse_permit *permit,
@@ -206,32 +297,46 @@ int isp_erase(struct programmer *programmer, struct fuse_permit *permit,
                           part->poll_ready && part->poll_after_erase, operation, failure);
 }
 
-static struct isp_instruction read_instruction(enum part_memory memory, uint32_t address)
+static struct isp_instruction read_instruction(const struct part *part, enum part_memory memory,
+                                               uint32_t address)
 {
     switch (memory) {
     case PART_FLASH:
-        return isp_read_flash(address);
     case PART_EEPROM:
-        return isp_read_eeprom(address);
+        return isp_read_at(memory, address);
     case PART_SIGNATURE:
         return isp_read_signature((uint8_t)address);
     case PART_CALIBRATION:
         return isp_read_calibration((uint8_t)address);
     default:
-        return isp_read_byte(memory);
+        return isp_read_byte(part, memory);
     }
+}
+
+/* Some of the oldest parts do not let their fuses or lock bits be read, or written. */
+static int fail_inaccessible(const struct part *part, enum part_memory memory, const char *verb,
+                             struct failure *failure)
+{
+    return failure_set(failure, FAILURE_INTERNAL, "%s of %s cannot be %s over ISP",
+                       part_memory_name(part, memory), part->name, verb);
 }
 
 int isp_read(struct programmer *programmer, enum part_memory memory, uint32_t start, uint8_t *bytes,
              uint32_t count, const struct operation *operation, struct failure *failure)
 {
+    const struct part_byte *byte = part_byte(programmer->part, memory);
+
+    if (byte != NULL && !byte->readable)
+        return fail_inaccessible(programmer->part, memory, "read", failure);
     for (uint32_t i = 0; i < count; i++) {
         if (memory == PART_FLASH &&
             isp_select_segment(programmer, start + i, operation, failure) != 0)
             return -1;
-        if (instruct(programmer, read_instruction(memory, start + i), &bytes[i], operation,
-                     failure) != 0)
+        if (instruct(programmer, read_instruction(programmer->part, memory, start + i), &bytes[i],
+                     operation, failure) != 0)
             return -1;
+        if (part_is_fuse_or_lock(memory))
+            bytes[i] = isp_byte_of_reply(programmer->part, memory, bytes[i]);
         operation_progress(operation, i + 1);
     }
     return 0;
@@ -250,8 +355,8 @@ static int write_flash_page(struct programmer *programmer, uint32_t address, con
             continue;
         blank = false;
         for (uint32_t half = 0; half < 2; half++)
-            if (send(programmer, isp_load_flash(address + i + half, bytes[i + half]), operation,
-                     failure) != 0)
+            if (send(programmer, isp_load_flash(part, address + i + half, bytes[i + half]),
+                     operation, failure) != 0)
                 return -1;
     }
     if (blank)
@@ -259,8 +364,25 @@ static int write_flash_page(struct programmer *programmer, uint32_t address, con
     if (isp_select_segment(programmer, address, operation, failure) != 0 ||
         send(programmer, isp_write_flash_page(address), operation, failure) != 0)
         return -1;
-    return isp_wait_ready(programmer, part->flash.write_delay_us, part->poll_ready, operation,
-                          failure);
+    return isp_wait_written(programmer, PART_FLASH, address, bytes, part->flash.page_size,
+                            operation, failure);
+}
+
+/* Each byte takes at once what it is given, but for FF, which erased flash is anyway. */
+static int write_flash_bytes(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
+                             uint32_t count, const struct operation *operation,
+                             struct failure *failure)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (bytes[i] != 0xFF &&
+            (send(programmer, isp_load_flash(programmer->part, start + i, bytes[i]), operation,
+                  failure) != 0 ||
+             isp_wait_written(programmer, PART_FLASH, start + i, bytes + i, 1, operation,
+                              failure) != 0))
+            return -1;
+        operation_progress(operation, i + 1);
+    }
+    return 0;
 }
 
 static int write_flash(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
@@ -268,6 +390,8 @@ static int write_flash(struct programmer *programmer, uint32_t start, const uint
 {
     uint32_t page_size = programmer->part->flash.page_size;
 
+    if (!programmer->part->flash.page_write)
+        return write_flash_bytes(programmer, start, bytes, count, operation, failure);
     for (uint32_t at = 0; at < count; at += page_size) {
         if (write_flash_page(programmer, start + at, bytes + at, operation, failure) != 0)
             return -1;
@@ -303,8 +427,7 @@ static int write_eeprom_piece(struct programmer *programmer, uint32_t address, c
         if (send(programmer, isp_write_eeprom_page(address - offset), operation, failure) != 0)
             return -1;
     }
-    return isp_wait_ready(programmer, part->eeprom.write_delay_us, part->poll_ready, operation,
-                          failure);
+    return isp_wait_written(programmer, PART_EEPROM, address, bytes, count, operation, failure);
 }
 
 static int write_eeprom(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
@@ -333,7 +456,9 @@ int isp_write(struct programmer *programmer, enum part_memory memory, uint32_t s
         return write_eeprom(programmer, start, bytes, count, operation, failure);
     if (!part_is_fuse_or_lock(memory))
         return failure_set(failure, FAILURE_INTERNAL, "this memory cannot be written");
-    if (send(programmer, isp_write_byte(memory, bytes[0], permit), operation, failure) != 0)
+    if (!part_byte_is_programmable(part, memory))
+        return fail_inaccessible(part, memory, "written and read back", failure);
+    if (send(programmer, isp_write_byte(part, memory, bytes[0], permit), operation, failure) != 0)
         return -1;
     return isp_wait_ready(
         programmer, memory == PART_LOCK ? part->lock_write_delay_us : part->fuse_write_delay_us,

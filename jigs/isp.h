@@ -25,7 +25,9 @@ struct isp_instruction isp_chip_erase(struct fuse_permit *permit);
 struct isp_instruction isp_poll_ready(void);
 struct isp_instruction isp_load_extended_address(uint32_t byte_address);
 struct isp_instruction isp_read_flash(uint32_t byte_address);
-struct isp_instruction isp_load_flash(uint32_t byte_address, uint8_t value);
+/* Loads a byte into the page buffer; where `part` has no pages: writes it. */
+struct isp_instruction isp_load_flash(const struct part *part, uint32_t byte_address,
+                                      uint8_t value);
 struct isp_instruction isp_write_flash_page(uint32_t byte_address);
 struct isp_instruction isp_read_eeprom(uint32_t address);
 struct isp_instruction isp_write_eeprom(uint32_t address, uint8_t value);
@@ -34,16 +36,22 @@ struct isp_instruction isp_load_eeprom(uint32_t offset, uint8_t value);
 struct isp_instruction isp_write_eeprom_page(uint32_t address);
 struct isp_instruction isp_read_signature(uint8_t index);
 struct isp_instruction isp_read_calibration(uint8_t index);
-/* `memory` is a fuse or the lock byte. */
-struct isp_instruction isp_read_byte(enum part_memory memory);
-struct isp_instruction isp_write_byte(enum part_memory memory, uint8_t value,
-                                      struct fuse_permit *permit);
+/* `memory` is a fuse or the lock byte that `part` has and that ISP can read, or write. Each part
+ * has its own instructions for them. */
+struct isp_instruction isp_read_byte(const struct part *part, enum part_memory memory);
+struct isp_instruction isp_write_byte(const struct part *part, enum part_memory memory,
+                                      uint8_t value, struct fuse_permit *permit);
+/* The value that `reply`, the fourth byte that came back for isp_read_byte(), holds; bits that the
+ * part does not give are 1. */
+uint8_t isp_byte_of_reply(const struct part *part, enum part_memory memory, uint8_t reply);
 
-/* The one door through which every driver's emit function gets the bytes it sends. An instruction
- * that begins with AC passes only as programming enable, or by spending its permit, which must be
- * for this session, memory and value. FAILURE_FUSE_REFUSED otherwise, and nothing is in `out`. */
-int isp_door_open(const struct isp_instruction *instruction, uint32_t session, uint8_t out[4],
-                  struct failure *failure);
+/* The one door through which every driver's emit function gets the bytes it sends. What writes a
+ * fuse or the lock byte of `part`, the part of the session, passes only by spending its permit,
+ * which must be for this session, memory and value; a chip erase likewise. Of the rest, what begins
+ * with AC passes only as programming enable: the same bytes may be nothing on one part and a fuse
+ * write on another. FAILURE_FUSE_REFUSED otherwise, and nothing is in `out`. */
+int isp_door_open(const struct part *part, const struct isp_instruction *instruction,
+                  uint32_t session, uint8_t out[4], struct failure *failure);
 
 /* Defaults built on driver->instruct alone. */
 int isp_identify(struct programmer *programmer, uint8_t signature[3],
@@ -52,7 +60,8 @@ int isp_erase(struct programmer *programmer, struct fuse_permit *permit,
               const struct operation *operation, struct failure *failure);
 int isp_read(struct programmer *programmer, enum part_memory memory, uint32_t start, uint8_t *bytes,
              uint32_t count, const struct operation *operation, struct failure *failure);
-/* Flash: whole pages, into erased memory. */
+/* Flash: whole pages, or any bytes where the part has none, into erased memory: what is FF is not
+ * written. */
 int isp_write(struct programmer *programmer, enum part_memory memory, uint32_t start,
               const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
               const struct operation *operation, struct failure *failure);
@@ -67,5 +76,22 @@ int isp_select_segment(struct programmer *programmer, uint32_t byte_address,
  * FAILURE_BOARD_BUSY when it never got ready. */
 int isp_wait_ready(struct programmer *programmer, uint32_t datasheet_us, bool pollable,
                    const struct operation *operation, struct failure *failure);
+
+/* Value polling ("Data Polling", for example ATmega32A (8155), "Serial Downloading"): a part
+ * without RDY/BSY gives certain values while it writes, and what was written when it is ready.
+ * Finds, of `count` bytes that were written to flash or EEPROM at `start`, one that tells by its
+ * value; `at` receives where, from `start`. False where the part has RDY/BSY or where none tells.
+ */
+bool isp_can_poll_value(const struct part *part, enum part_memory memory, const uint8_t *bytes,
+                        uint32_t count, uint32_t *at);
+/* What reads one byte of flash or EEPROM. */
+struct isp_instruction isp_read_at(enum part_memory memory, uint32_t address);
+/* After `count` bytes at `start` were written to flash or EEPROM in one go: until the part is
+ * ready. By RDY/BSY, else by value, else by waiting. A value that never comes is not a failure
+ * here: after the datasheet's time plus a fifth the part is ready, and reading back tells what it
+ * holds. */
+int isp_wait_written(struct programmer *programmer, enum part_memory memory, uint32_t start,
+                     const uint8_t *bytes, uint32_t count, const struct operation *operation,
+                     struct failure *failure);
 
 #endif

@@ -176,9 +176,6 @@ static int check_write(const struct programmer *programmer, enum part_memory mem
 
     if (memory != PART_FLASH)
         return 0;
-    if (!flash->page_write || flash->page_size == 0)
-        return failure_set(failure, FAILURE_INTERNAL, "the flash of %s has no pages",
-                           programmer->part->name);
     if (start % flash->page_size != 0 || count % flash->page_size != 0)
         return failure_set(failure, FAILURE_INTERNAL,
                            "%u bytes of flash from 0x%X on are not whole pages of %u", count, start,

@@ -164,7 +164,7 @@ int fuse_gate_permit_erase(struct fuse_gate *gate, struct fuse_permit **permit,
 
 /* A permit that fits is spent; one shown for anything else stays as it is, and nothing passes. */
 static int spend(struct fuse_permit *permit, uint32_t session, enum part_memory memory,
-                 uint8_t value, struct failure *failure)
+                 uint8_t value, uint8_t carried, struct failure *failure)
 {
     const char *reason = NULL;
 
@@ -177,7 +177,7 @@ static int spend(struct fuse_permit *permit, uint32_t session, enum part_memory 
         reason = "its permit is from another programming session";
     else if (permit->memory != memory)
         reason = "its permit is for something else";
-    else if (permit->value != value)
+    else if (((permit->value ^ value) & carried) != 0)
         reason = "its permit is for another value";
     if (reason && memory == NO_MEMORY)
         return failure_set(failure, FAILURE_FUSE_REFUSED, "chip erase: %s", reason);
@@ -189,14 +189,17 @@ static int spend(struct fuse_permit *permit, uint32_t session, enum part_memory 
 }
 
 int fuse_permit_spend_write(struct fuse_permit *permit, uint32_t session, enum part_memory memory,
-                            uint8_t value, struct failure *failure)
+                            uint8_t value, uint8_t carried, struct failure *failure)
 {
     if (!part_is_fuse_or_lock(memory))
         return failure_set(failure, FAILURE_FUSE_REFUSED, "memory %d is no fuse", (int)memory);
-    return spend(permit, session, memory, value, failure);
+    if (carried == 0)
+        return failure_set(failure, FAILURE_FUSE_REFUSED,
+                           "write to memory %d: the instruction carries no value", (int)memory);
+    return spend(permit, session, memory, value, carried, failure);
 }
 
 int fuse_permit_spend_erase(struct fuse_permit *permit, uint32_t session, struct failure *failure)
 {
-    return spend(permit, session, NO_MEMORY, 0, failure);
+    return spend(permit, session, NO_MEMORY, 0, 0xFF, failure);
 }

@@ -43,9 +43,11 @@ int fuse_gate_permit_erase(struct fuse_gate *gate, struct fuse_permit **permit,
                            struct failure *failure);
 
 /* For the door (jigs/isp_door.c) alone: uses the permit up. Fails with FAILURE_FUSE_REFUSED when
- * `permit` is NULL, spent, of another session, memory or value. */
+ * `permit` is NULL, spent, of another session, memory or value. Of the value the bits in `carried`
+ * are compared, those that the instruction has; one that carries none writes nothing it could be
+ * permitted for, and is refused. */
 int fuse_permit_spend_write(struct fuse_permit *permit, uint32_t session, enum part_memory memory,
-                            uint8_t value, struct failure *failure);
+                            uint8_t value, uint8_t carried, struct failure *failure);
 int fuse_permit_spend_erase(struct fuse_permit *permit, uint32_t session, struct failure *failure);
 
 #endif

@@ -239,7 +239,7 @@ static int fake_erase(struct programmer *programmer, struct fuse_permit *permit,
     if (result == 0)
         result = operation_check(operation, failure);
     if (result == 0)
-        result = isp_door_open(&instruction, programmer->session, bytes, failure);
+        result = isp_door_open(programmer->part, &instruction, programmer->session, bytes, failure);
     if (result == 0) {
         erase_board(site);
         result = fail_after(fault, failure);
@@ -284,9 +284,10 @@ static int fake_write(struct programmer *programmer, enum part_memory memory, ui
     if (result == 0)
         result = operation_check(operation, failure);
     if (result == 0 && part_is_fuse_or_lock(memory)) {
-        struct isp_instruction instruction = isp_write_byte(memory, bytes[0], permit);
+        struct isp_instruction instruction =
+            isp_write_byte(programmer->part, memory, bytes[0], permit);
 
-        result = isp_door_open(&instruction, programmer->session, sent, failure);
+        result = isp_door_open(programmer->part, &instruction, programmer->session, sent, failure);
     }
     if (result == 0) {
         if (site->present)

@@ -76,10 +76,10 @@ static void check_all_values(struct profile *profile, enum part_memory memory)
             for (int value = 0; permit && value < 256; value++)
                 if (value != asked)
                     assert_int_equal(
-                        fuse_permit_spend_write(permit, 1, memory, (uint8_t)value, NULL), -1);
+                        fuse_permit_spend_write(permit, 1, memory, (uint8_t)value, 0xFF, NULL), -1);
             if (permit)
-                assert_int_equal(fuse_permit_spend_write(permit, 1, memory, (uint8_t)asked, NULL),
-                                 0);
+                assert_int_equal(
+                    fuse_permit_spend_write(permit, 1, memory, (uint8_t)asked, 0xFF, NULL), 0);
         }
     }
     fuse_gate_free(gate);
@@ -188,7 +188,7 @@ static void assert_refused_write(struct fuse_permit *permit, uint32_t session,
 {
     struct failure failure = {0};
 
-    assert_int_equal(fuse_permit_spend_write(permit, session, memory, value, &failure), -1);
+    assert_int_equal(fuse_permit_spend_write(permit, session, memory, value, 0xFF, &failure), -1);
     assert_int_equal(failure.code, FAILURE_FUSE_REFUSED);
     if (!strstr(failure.detail, reason))
         fail_msg("found \"%s\", expected \"%s\"", failure.detail, reason);
@@ -208,10 +208,22 @@ static void test_good_once(void **state)
 {
     struct bench *bench = *state;
 
-    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x5E, NULL), 0);
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x5E, 0xFF, NULL), 0);
     assert_refused_write(bench->write, 1, PART_FUSE_LOW, 0x5E, "used before");
     assert_int_equal(fuse_permit_spend_erase(bench->erase, 1, NULL), 0);
     assert_refused_erase(bench->erase, 1, "used before");
+}
+
+/* Only what an instruction carries is compared, and one that carries nothing is for nothing. */
+static void test_carried(void **state)
+{
+    struct bench *bench = *state;
+
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x5E, 0x00, NULL), -1);
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0xFF, 0x21, NULL), -1);
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x7E, 0x20, NULL), -1);
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0xFE, 0x1F, NULL), 0);
+    assert_refused_write(bench->write, 1, PART_FUSE_LOW, 0x5E, "used before");
 }
 
 static void test_wrong_use(void **state)
@@ -230,9 +242,9 @@ static void test_wrong_use(void **state)
     assert_refused_erase(bench->write, 1, "something else");
     assert_refused_erase(bench->erase, 2, "another programming session");
     for (enum part_memory memory = 0; memory <= PART_MEMORY_COUNT; memory++)
-        assert_int_equal(fuse_permit_spend_write(bench->erase, 1, memory, 0, NULL), -1);
+        assert_int_equal(fuse_permit_spend_write(bench->erase, 1, memory, 0, 0xFF, NULL), -1);
     /* None of these has used them up. */
-    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x5E, NULL), 0);
+    assert_int_equal(fuse_permit_spend_write(bench->write, 1, PART_FUSE_LOW, 0x5E, 0xFF, NULL), 0);
     assert_int_equal(fuse_permit_spend_erase(bench->erase, 1, NULL), 0);
 }
 
@@ -267,7 +279,7 @@ static void test_next_session_voids(void **state)
     assert_refused_erase(bench->erase, 2, "another programming session");
     assert_int_equal(fuse_gate_permit_write(bench->gate, PART_FUSE_LOW, 0x62, 0x5E, &permit, NULL),
                      0);
-    assert_int_equal(fuse_permit_spend_write(permit, 2, PART_FUSE_LOW, 0x5E, NULL), 0);
+    assert_int_equal(fuse_permit_spend_write(permit, 2, PART_FUSE_LOW, 0x5E, 0xFF, NULL), 0);
     /* Sessions count up; session 0 is none. */
     assert_int_equal(fuse_gate_enter_session(bench->gate, 1, signature, &failure), -1);
     assert_int_equal(failure.code, FAILURE_FUSE_REFUSED);
@@ -350,11 +362,18 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_value),  cmocka_unit_test(test_decide),
-        BENCH_TEST(test_good_once),          BENCH_TEST(test_wrong_use),
-        BENCH_TEST(test_leaving_voids),      BENCH_TEST(test_next_session_voids),
-        BENCH_TEST(test_same_session_again), BENCH_TEST(test_foreign_signature),
-        BENCH_TEST(test_before_any_session), BENCH_TEST(test_messages),
+        cmocka_unit_test(test_every_value),
+        cmocka_unit_test(test_decide),
+        BENCH_TEST(test_good_once),
+        BENCH_TEST(test_wrong_use),
+        BENCH_TEST(test_carried),
+        BENCH_TEST(test_wrong_use),
+        BENCH_TEST(test_leaving_voids),
+        BENCH_TEST(test_next_session_voids),
+        BENCH_TEST(test_same_session_again),
+        BENCH_TEST(test_foreign_signature),
+        BENCH_TEST(test_before_any_session),
+        BENCH_TEST(test_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 
 #include "jigs/programmer.h"
 #include "jigs/simbench/bench.h"
+#include "tests/standard_part.h"
 
 #define SECOND_US INT64_C(1000000)
 #define LOG_MAX (1 << 20)
@@ -377,10 +378,6 @@ static const struct part small = {
     .signature = {0x1E, 0x95, 0x0F},
     .flash = {.size = 0x8000, .page_size = 128, .page_write = true, .write_delay_us = 500},
     .eeprom = {.size = 1024, .page_size = 4, .page_write = true, .write_delay_us = 500},
-    .bytes = {{.exists = true, .mask = 0xFF, .name = "low"},
-              {.exists = true, .mask = 0xFF, .name = "high"},
-              {.exists = true, .mask = 0xFF, .name = "extended"},
-              {.exists = true, .mask = 0xFF, .name = "lock"}},
     .chip_erase_delay_us = 900,
     .fuse_write_delay_us = 500,
     .lock_write_delay_us = 500,
@@ -425,7 +422,7 @@ static void open_fixture(struct fixture *fixture)
 
     memset(fixture, 0, sizeof *fixture);
     fixture->part = small;
-    part_use_standard_instructions(&fixture->part);
+    standard_bytes(&fixture->part);
     fixture->operation = within(60 * SECOND_US);
     fixture->sketch = sketch_start(SPEECH_SKETCH);
     fixture->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
@@ -467,7 +464,7 @@ static int send_fuse(struct fixture *fixture, enum part_memory memory, uint8_t v
                      0);
     assert_int_equal(
         fuse_gate_permit_write(fixture->gate, memory, (uint8_t)~value, value, &permit, NULL), 0);
-    instruction = isp_write_byte(memory, value, permit);
+    instruction = isp_write_byte(&fixture->part, memory, value, permit);
     return programmer_instruct(fixture->programmer, &instruction, &reply, &fixture->operation,
                                failure);
 }
@@ -840,7 +837,7 @@ static void eeprom_pages_are_pipelined_within_the_buffer(void **state)
     assert_memory_equal(fixture.sketch->eeprom + 0x14, bytes, 60);
     assert_true(fixture.sketch->most_waiting <= 63);
     assert_true(fixture.sketch->most_waiting > 12);
-    assert_int_equal(fixture.sketch->polls, 15);
+    assert_int_equal(fixture.sketch->polls, 30); /* two in each of 15 pages */
     if (programmer_read(fixture.programmer, PART_EEPROM, 0x13, back, 61, &fixture.operation,
                         &failure) != 0)
         fail_msg("%s", failure.detail);
@@ -931,52 +928,85 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
 
 /* ---- every part on the simulated bench ---- */
 
-static void program_on_bench(const char *part_name, const char *model, uint32_t start,
-                             uint32_t count)
+/* A board in a simulated bench, and a session on it. */
+struct workplace {
+    struct jig *jig;
+    struct bench *bench;
+    struct part *part;
+    struct programmer *programmer;
+    struct operation operation;
+};
+
+static void open_workplace(struct workplace *workplace, const char *part, const char *model,
+                           const char *pace)
 {
     char text[300];
-    struct jig *jig = NULL;
-    struct bench *bench = NULL;
-    struct part *part = NULL;
     struct failure failure = {0};
-    struct operation operation = within(60 * SECOND_US);
     struct programmer_settings settings = {0};
-    struct programmer *programmer = programmer_create(programmer_driver_by_name("stk500v1"));
     struct bench_options options = {.parts_directory = TEST_SOURCE_DIR "/profiles/parts"};
-    uint8_t *bytes = malloc(count), *back = malloc(count), signature[3];
 
     snprintf(text, sizeof text,
-             "jig: parts\nbench: {simulated: true, pace: fast}\nsites:\n"
-             "  - {site: 1, programmer: stk500v1, model: %s, board: %s}\n",
-             model, part_name);
+             "jig: parts\nbench: {simulated: true, pace: %s}\nsites:\n"
+             "  - {site: 1, programmer: stk500v1, model: %s, board: %s, crystal: 8 MHz}\n",
+             pace, model, part);
+    workplace->operation = within(60 * SECOND_US);
+    workplace->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
+    if (jig_parse("bench", text, strlen(text), &workplace->jig, &failure) != 0 ||
+        part_load(options.parts_directory, part, &workplace->part, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    options.jig = workplace->jig;
+    options.real_pace = strcmp(pace, "real") == 0;
+    if (bench_start(&options, &workplace->bench, &failure) != 0 ||
+        place_parse(bench_place(workplace->bench, 1), &settings.place, &failure) != 0 ||
+        programmer_claim(workplace->programmer, &settings, &workplace->operation, &failure) != 0 ||
+        programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
+                          &failure) != 0)
+        fail_msg("%s: %s", part, failure.detail);
+}
+
+static void close_workplace(struct workplace *workplace)
+{
+    programmer_destroy(workplace->programmer);
+    assert_int_equal(bench_stop(workplace->bench), 0);
+    part_free(workplace->part);
+    jig_free(workplace->jig);
+}
+
+/* Writes and reads back. */
+static void write_and_read(struct workplace *workplace, enum part_memory memory, uint32_t start,
+                           const uint8_t *bytes, uint32_t count)
+{
+    struct failure failure = {0};
+    uint8_t *back = malloc(count);
+
+    if (programmer_write(workplace->programmer, memory, start, bytes, count, NULL,
+                         &workplace->operation, &failure) != 0 ||
+        programmer_read(workplace->programmer, memory, start, back, count, &workplace->operation,
+                        &failure) != 0)
+        fail_msg("%s: %s", workplace->part->name, failure.detail);
+    for (uint32_t i = 0; i < count; i++)
+        if (back[i] != bytes[i])
+            fail_msg("%s: %s 0x%X is %02X, expected %02X", workplace->part->name,
+                     part_memory_name(workplace->part, memory), start + i, back[i], bytes[i]);
+    free(back);
+}
+
+static void program_on_bench(const char *part, const char *model, uint32_t start, uint32_t count)
+{
+    struct workplace workplace;
+    struct failure failure = {0};
+    uint8_t *bytes = malloc(count), signature[3];
+
     fill_random(bytes, count, 7);
     memcpy(bytes + 70, "\x56\xAC\xA0\x00\x20", 5);
-    if (jig_parse("bench", text, strlen(text), &jig, &failure) != 0 ||
-        part_load(TEST_SOURCE_DIR "/profiles/parts", part_name, &part, &failure) != 0)
-        fail_msg("%s", failure.detail);
-    options.jig = jig;
-    if (bench_start(&options, &bench, &failure) != 0 ||
-        place_parse(bench_place(bench, 1), &settings.place, &failure) != 0 ||
-        programmer_claim(programmer, &settings, &operation, &failure) != 0 ||
-        programmer_attach(programmer, part, &operation, &failure) != 0 ||
-        programmer_identify(programmer, signature, &operation, &failure) != 0 ||
-        programmer_write(programmer, PART_FLASH, start, bytes, count, NULL, &operation, &failure) !=
-            0 ||
-        programmer_read(programmer, PART_FLASH, start, back, count, &operation, &failure) != 0)
-        fail_msg("%s: %s", part_name, failure.detail);
-    assert_memory_equal(signature, part->signature, 3);
-    assert_memory_equal(back, bytes, count);
-    if (programmer_write(programmer, PART_EEPROM, 5, bytes, 11, NULL, &operation, &failure) != 0 ||
-        programmer_read(programmer, PART_EEPROM, 5, back, 11, &operation, &failure) != 0 ||
-        programmer_release(programmer, &failure) != 0)
-        fail_msg("%s: %s", part_name, failure.detail);
-    assert_memory_equal(back, bytes, 11);
-    programmer_destroy(programmer);
-    assert_int_equal(bench_stop(bench), 0);
-    part_free(part);
-    jig_free(jig);
+    open_workplace(&workplace, part, model, "fast");
+    if (programmer_identify(workplace.programmer, signature, &workplace.operation, &failure) != 0)
+        fail_msg("%s: %s", part, failure.detail);
+    assert_memory_equal(signature, workplace.part->signature, 3);
+    write_and_read(&workplace, PART_FLASH, start, bytes, count);
+    write_and_read(&workplace, PART_EEPROM, 5, bytes, 11);
+    close_workplace(&workplace);
     free(bytes);
-    free(back);
 }
 
 static void every_part_is_programmed_on_the_simulated_bench(void **state)
@@ -987,6 +1017,58 @@ static void every_part_is_programmed_on_the_simulated_bench(void **state)
     program_on_bench("ATmega32A", "teensy-2.0-isp", 0x400, 0x800);
     program_on_bench("ATtiny85", "arduino-uno-isp", 0x40, 0x400);
     program_on_bench("ATmega2560", "pro-micro-isp", 0x1F000, 0x2000);
+    program_on_bench("ATtiny841", "pro-micro-isp", 0x130, 0x400); /* pages of 16 bytes */
+    program_on_bench("AT90S8515", "pro-micro-isp", 0x123, 0x401); /* no pages */
+}
+
+/* What the bench's record says of the board under `key`. */
+static int count_of(struct workplace *workplace, const char *key)
+{
+    char *record = NULL, quoted[40];
+    size_t size = 0;
+    FILE *stream = open_memstream(&record, &size);
+    int count = -1;
+
+    assert_non_null(stream);
+    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
+    assert_int_equal(fclose(stream), 0);
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(record, quoted);
+    assert_non_null(at);
+    assert_int_equal(sscanf(at + strlen(quoted), "%d", &count), 1);
+    free(record);
+    return count;
+}
+
+/* On boards that take their time: what is written too early is lost, and counted by the board. The
+ * values are those that tell when a part is ready, and those that do not. */
+static void program_slow_part(const char *part, uint32_t flash_bytes, uint32_t eeprom_bytes)
+{
+    static const uint8_t values[] = {0x12, 0x7F, 0x80, 0x00, 0xFF, 0x34, 0x35, 0x7F, 0x00, 0x80};
+    struct workplace workplace;
+    uint8_t bytes[512];
+
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = values[i % sizeof values];
+    open_workplace(&workplace, part, "pro-micro-isp", "real");
+    uint32_t page_size = workplace.part->flash.page_size;
+    write_and_read(&workplace, PART_FLASH, page_size, bytes, flash_bytes);
+    write_and_read(&workplace, PART_EEPROM, 3, bytes, eeprom_bytes);
+    if (count_of(&workplace, "ignored_busy") != 0)
+        fail_msg("%s: %d writes came too early", part, count_of(&workplace, "ignored_busy"));
+    assert_true(count_of(&workplace, "eeprom_writes") > 0);
+    close_workplace(&workplace);
+}
+
+static void slow_parts_are_waited_for(void **state)
+{
+    (void)state;
+    program_slow_part("AT90S8515", 30, 20); /* data polling: 7F; 80, then 7F */
+    program_slow_part("AT90S8535", 20, 12); /* FF; 00, then FF */
+    program_slow_part("ATtiny12", 20, 12);
+    program_slow_part("ATmega32A", 256, 20); /* EEPROM by bytes */
+    program_slow_part("ATmega103", 512, 10); /* 56 ms for a page */
+    program_slow_part("ATtiny841", 64, 20);  /* RDY/BSY, and pages that the sketch does not know */
 }
 
 int main(void)
@@ -1011,6 +1093,7 @@ int main(void)
         cmocka_unit_test(a_sketch_that_waits_for_a_page_is_found),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
         cmocka_unit_test(every_part_is_programmed_on_the_simulated_bench),
+        cmocka_unit_test(slow_parts_are_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,14 +15,17 @@
  * sketch takes page data for commands. Of its commands only 56 sends bytes of the host's choice, so
  * only data that hold 56, AC and a byte of 80 or more could write a fuse or lock bits or erase
  * (AC followed by less is no instruction but programming enable). A page that holds these three in
- * a row is not sent as a block, but byte by byte with universal commands, each of which holds one
- * byte of data only and is answered before the next. What stands before and after the data cannot
- * complete the three: the bytes after them are 20 (end byte, or what recovery feeds), and AC 20 is
- * no instruction; the header is 64, a length, 46, and no page size is 56.
- * A byte lost within the data leaves the frame open; the next 20 closes it.
- * Addresses (55 low high 20) could be read as 56 with two bits turned: 56 AC A0 20 would write a
- * fuse. Flash addresses sent here are therefore multiples of 32 bytes: their low byte is never AC,
- * nor 56, which would matter if the 55 were lost. EEPROM addresses have no high byte of 80.
+ * a row is not sent as a block, but byte by byte with universal commands; so are the pages and
+ * bytes that the sketch cannot write in blocks. What stands before and after the data of a block
+ * cannot complete the three: the bytes after them are 20 (end byte, or what recovery feeds), and AC
+ * 20 is no instruction; the header is 64, a length, 46, and no page size is 56. Universal commands
+ * with data (56 opcode high low value 20) go out several at a time. After a value of AC stands 20;
+ * a place in a page is below 80. Only the low byte of the address of a byte may be AC with a value
+ * of 80 or more after it: two bytes in a row must be lost between it and the 56. A byte lost within
+ * the data leaves the frame open; the next 20 closes it. Addresses (55 low high 20) could be read
+ * as 56 with two bits turned: 56 AC A0 20 would write a fuse. Flash addresses sent here are
+ * therefore multiples of 32 bytes: their low byte is never AC, nor 56, which would matter if the 55
+ * were lost. EEPROM addresses have no high byte of 80.
  *
  * Fuse and lock writes are spoken so that a lost byte cannot make another value: see write_fuse().
  */
@@ -62,9 +65,15 @@ enum {
 #define ADDRESS_STEP 32 /* see above */
 #define UNIVERSAL_BYTES 6
 #define BATCH_MAX (UART_BUFFER_BYTES / UNIVERSAL_BYTES)
+#define LOOKS_MAX 4 /* at a part that writes, before the first answer is there */
 
 #define SPI_BYTE_US 256 /* one instruction, 32 bits at 125 kHz */
 #define COMMIT_US 30000
+
+/* What a write takes at most on most parts ("Serial Programming" in the datasheets, ATmega328P,
+ * 8271J: flash 4.5 ms, EEPROM 3.6 ms), and an EEPROM's on old ones (ATmega32A, 8155: 9 ms). */
+#define WRITE_US 4500
+#define SLOW_WRITE_US 9000
 
 #define REPLY_SILENCE_US 1000000
 #define PROGRAM_SILENCE_US 2000000
@@ -499,10 +508,6 @@ static int set_device(struct stk500v1 *stk, const struct operation *operation,
     command[19] = (uint8_t)(flash >> 8);
     command[20] = (uint8_t)flash;
     command[21] = END;
-    if (page != 32 && page != 64 && page != 128 && page != 256)
-        return failure_set(failure, FAILURE_PROGRAMMER_REFUSED,
-                           "ArduinoISP knows flash pages of 32, 64, 128 and 256 bytes, %s has %u",
-                           part->name, page);
     return exchange(stk, "set device", command, sizeof command, NULL, 0, operation, failure);
 }
 
@@ -606,7 +611,7 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
     uint8_t bytes[4], frame[UNIVERSAL_BYTES];
 
     *reply = 0;
-    if (isp_door_open(instruction, programmer->session, bytes, failure) != 0)
+    if (isp_door_open(programmer->part, instruction, programmer->session, bytes, failure) != 0)
         return -1;
     if (writes_fuse_or_lock(bytes))
         return write_fuse(stk, bytes, operation, failure);
@@ -627,7 +632,7 @@ static int instruct_batch(struct stk500v1 *stk, const struct isp_instruction *in
     if (begin(stk, operation, failure) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (isp_door_open(&instructions[i], stk->base.session, bytes, failure) != 0)
+        if (isp_door_open(stk->base.part, &instructions[i], stk->base.session, bytes, failure) != 0)
             return -1;
         frame_universal(bytes, frames + i * UNIVERSAL_BYTES);
     }
@@ -652,6 +657,83 @@ static int identify(struct programmer *programmer, uint8_t signature[3],
     return instruct_batch(self(programmer), instructions, 3, signature, operation, failure);
 }
 
+/* ---- writing by single instructions ---- */
+
+/* Instructions that go out in one go, once they are as many as fit or the last one is in. */
+struct batch {
+    struct isp_instruction instructions[BATCH_MAX];
+    size_t used;
+};
+
+static int send_batch(struct stk500v1 *stk, struct batch *batch, uint8_t replies[BATCH_MAX],
+                      const struct operation *operation, struct failure *failure)
+{
+    size_t count = batch->used;
+
+    batch->used = 0;
+    return instruct_batch(stk, batch->instructions, count, replies, operation, failure);
+}
+
+/* Makes room for `count` more; what is in the batch only loads bytes, so that its replies say
+ * nothing. */
+static int make_room(struct stk500v1 *stk, struct batch *batch, size_t count,
+                     const struct operation *operation, struct failure *failure)
+{
+    uint8_t replies[BATCH_MAX];
+
+    if (batch->used + count <= BATCH_MAX)
+        return 0;
+    return send_batch(stk, batch, replies, operation, failure);
+}
+
+static int add_load(struct stk500v1 *stk, struct batch *batch, struct isp_instruction load,
+                    const struct operation *operation, struct failure *failure)
+{
+    if (make_room(stk, batch, 1, operation, failure) != 0)
+        return -1;
+    batch->instructions[batch->used++] = load;
+    return 0;
+}
+
+/* How many looks fit into the time a write usually takes: on a UART one command follows the other
+ * after its six bytes. */
+static size_t look_count(const struct stk500v1 *stk, enum part_memory memory)
+{
+    bool slow = memory == PART_EEPROM && !stk->base.part->poll_ready;
+    int64_t usual_us = slow ? SLOW_WRITE_US : WRITE_US;
+    int64_t frame_us = UNIVERSAL_BYTES * stk->byte_us;
+    int64_t count = (usual_us + frame_us - 1) / frame_us;
+
+    return count < LOOKS_MAX ? (size_t)count : LOOKS_MAX;
+}
+
+/* Ends with `write`, which writes `count` bytes at `start`, and looks on the heels of it whether it
+ * is done; else waits on. */
+static int finish_write(struct stk500v1 *stk, struct batch *batch, struct isp_instruction write,
+                        enum part_memory memory, uint32_t start, const uint8_t *bytes,
+                        uint32_t count, const struct operation *operation, struct failure *failure)
+{
+    const struct part *part = stk->base.part;
+    uint8_t replies[BATCH_MAX];
+    uint32_t at = 0;
+    bool by_value = isp_can_poll_value(part, memory, bytes, count, &at);
+    size_t looks = by_value || part->poll_ready ? look_count(stk, memory) : 0;
+
+    if (make_room(stk, batch, 1 + looks, operation, failure) != 0)
+        return -1;
+    batch->instructions[batch->used++] = write;
+    size_t first = batch->used;
+    for (size_t i = 0; i < looks; i++)
+        batch->instructions[batch->used++] =
+            by_value ? isp_read_at(memory, start + at) : isp_poll_ready();
+    if (send_batch(stk, batch, replies, operation, failure) != 0)
+        return -1;
+    for (size_t i = first; i < first + looks; i++)
+        if (by_value ? replies[i] == bytes[at] : (replies[i] & 1) == 0)
+            return 0;
+    return isp_wait_written(&stk->base, memory, start, bytes, count, operation, failure);
+}
+
 /* ---- flash ---- */
 
 /* Pages to be written, in order. */
@@ -673,6 +755,13 @@ struct page_command {
 };
 
 enum page_kind { PAGE_BLANK, PAGE_BLOCK, PAGE_SINGLY };
+
+/* The sizes of page that the sketch has in its list. Of any other it would make each word a page.
+ */
+static bool knows_pages_of(uint32_t bytes)
+{
+    return bytes == 32 || bytes == 64 || bytes == 128 || bytes == 256;
+}
 
 /* See the top: could this data write a fuse if it were taken for commands? */
 static bool looks_like_fuse_write(const uint8_t *bytes, uint32_t count)
@@ -697,7 +786,9 @@ static enum page_kind classify(const struct flash_job *job)
 
     if (is_blank(page, job->page_size))
         return PAGE_BLANK;
-    return looks_like_fuse_write(page, job->page_size) ? PAGE_SINGLY : PAGE_BLOCK;
+    if (!knows_pages_of(job->page_size) || looks_like_fuse_write(page, job->page_size))
+        return PAGE_SINGLY;
+    return PAGE_BLOCK;
 }
 
 static size_t put_address(uint8_t *bytes, uint32_t byte_address)
@@ -758,11 +849,29 @@ static int send_ahead(struct stk500v1 *stk, const struct page_command *next, siz
     return send(stk, next->bytes, *sent, operation, failure);
 }
 
+/* The sketch waits 30 ms for a page. A few of the oldest parts take longer. */
+static bool outlasts_the_sketch(const struct part *part)
+{
+    return part->flash.write_delay_us + part->flash.write_delay_us / 5 > COMMIT_US;
+}
+
+static int wait_for_page(struct stk500v1 *stk, const struct flash_job *job, uint32_t end,
+                         const struct operation *operation, struct failure *failure)
+{
+    uint32_t at = end - job->page_size;
+
+    if (!outlasts_the_sketch(stk->base.part))
+        return 0;
+    return isp_wait_written(&stk->base, PART_FLASH, job->start + at, job->bytes + at,
+                            job->page_size, operation, failure);
+}
+
 /* Blocks one after the other, the rest of each when the one before is done. */
 static int write_blocks(struct stk500v1 *stk, struct flash_job *job,
                         const struct operation *operation, struct failure *failure)
 {
     struct operation whole = steady(operation);
+    bool ahead = !outlasts_the_sketch(stk->base.part);
     struct page_command commands[2];
     size_t sent = 0;
     int now = 0;
@@ -775,9 +884,10 @@ static int write_blocks(struct stk500v1 *stk, struct flash_job *job,
             return -1;
         sent = 0;
         more = operation_check(operation, NULL) == 0 && next_block(stk, job, &commands[1 - now]);
-        if (more && send_ahead(stk, &commands[1 - now], &sent, &whole, failure) != 0)
+        if (more && ahead && send_ahead(stk, &commands[1 - now], &sent, &whole, failure) != 0)
             return -1;
-        if (expect(stk, "page done", OK, PROGRAM_SILENCE_US, &whole, failure) != 0)
+        if (expect(stk, "page done", OK, PROGRAM_SILENCE_US, &whole, failure) != 0 ||
+            wait_for_page(stk, job, commands[now].end, &whole, failure) != 0)
             return -1;
         operation_progress(operation, commands[now].end);
         now = 1 - now;
@@ -804,6 +914,26 @@ static uint32_t segment_end(uint32_t address)
     return (address / SEGMENT_BYTES + 1) * SEGMENT_BYTES;
 }
 
+/* A page by its own instructions. Words that stay FF are not loaded. */
+static int write_page_singly(struct stk500v1 *stk, uint32_t address, const uint8_t *bytes,
+                             const struct operation *operation, struct failure *failure)
+{
+    const struct part *part = stk->base.part;
+    struct batch batch = {0};
+
+    for (uint32_t i = 0; i < part->flash.page_size; i++) {
+        if (is_blank(bytes + (i & ~1U), 2))
+            continue;
+        if (add_load(stk, &batch, isp_load_flash(part, address + i, bytes[i]), operation,
+                     failure) != 0)
+            return -1;
+    }
+    if (enter_segment(stk, address, operation, failure) != 0)
+        return -1;
+    return finish_write(stk, &batch, isp_write_flash_page(address), PART_FLASH, address, bytes,
+                        part->flash.page_size, operation, failure);
+}
+
 static int write_flash(struct stk500v1 *stk, struct flash_job *job,
                        const struct operation *operation, struct failure *failure)
 {
@@ -815,8 +945,7 @@ static int write_flash(struct stk500v1 *stk, struct flash_job *job,
             job->at += job->page_size;
             break;
         case PAGE_SINGLY:
-            if (isp_write(&stk->base, PART_FLASH, address, job->bytes + job->at, job->page_size,
-                          NULL, operation, failure) != 0)
+            if (write_page_singly(stk, address, job->bytes + job->at, operation, failure) != 0)
                 return -1;
             job->at += job->page_size;
             break;
@@ -959,49 +1088,66 @@ static int read(struct programmer *programmer, enum part_memory memory, uint32_t
     return isp_read(programmer, memory, start, bytes, count, operation, failure);
 }
 
+/* Flash without pages: the sketch has no block command that would do. */
+static int write_flash_bytes(struct stk500v1 *stk, uint32_t start, const uint8_t *bytes,
+                             uint32_t count, const struct operation *operation,
+                             struct failure *failure)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct batch batch = {0};
+        struct isp_instruction load = isp_load_flash(stk->base.part, start + i, bytes[i]);
+
+        if (bytes[i] != 0xFF && finish_write(stk, &batch, load, PART_FLASH, start + i, bytes + i, 1,
+                                             operation, failure) != 0)
+            return -1;
+        operation_progress(operation, i + 1);
+    }
+    return 0;
+}
+
 /* ---- EEPROM ---- */
 
-/* A page by its own instructions (the sketch's block command waits 45 ms for each byte): loads,
- * write and the first look at RDY/BSY in one go. The bytes 56 AC and 80 or more never stand in a
- * row in it: after 56 comes the instruction, after each datum the end byte. */
+/* A page, or part of one, by its own instructions (the sketch's block command waits 45 ms for each
+ * byte). */
 static int write_eeprom_page(struct stk500v1 *stk, uint32_t address, const uint8_t *bytes,
                              uint32_t count, const struct operation *operation,
                              struct failure *failure)
 {
-    const struct part *part = stk->base.part;
-    uint32_t offset = address % part->eeprom.page_size;
-    struct isp_instruction batch[BATCH_MAX];
-    uint8_t replies[BATCH_MAX];
-    size_t used = 0;
+    uint32_t offset = address % stk->base.part->eeprom.page_size;
+    struct batch batch = {0};
 
-    for (uint32_t i = 0; i < count; i++) {
-        batch[used++] = isp_load_eeprom(offset + i, bytes[i]);
-        if (used == BATCH_MAX - 2 && i + 1 < count) {
-            if (instruct_batch(stk, batch, used, replies, operation, failure) != 0)
-                return -1;
-            used = 0;
-        }
-    }
-    batch[used++] = isp_write_eeprom_page(address - offset);
-    batch[used++] = isp_poll_ready();
-    if (instruct_batch(stk, batch, used, replies, operation, failure) != 0)
-        return -1;
-    if ((replies[used - 1] & 1) == 0)
-        return 0;
-    return isp_wait_ready(&stk->base, part->eeprom.write_delay_us, true, operation, failure);
+    for (uint32_t i = 0; i < count; i++)
+        if (add_load(stk, &batch, isp_load_eeprom(offset + i, bytes[i]), operation, failure) != 0)
+            return -1;
+    return finish_write(stk, &batch, isp_write_eeprom_page(address - offset), PART_EEPROM, address,
+                        bytes, count, operation, failure);
+}
+
+static int write_eeprom_byte(struct stk500v1 *stk, uint32_t address, const uint8_t *byte,
+                             const struct operation *operation, struct failure *failure)
+{
+    struct batch batch = {0};
+
+    return finish_write(stk, &batch, isp_write_eeprom(address, *byte), PART_EEPROM, address, byte,
+                        1, operation, failure);
 }
 
 static int write_eeprom(struct stk500v1 *stk, uint32_t start, const uint8_t *bytes, uint32_t count,
                         const struct operation *operation, struct failure *failure)
 {
-    uint32_t page_size = stk->base.part->eeprom.page_size;
+    const struct part_array *eeprom = &stk->base.part->eeprom;
 
     for (uint32_t at = 0; at < count;) {
-        uint32_t piece = page_size - (start + at) % page_size;
+        uint32_t piece =
+            eeprom->page_write ? eeprom->page_size - (start + at) % eeprom->page_size : 1;
+        int result;
 
         if (piece > count - at)
             piece = count - at;
-        if (write_eeprom_page(stk, start + at, bytes + at, piece, operation, failure) != 0)
+        result = eeprom->page_write
+                     ? write_eeprom_page(stk, start + at, bytes + at, piece, operation, failure)
+                     : write_eeprom_byte(stk, start + at, bytes + at, operation, failure);
+        if (result != 0)
             return -1;
         at += piece;
         operation_progress(operation, at);
@@ -1015,13 +1161,15 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
 {
     const struct part *part = programmer->part;
 
+    if (memory == PART_FLASH && !part->flash.page_write)
+        return write_flash_bytes(self(programmer), start, bytes, count, operation, failure);
     if (memory == PART_FLASH) {
         struct flash_job job = {
             .start = start, .bytes = bytes, .count = count, .page_size = part->flash.page_size};
 
         return write_flash(self(programmer), &job, operation, failure);
     }
-    if (memory == PART_EEPROM && part->eeprom.page_write && part->poll_ready)
+    if (memory == PART_EEPROM)
         return write_eeprom(self(programmer), start, bytes, count, operation, failure);
     return isp_write(programmer, memory, start, bytes, count, permit, operation, failure);
 }

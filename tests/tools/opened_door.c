@@ -4,9 +4,10 @@
 
 #include "jigs/isp.h"
 
-int isp_door_open(const struct isp_instruction *instruction, uint32_t session, uint8_t out[4],
-                  struct failure *failure)
+int isp_door_open(const struct part *part, const struct isp_instruction *instruction,
+                  uint32_t session, uint8_t out[4], struct failure *failure)
 {
+    (void)part;
     (void)session;
     (void)failure;
     memcpy(out, instruction->bytes, 4);
