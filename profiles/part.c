@@ -554,6 +554,7 @@ void part_free(struct part *part)
             free_field(&part->bytes[i].fields[j]);
         free(part->bytes[i].fields);
     }
+    free(part->path);
     free(part);
 }
 

@@ -86,6 +86,7 @@ struct part_bit {
 
 struct part {
     char name[32];
+    char *path;                     /* of the part file; NULL where it was made otherwise */
     char sha256[DIGEST_TEXT_BYTES]; /* of the part file */
     uint8_t signature[3];
     struct part_array flash;
@@ -106,6 +107,11 @@ struct part {
     struct part_boot_section boot_sections[4];
     int boot_section_count;
 };
+
+/* Where part files are looked for, in this order: the directories of $GANGFLASH_PARTS (separated by
+ * colons; each must be there), gangflash/parts in the user's configuration ($XDG_CONFIG_HOME, else
+ * ~/.config), and `shipped`. For part_load() and the others below. The caller frees. */
+int part_directories(const char *shipped, char **directories, struct failure *failure);
 
 /* Loads <name>.yaml from the first of `directories` that has it; they are separated by colons. A
  * file that is wrong is a failure, never passed over for one of a later directory. The name is

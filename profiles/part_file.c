@@ -34,6 +34,60 @@ static bool next_directory(const char **list, const char **directory, int *lengt
     return *length > 0;
 }
 
+/* ---- the user's own ---- */
+
+/* One that is named must be there: a slip of the pen would bring the shipped files back unseen. */
+static int check_named(const char *named, struct failure *failure)
+{
+    const char *directory;
+    int length;
+
+    while (next_directory(&named, &directory, &length)) {
+        char path[PATH_MAX];
+        struct stat status;
+
+        if (snprintf(path, sizeof(path), "%.*s", length, directory) < (int)sizeof(path) &&
+            stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+            continue;
+        return failure_set(failure, FAILURE_PART_INVALID,
+                           "GANGFLASH_PARTS: '%.*s' is no directory of part files", length,
+                           directory);
+    }
+    return 0;
+}
+
+/* The user's configuration directory (XDG base directory specification: a relative one is ignored),
+ * as a beginning and what is to be put behind it; false where there is none. */
+static bool find_configuration(const char **start, const char **end)
+{
+    const char *home = getenv("HOME");
+
+    *start = getenv("XDG_CONFIG_HOME");
+    *end = "/gangflash/parts:";
+    if (*start && (*start)[0] == '/')
+        return true;
+    *start = home;
+    *end = "/.config/gangflash/parts:";
+    return home && home[0] == '/';
+}
+
+int part_directories(const char *shipped, char **directories, struct failure *failure)
+{
+    const char *named = getenv("GANGFLASH_PARTS"), *start, *end;
+
+    *directories = NULL;
+    if (!named)
+        named = "";
+    if (!find_configuration(&start, &end))
+        start = end = "";
+    if (check_named(named, failure) != 0)
+        return -1;
+    if (asprintf(directories, "%s:%s%s%s", named, start, end, shipped) >= 0)
+        return 0;
+    *directories = NULL;
+    return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for the directories of parts");
+}
+
 /* ---- listing ---- */
 
 static bool is_listed(const struct part_list *list, const char *name, size_t length)
@@ -173,6 +227,8 @@ int part_load(const char *directories, const char *name, struct part **part,
     result = part_from_document(document, part, failure);
     if (result == 0)
         result = check_name(document, name, *part, failure);
+    if (result == 0 && !((*part)->path = strdup(path)))
+        result = failure_set(failure, FAILURE_OUT_OF_MEMORY, "%s: out of memory", path);
     if (result != 0) {
         part_free(*part);
         *part = NULL;

@@ -72,7 +72,8 @@ struct profile {
     int retry_verify;  /* 0 or 1 */
 };
 
-/* Loads a profile, its part from `parts_directory`, and its images. The caller frees. */
+/* Loads a profile, its part from `parts_directory` (one or several, as for part_load()), and its
+ * images. The caller frees. */
 int profile_load(const char *path, const char *parts_directory, struct profile **profile,
                  struct failure *failure);
 /* The same from memory; the images are looked for beside `path`. For fuzzing and tests. */

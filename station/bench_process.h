@@ -13,10 +13,10 @@
 struct bench_process;
 
 struct bench_process_options {
-    const char *program; /* simbench */
-    const char *parts_directory;
-    const char *pace;   /* "real" or "fast"; NULL: as the jig says */
-    const char *record; /* file for a JSON line per board; NULL: none */
+    const char *program;         /* simbench */
+    const char *parts_directory; /* one or several, as for part_load() */
+    const char *pace;            /* "real" or "fast"; NULL: as the jig says */
+    const char *record;          /* file for a JSON line per board; NULL: none */
 };
 
 /* Starts it, waits until it is ready and fills in the places of the jig's sites. FAILURE_BENCH with

@@ -223,6 +223,16 @@ void command_print_help(const struct command *command, FILE *out)
     command_print_options(command, out);
 }
 
+void command_print_meaning(const struct part *part, enum part_memory memory, uint8_t value)
+{
+    char text[512];
+    part_describe_byte(part, memory, value, text, sizeof(text));
+    char *rest = NULL;
+    for (char *field = strtok_r(text, ",", &rest); field != NULL;
+         field = strtok_r(NULL, ",", &rest))
+        printf("              %s\n", field + strspn(field, " "));
+}
+
 int command_report(const struct failure *failure)
 {
     const struct failure_fact *fact = failure_lookup(failure->code);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "profiles/part.h"
 #include "reports/failure.h"
 
 #define COMMAND_SOFTWARE "gangflash " GANGFLASH_VERSION
@@ -73,12 +74,15 @@ int command_number(const char *option, const char *text, int64_t minimum, int64_
 int command_choice(const char *option, const char *text, const char *const names[], int *index,
                    struct failure *failure);
 
-/* The one operand a command takes, called PROFILE in messages, after the last option. */
+/* The one operand a command takes, called PROFILE when it is missing, after the last option. */
 int command_take_operand(const struct command *command, int argc, char **argv, const char **operand,
                          struct failure *failure);
 
 void command_print_help(const struct command *command, FILE *out);
 void command_print_options(const struct command *command, FILE *out);
+
+/* What a fuse or lock byte of this value means, one field a line, deep below what was printed. */
+void command_print_meaning(const struct part *part, enum part_memory memory, uint8_t value);
 
 /* Says on stderr what went wrong, with the operator's sentence, and returns the exit status. */
 int command_report(const struct failure *failure);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reports/json.h"
+#include "station/data_paths.h"
 #include "station/plan.h"
 
 struct config {
@@ -47,17 +48,6 @@ static void print_images(const struct profile *profile)
                range.end - 1, range.end - range.start);
 }
 
-/* What the byte means, one field a line. */
-static void print_meaning(const struct part *part, enum part_memory memory, uint8_t value)
-{
-    char text[512];
-    part_describe_byte(part, memory, value, text, sizeof(text));
-    char *rest = NULL;
-    for (char *field = strtok_r(text, ",", &rest); field != NULL;
-         field = strtok_r(NULL, ",", &rest))
-        printf("              %s\n", field + strspn(field, " "));
-}
-
 static void print_rule(const struct profile *profile, enum part_memory memory)
 {
     const struct part_byte *byte = part_byte(profile->part, memory);
@@ -76,7 +66,7 @@ static void print_rule(const struct profile *profile, enum part_memory memory)
     printf("\n");
     if (rule->because[0] != '\0')
         printf("              because: %s\n", rule->because);
-    print_meaning(profile->part, memory, rule->write);
+    command_print_meaning(profile->part, memory, rule->write);
 }
 
 static void print_profile(const struct profile *profile)
@@ -93,6 +83,8 @@ static void print_profile(const struct profile *profile)
     printf("  part %s, signature %02X %02X %02X, via %s\n    part file sha256 %s\n",
            profile->part->name, signature[0], signature[1], signature[2], profile->via,
            profile->part->sha256);
+    if (!data_paths_is_shipped_part(profile->part))
+        printf("    your own part file %s\n", profile->part->path);
     if (profile->clock_text[0] != '\0')
         printf("  board clock %s\n", profile->clock_text);
     if (profile->supply_mv != 0)
@@ -176,6 +168,8 @@ static struct json_object *profile_to_json(const struct profile *profile)
     json_add_text(object, "revision", profile->revision);
     json_add_text(object, "via", profile->via);
     json_add_text(object, "part", profile->part->name);
+    json_add_text(object, "part_file", profile->part->path);
+    json_add_bool(object, "part_shipped", data_paths_is_shipped_part(profile->part));
     json_add_text(object, "part_sha256", profile->part->sha256);
     json_add_text(object, "signature", signature);
     json_add_array(object, "images", images_to_json(profile));

@@ -49,12 +49,32 @@ char *data_paths_directory(void)
     return format_path(own, "share/gangflash");
 }
 
-char *data_paths_parts(void)
+char *data_paths_shipped_parts(void)
 {
     char *directory = data_paths_directory();
     char *parts = directory != NULL ? format_path(directory, "parts") : NULL;
     free(directory);
     return parts;
+}
+
+int data_paths_parts(char **directories, struct failure *failure)
+{
+    char *shipped = data_paths_shipped_parts();
+    *directories = NULL;
+    int result = shipped != NULL ? part_directories(shipped, directories, failure)
+                                 : failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    free(shipped);
+    return result;
+}
+
+bool data_paths_is_shipped_part(const struct part *part)
+{
+    char *shipped = data_paths_shipped_parts();
+    size_t length = shipped != NULL ? strlen(shipped) : 0;
+    bool is = length > 0 && part->path != NULL && strncmp(part->path, shipped, length) == 0 &&
+              strchr(part->path + length + 1, '/') == NULL;
+    free(shipped);
+    return is;
 }
 
 char *data_paths_program(const char *name)

@@ -3,13 +3,20 @@
 #ifndef STATION_DATA_PATHS_H
 #define STATION_DATA_PATHS_H
 
+#include <stdbool.h>
+
+#include "profiles/part.h"
 #include "reports/failure.h"
 
 /* $GANGFLASH_DATA, else share/gangflash beside the directory of this program: so in the build tree
  * and where it was installed. NULL when out of memory. */
 char *data_paths_directory(void);
-/* The directory of the part files. NULL when out of memory. */
-char *data_paths_parts(void);
+/* The directory of the part files that came with the program. NULL when out of memory. */
+char *data_paths_shipped_parts(void);
+/* All directories of part files, the user's own first: part_directories(). */
+int data_paths_parts(char **directories, struct failure *failure);
+/* Did the part's file come with the program? */
+bool data_paths_is_shipped_part(const struct part *part);
 /* A program that lies beside this one. NULL when out of memory. */
 char *data_paths_program(const char *name);
 

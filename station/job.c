@@ -64,10 +64,9 @@ static int load_jig(const char *typed, struct job *job, struct failure *failure)
 
 int job_load(const char *profile, const char *jig, struct job *job, struct failure *failure)
 {
-    *job = (struct job){.parts_directory = data_paths_parts()};
-    if (job->parts_directory == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    if (load_profile(profile, job, failure) != 0)
+    *job = (struct job){0};
+    if (data_paths_parts(&job->parts_directory, failure) != 0 ||
+        load_profile(profile, job, failure) != 0)
         return -1;
     return jig != NULL ? load_jig(jig, job, failure) : 0;
 }

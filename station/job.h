@@ -6,7 +6,7 @@
 #include "profiles/profile.h"
 
 struct job {
-    char *parts_directory;
+    char *parts_directory; /* one or several, as for part_load() */
     struct profile *profile;
     struct jig *jig; /* NULL: none was asked for */
 };

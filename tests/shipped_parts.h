@@ -40,7 +40,8 @@ static inline bool is_new_kind(struct shipped_bytes *seen, const struct part *pa
 }
 
 /* Calls `check` with the name of each part there is a file for. Include cmocka before. */
-static inline void check_shipped_parts(void (*check)(const char *name, void *context), void *context)
+static inline void check_shipped_parts(void (*check)(const char *name, void *context),
+                                       void *context)
 {
     DIR *directory = opendir(SHIPPED_PARTS_DIRECTORY);
     char name[64];

@@ -217,6 +217,7 @@ int bench_start(const struct bench_options *options, struct bench **bench, struc
     if (load_parts(made, failure) != 0) {
         goto stop;
     }
+    made->options.parts_directory = NULL; /* the caller may free it now */
     for (size_t i = 0; i < made->post_count; i++) {
         if (start_site(made, &made->posts[i], failure) != 0) {
             goto stop;

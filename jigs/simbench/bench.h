@@ -15,9 +15,9 @@
 struct bench;
 
 struct bench_options {
-    const struct jig *jig; /* must outlive the bench */
-    const char *parts_directory;
-    bool real_pace; /* keep the time of the real thing; else none */
+    const struct jig *jig;       /* must outlive the bench */
+    const char *parts_directory; /* one or several, as for part_load(); read at the start only */
+    bool real_pace;              /* keep the time of the real thing; else none */
     uint64_t seed;
     FILE *record; /* a JSON line per board when it leaves the bench; NULL: none */
 };

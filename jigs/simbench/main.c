@@ -1,6 +1,7 @@
 /* simbench: a simulated bench of programmers and boards, made from a jig file. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "jigs/jig.h"
 #include "jigs/simbench/bench.h"
+#include "profiles/part.h"
 
 /* Exit status, as the station's. */
 enum { EXIT_USAGE = 2, EXIT_JIG = 3, EXIT_BENCH = 4 };
@@ -21,8 +23,8 @@ enum { EXIT_USAGE = 2, EXIT_JIG = 3, EXIT_BENCH = 4 };
 struct config {
     const char *jig_path;
     const char *record_path;
-    char parts_directory[4096];
-    int real_pace; /* -1: as the jig file says */
+    const char *parts; /* directories; NULL: where the station looks */
+    int real_pace;     /* -1: as the jig file says */
     bool seed_given;
     uint64_t seed;
     bool stay;
@@ -49,7 +51,8 @@ static void print_help(FILE *out)
         "\n"
         "  --pace real|fast  keep the time of the real thing, or none (default: as the jig says)\n"
         "  --seed N          for the faults (default: as the jig says)\n"
-        "  --parts DIR       the part files (default: PROGRAM/../share/gangflash/parts)\n"
+        "  --parts DIR[:DIR] the part files (default: the user's own, see gangflash(1), then\n"
+        "                    PROGRAM/../share/gangflash/parts)\n"
         "  --record FILE     add a JSON line for each board that leaves the bench\n"
         "  --stay            go on when the input ends, and when the starter is gone\n"
         "  --help            print this and exit\n"
@@ -68,20 +71,25 @@ static void print_help(FILE *out)
 
 /* --- configuration --- */
 
-static int find_parts(char *path, size_t path_bytes)
+/* The caller frees `directories`. */
+static int find_parts(const struct config *config, char **directories, struct failure *failure)
 {
-    ssize_t length = readlink("/proc/self/exe", path, path_bytes - 1);
-    if (length < 0) {
-        return -1;
+    static const char tail[] = "/../share/gangflash/parts";
+    char path[PATH_MAX];
+
+    *directories = config->parts != NULL ? strdup(config->parts) : NULL;
+    if (config->parts != NULL) {
+        return *directories != NULL ? 0
+                                    : failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
     }
-    path[length] = '\0';
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof tail);
+    path[length < 0 ? 0 : length] = '\0';
     char *name = strrchr(path, '/');
     if (name == NULL) {
-        return -1;
+        return failure_set(failure, FAILURE_BENCH, "cannot find the part files; give --parts DIR");
     }
-    size_t room = path_bytes - (size_t)(name - path);
-    int wanted = snprintf(name, room, "/../share/gangflash/parts");
-    return wanted > 0 && (size_t)wanted < room ? 0 : -1;
+    memcpy(name, tail, sizeof tail);
+    return part_directories(path, directories, failure);
 }
 
 static int usage_error(const char *what, const char *found)
@@ -111,10 +119,8 @@ static int apply_option(struct config *config, int option, const char *value)
     case 's':
         return parse_seed(config, value) == 0 ? 0 : usage_error("no seed:", value);
     case 'd':
-        return snprintf(config->parts_directory, sizeof config->parts_directory, "%s", value) <
-                       (int)sizeof config->parts_directory
-                   ? 0
-                   : usage_error("too long:", value);
+        config->parts = value;
+        return 0;
     case 'r':
         config->record_path = value;
         return 0;
@@ -153,11 +159,6 @@ static int parse_config(struct config *config, int argc, char **argv)
         return EXIT_USAGE;
     }
     config->jig_path = argv[optind];
-    if (config->parts_directory[0] == '\0' &&
-        find_parts(config->parts_directory, sizeof config->parts_directory) != 0) {
-        fputs("simbench: cannot find the part files; give --parts DIR\n", stderr);
-        return EXIT_USAGE;
-    }
     return 0;
 }
 
@@ -348,18 +349,21 @@ static int load_jig(struct program *program, struct failure *failure)
 
 static int start(struct program *program, struct failure *failure)
 {
-    if (load_jig(program, failure) != 0) {
+    char *parts = NULL;
+    if (load_jig(program, failure) != 0 || find_parts(&program->config, &parts, failure) != 0) {
         return -1;
     }
     const struct config *config = &program->config;
     const struct bench_options options = {
         .jig = program->jig,
-        .parts_directory = config->parts_directory,
+        .parts_directory = parts,
         .real_pace = config->real_pace < 0 ? program->jig->bench.real_pace : config->real_pace != 0,
         .seed = config->seed_given ? config->seed : program->jig->bench.seed,
         .record = program->record,
     };
-    return bench_start(&options, &program->bench, failure);
+    int result = bench_start(&options, &program->bench, failure); /* loads all it needs */
+    free(parts);
+    return result;
 }
 
 /* Bad input of the engineer, or something that the machine could not do? */

@@ -6,7 +6,7 @@ expect 0 "$gangflash" --version
 grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
 expect 0 "$gangflash" --help
 cp "$work/out" "$work/help"
-for command in flash check log; do
+for command in flash check log parts; do
     expect 0 "$gangflash" help $command
     says out "Usage: gangflash $command"
     cp "$work/out" "$work/help-$command"
@@ -25,7 +25,7 @@ complete_words() { # COMMAND WORD… : what is offered for the last word
         printf '%s\n' "${COMPREPLY[@]}" | sort
     )
 }
-for command in flash check log; do
+for command in flash check log parts; do
     sed -n 's/^  \(--[a-z-]*\).*/\1/p' "$work/help-$command" | sort >"$work/options"
     complete_words $command -- >"$work/offered"
     diff "$work/options" "$work/offered" || fail "completion of $command"
@@ -36,6 +36,7 @@ for command in flash check log; do
     done <"$work/options"
 done
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
+complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
 
 # usage STATUS-2 TEXT ARGUMENT…
 usage() {
@@ -67,6 +68,9 @@ usage "'1,,3' is not a list of sites" flash demo --jig sim-8 --sites 1,,3
 usage "'3-1' is not a list of sites" flash demo --jig sim-8 --sites 3-1
 usage "jig sim-8 has no site 9" flash demo --jig sim-8 --sites 8-9
 usage "PROFILE is missing" check
+usage "parts: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" parts ATmega328p
+usage "'ATmega8' is one argument too many" parts ATmega88 ATmega8
+usage "unknown option '--jsn'; did you mean '--json'?" parts --jsn
 usage "log: say list, show or verify" log
 usage "did you mean 'verify'?" log verfy
 usage "log show: 'one' is not a number" log show one

@@ -8,6 +8,8 @@ for file in bin/gangflash bin/simbench share/man/man1/gangflash.1 share/man/man1
     share/gangflash/parts/ATmega328P.yaml share/gangflash/benches/sim-8.yaml; do
     [ -f "$work/usr/$file" ] && [ ! -L "$work/usr/$file" ] || fail "$file is not installed"
 done
+equal "$(ls "$work/usr/share/gangflash/parts" | wc -l)" "$(ls "$SOURCE/profiles/parts" | wc -l)" \
+    "installed part files"
 if command -v man >/dev/null; then
     for page in gangflash simbench; do
         warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z \
@@ -22,6 +24,8 @@ fi
 cd /
 gangflash=$work/usr/bin/gangflash
 bench
+expect 0 "$gangflash" parts ATmega328P
+says out "$work/usr/share/gangflash/parts/ATmega328P.yaml"
 expect 0 "$gangflash" check demo --jig sim-8
 says out "$work/usr/share/gangflash/boards/demo.yaml"
 flash 0 --go now --count 2 --log "$work/log.sqlite"

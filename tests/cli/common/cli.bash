@@ -4,7 +4,7 @@ set -eu
 : "${BUILD:?}" "${SOURCE:?}"
 gangflash=$BUILD/bin/gangflash
 work=$(mktemp -d)
-unset GANGFLASH_LOG GANGFLASH_DATA
+unset GANGFLASH_LOG GANGFLASH_DATA GANGFLASH_PARTS XDG_CONFIG_HOME
 export XDG_STATE_HOME=$work/state HOME=$work LC_ALL=C.UTF-8
 own_bench_process=
 cleanup() {
