@@ -49,6 +49,12 @@ enum command_status command_status_of_load(enum failure_code code)
     return code == FAILURE_PLACE_TWICE ? COMMAND_REFUSED : command_status_of(code);
 }
 
+/* May the option be said by its key, as in -o? */
+static bool is_letter(const struct command *command, const struct command_option *option)
+{
+    return command->letters != NULL && strchr(command->letters, option->key) != NULL;
+}
+
 static size_t count_options(const struct command *command)
 {
     size_t count = 0;
@@ -116,6 +122,7 @@ int command_next_option(const struct command *command, int argc, char **argv,
                         struct command_parse *parse, struct failure *failure)
 {
     struct option table[COMMAND_OPTIONS_MAX + 1] = {0};
+    char letters[2 * COMMAND_OPTIONS_MAX + 3] = ":h";
     for (size_t i = 0; i < count_options(command); i++) {
         const struct command_option *option = &command->options[i];
         table[i] = (struct option){
@@ -123,9 +130,12 @@ int command_next_option(const struct command *command, int argc, char **argv,
             .has_arg = option->argument != NULL ? required_argument : no_argument,
             .val = option->key,
         };
+        if (is_letter(command, option))
+            (void)snprintf(letters + strlen(letters), sizeof(letters) - strlen(letters), "%c%s",
+                           option->key, option->argument != NULL ? ":" : "");
     }
 
-    int key = getopt_long(argc, argv, ":h", table, NULL);
+    int key = getopt_long(argc, argv, letters, table, NULL);
     parse->argument = optarg;
     if (key == ':') {
         failure_set(failure, FAILURE_USAGE, "%s: option '--%s' needs a value", command->name,
@@ -192,10 +202,13 @@ int command_take_operand(const struct command *command, int argc, char **argv, c
     return 0;
 }
 
-static void print_option(const struct command_option *option, FILE *out)
+static void print_option(const struct command *command, const struct command_option *option,
+                         FILE *out)
 {
     char left[64];
-    (void)snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? "=" : "",
+    const char letter[] = {'-', (char)option->key, ',', ' ', '\0'};
+    (void)snprintf(left, sizeof(left), "%s--%s%s%s", is_letter(command, option) ? letter : "",
+                   option->name, option->argument ? "=" : "",
                    option->argument ? option->argument : "");
     (void)fprintf(out, "  %-22s  ", left);
     for (const char *line = option->help; line != NULL;) {
@@ -210,7 +223,7 @@ static void print_option(const struct command_option *option, FILE *out)
 void command_print_options(const struct command *command, FILE *out)
 {
     for (const struct command_option *option = command->options; option->name != NULL; option++)
-        print_option(option, out);
+        print_option(command, option, out);
 }
 
 void command_print_help(const struct command *command, FILE *out)

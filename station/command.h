@@ -48,6 +48,7 @@ struct command {
     const char *summary; /* one line */
     const char *details; /* paragraphs for the command's own help; lines separated by \n */
     const struct command_option *options;
+    const char *letters; /* the keys that are short options, too; NULL: none */
     /* Returns the exit status. argv[0] is the command's name. */
     int (*run)(const struct command *command, int argc, char **argv);
 };

@@ -6,7 +6,7 @@ expect 0 "$gangflash" --version
 grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
 expect 0 "$gangflash" --help
 cp "$work/out" "$work/help"
-for command in flash check log parts; do
+for command in flash check image log parts; do
     expect 0 "$gangflash" help $command
     says out "Usage: gangflash $command"
     cp "$work/out" "$work/help-$command"
@@ -25,8 +25,8 @@ complete_words() { # COMMAND WORD… : what is offered for the last word
         printf '%s\n' "${COMPREPLY[@]}" | sort
     )
 }
-for command in flash check log parts; do
-    sed -n 's/^  \(--[a-z-]*\).*/\1/p' "$work/help-$command" | sort >"$work/options"
+for command in flash check image log parts; do
+    sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$work/help-$command" | sort >"$work/options"
     complete_words $command -- >"$work/offered"
     diff "$work/options" "$work/offered" || fail "completion of $command"
     while read -r option; do
@@ -37,6 +37,8 @@ for command in flash check log parts; do
 done
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
+complete_words image comp | grep -qx compose || fail "completion of an action"
+complete_words image info --part ATmega328 | grep -qx ATmega328P || fail "completion of a part"
 
 # usage STATUS-2 TEXT ARGUMENT…
 usage() {
@@ -71,6 +73,21 @@ usage "PROFILE is missing" check
 usage "parts: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" parts ATmega328p
 usage "'ATmega8' is one argument too many" parts ATmega88 ATmega8
 usage "unknown option '--jsn'; did you mean '--json'?" parts --jsn
+usage "image: say info, compose or diff" image
+usage "did you mean 'info'?" image inof
+usage "image info: FILE is missing" image info
+usage "image info: --output is not for it" image info -o x.hex a.hex
+usage "image diff: --json is not for it" image diff --json a.hex b.hex
+usage "image diff: give two files, found 1" image diff a.hex
+usage "image compose: --output is missing" image compose a.hex
+usage "option '--output' needs a value" image compose a.hex -o
+usage "option '--output' is given twice" image compose a.hex -o b.hex --output c.hex
+usage "does not tell the format" image compose a.hex -o b.out
+usage "--format: 'elf' is none of hex, srec, bin" image compose a.hex -o b.hex --format elf
+usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex --memory fuses
+usage "--address: '7x' is no address" image info --address 7x a.bin
+usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
+usage "--profile stands for its files" image info --profile demo a.hex
 usage "log: say list, show or verify" log
 usage "did you mean 'verify'?" log verfy
 usage "log show: 'one' is not a number" log show one

@@ -1,0 +1,468 @@
+#include "station/command_image.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "profiles/image_file.h"
+#include "station/data_paths.h"
+#include "station/image_compose.h"
+#include "station/image_diff.h"
+#include "station/image_info.h"
+#include "station/job.h"
+
+#define FILES_MAX 1000
+
+enum action { IMAGE_INFO, IMAGE_COMPOSE, IMAGE_DIFF };
+static const char *const action_names[] = {"info", "compose", "diff", NULL};
+
+struct config {
+    enum action action;
+    char **files;
+    int file_count;
+    const char *part, *profile, *format, *address, *output, *memory;
+    bool force;
+    bool json;
+};
+
+#define FOR_INFO 1U
+#define FOR_COMPOSE 2U
+#define FOR_DIFF 4U
+
+static const struct command_option options[] = {
+    {"part", 'p', "PART", "the AVR type: its sizes, fuses, boot sections"},
+    {"format", 'F', "FORMAT",
+     "info: read as auto, hex, elf, srec or bin;\n"
+     "compose: write hex, srec or bin; without it,\n"
+     "as the name of the output says"},
+    {"address", 'a', "ADDRESS", "info: where raw binaries belong"},
+    {"profile", 'P', "PROFILE", "info: the image that this profile composes"},
+    {"json", 'j', NULL, "info: print JSON objects, one per line"},
+    {"output", 'o', "FILE", "compose: the file to write"},
+    {"memory", 'm', "MEMORY", "compose: flash or eeprom; default flash"},
+    {"force", 'f', NULL, "compose: replace the output if it is there"},
+    COMMAND_OPTION_HELP,
+    {0},
+};
+
+/* ------------------------------------------------------------------ what was typed */
+
+/* An option belongs to some actions only. */
+static int check_actions(const struct config *config, struct failure *failure)
+{
+    const struct {
+        const char *name;
+        bool given;
+        unsigned actions;
+    } rows[] = {
+        {"format", config->format != NULL, FOR_INFO | FOR_COMPOSE},
+        {"address", config->address != NULL, FOR_INFO},
+        {"profile", config->profile != NULL, FOR_INFO},
+        {"json", config->json, FOR_INFO},
+        {"output", config->output != NULL, FOR_COMPOSE},
+        {"memory", config->memory != NULL, FOR_COMPOSE},
+        {"force", config->force, FOR_COMPOSE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].given && !(rows[i].actions & 1U << config->action))
+            return failure_set(failure, FAILURE_USAGE, "image %s: --%s is not for it",
+                               action_names[config->action], rows[i].name);
+    return 0;
+}
+
+static int check_files(const struct config *config, struct failure *failure)
+{
+    const char *action = action_names[config->action];
+    if (config->action == IMAGE_INFO && config->profile != NULL) {
+        if (config->file_count > 0 || config->part != NULL)
+            return failure_set(failure, FAILURE_USAGE,
+                               "image info: --profile stands for its files and its part");
+        return 0;
+    }
+    if (config->file_count == 0)
+        return failure_set(failure, FAILURE_USAGE, "image %s: FILE is missing", action);
+    if (config->file_count > FILES_MAX)
+        return failure_set(failure, FAILURE_USAGE, "image %s: at most %d files at once", action,
+                           FILES_MAX);
+    if (config->action == IMAGE_DIFF && config->file_count != 2)
+        return failure_set(failure, FAILURE_USAGE, "image diff: give two files, found %d",
+                           config->file_count);
+    if (config->action == IMAGE_COMPOSE && config->output == NULL)
+        return failure_set(failure, FAILURE_USAGE, "image compose: --output is missing");
+    return 0;
+}
+
+static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
+{
+    int action = 0;
+    if (count == 0)
+        return failure_set(failure, FAILURE_USAGE, "image: say info, compose or diff");
+    if (command_choice("image", operands[0], action_names, &action, failure) != 0)
+        return -1;
+    config->action = (enum action)action;
+    config->files = operands + 1;
+    config->file_count = count - 1;
+    return check_actions(config, failure) != 0 ? -1 : check_files(config, failure);
+}
+
+static void set_option(struct config *config, int key, const char *argument)
+{
+    switch (key) {
+    case 'p':
+        config->part = argument;
+        break;
+    case 'F':
+        config->format = argument;
+        break;
+    case 'a':
+        config->address = argument;
+        break;
+    case 'P':
+        config->profile = argument;
+        break;
+    case 'o':
+        config->output = argument;
+        break;
+    case 'm':
+        config->memory = argument;
+        break;
+    case 'f':
+        config->force = true;
+        break;
+    default: /* 'j' */
+        config->json = true;
+    }
+}
+
+/* 1: help was asked for. */
+static int parse(const struct command *command, int argc, char **argv, struct config *config,
+                 struct failure *failure)
+{
+    struct command_parse parsing;
+    command_begin_options(&parsing);
+    for (;;) {
+        int key = command_next_option(command, argc, argv, &parsing, failure);
+        if (key == COMMAND_KEY_END)
+            return take_operands(config, argc - optind, argv + optind, failure);
+        if (key == COMMAND_KEY_HELP)
+            return 1;
+        if (key == COMMAND_KEY_FAILED)
+            return -1;
+        set_option(config, key, parsing.argument);
+    }
+}
+
+/* Decimal, or hexadecimal after 0x. */
+static bool read_address(const char *text, uint32_t *address)
+{
+    bool hexadecimal = strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0;
+    const char *digits = hexadecimal ? text + 2 : text;
+    char *end = NULL;
+    if (strspn(digits, hexadecimal ? "0123456789abcdefABCDEF" : "0123456789") != strlen(digits) ||
+        digits[0] == '\0')
+        return false;
+    errno = 0;
+    unsigned long long number = strtoull(digits, &end, hexadecimal ? 16 : 10);
+    if (errno != 0 || *end != '\0' || number > UINT32_MAX)
+        return false;
+    *address = (uint32_t)number;
+    return true;
+}
+
+/* ------------------------------------------------------------------ files */
+
+/* The files of a command, loaded for one part. */
+struct files {
+    struct part *part; /* NULL: for any */
+    char **paths;      /* without the @ADDRESS of a raw binary */
+    struct image_file *files;
+    size_t count;
+};
+
+static void free_files(struct files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        image_file_free(&files->files[i]);
+        free(files->paths[i]);
+    }
+    free(files->files);
+    free(files->paths);
+    part_free(files->part);
+    *files = (struct files){0};
+}
+
+static int load_part(const char *name, struct part **part, struct failure *failure)
+{
+    struct failure why = {0};
+    char *directories = NULL;
+    if (data_paths_parts(&directories, failure) != 0)
+        return -1;
+    int result = part_load(directories, name, part, &why);
+    free(directories);
+    if (result == 0)
+        return 0;
+    if (why.code == FAILURE_PROFILE_INVALID) /* no such part */
+        return failure_set(failure, FAILURE_USAGE, "--part: %s", why.detail);
+    return failure_set(failure, why.code, "%s", why.detail);
+}
+
+/* FILE, or, for a raw binary, FILE@ADDRESS: unless there is a file of that very name. Cuts the
+ * address off. */
+static void split_address(char *typed, struct image_request *request)
+{
+    char *at = strrchr(typed, '@');
+    uint32_t address = 0;
+    if (at == NULL || access(typed, F_OK) == 0 || !read_address(at + 1, &address))
+        return;
+    *at = '\0';
+    request->format = IMAGE_FORMAT_BIN;
+    request->has_address = true;
+    request->address = address;
+}
+
+static int read_request(const struct config *config, struct image_request *request,
+                        struct failure *failure)
+{
+    int format = IMAGE_FORMAT_AUTO;
+    if (config->action != IMAGE_INFO)
+        return 0;
+    if (config->format != NULL &&
+        command_choice("--format", config->format, image_format_names, &format, failure) != 0)
+        return -1;
+    request->format = (enum image_format)format;
+    if (config->address == NULL)
+        return 0;
+    if (!read_address(config->address, &request->address))
+        return failure_set(failure, FAILURE_USAGE, "--address: '%s' is no address, as in 0x7000",
+                           config->address);
+    request->has_address = true;
+    return 0;
+}
+
+static int load_files(const struct config *config, struct files *files, struct failure *failure)
+{
+    const size_t count = (size_t)config->file_count;
+    struct image_request common = {0};
+    if (read_request(config, &common, failure) != 0 ||
+        (config->part != NULL && load_part(config->part, &files->part, failure) != 0))
+        return -1;
+    files->paths = calloc(count, sizeof(*files->paths));
+    files->files = calloc(count, sizeof(*files->files));
+    if (files->paths == NULL || files->files == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct image_request request = common;
+        files->paths[i] = strdup(config->files[i]);
+        files->count = i + 1;
+        if (files->paths[i] == NULL)
+            return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+        split_address(files->paths[i], &request);
+        request.path = files->paths[i];
+        if (image_file_load(&request, files->part, &files->files[i], failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ info */
+
+static int show(const struct config *config, const struct image_info *info, struct failure *failure)
+{
+    if (!config->json)
+        image_info_print(info, stdout);
+    else if (image_info_write_json(info, stdout) != 0)
+        return failure_set(failure, FAILURE_INTERNAL, "the JSON object could not be written");
+    return 0;
+}
+
+static int show_files(const struct config *config, const struct files *files,
+                      struct failure *failure)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        const struct image_file *file = &files->files[i];
+        const struct image_info info = {
+            .name = files->paths[i],
+            .format = image_format_names[file->format],
+            .format_title = image_format_title(file->format),
+            .sha256 = file->sha256,
+            .file_bytes = (int64_t)file->bytes,
+            .memories = file->memories,
+            .part = files->part,
+        };
+        if (show(config, &info, failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What the profile composes, as if it were one file. */
+static int fill_memories(const struct profile *profile, struct image_memories *memories,
+                         struct failure *failure)
+{
+    struct image *const *images = memories->images;
+    if (image_compose(images[IMAGE_FLASH], profile->flash, "", "", failure) != 0 ||
+        (profile->eeprom != NULL &&
+         image_compose(images[IMAGE_EEPROM], profile->eeprom, "", "", failure) != 0))
+        return -1;
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        const struct profile_byte_rule *rule = profile_rule(profile, memory);
+        bool lock = memory == PART_LOCK;
+        if (rule == NULL || rule->leave)
+            continue;
+        if (image_put(images[lock ? IMAGE_LOCK : IMAGE_FUSES],
+                      lock ? 0 : (uint32_t)(memory - PART_FIRST_FUSE), &rule->write, 1,
+                      profile->path, failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int show_profile(const struct config *config, struct failure *failure)
+{
+    struct job job = {0};
+    struct image_memories *memories = NULL;
+    int result = job_load(config->profile, NULL, &job, failure);
+    if (result == 0) {
+        memories = image_memories_create(job.profile->part, IMAGE_FLASH);
+        if (memories == NULL)
+            result = failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+        else
+            result = fill_memories(job.profile, memories, failure);
+    }
+    if (result == 0) {
+        const struct image_info info = {
+            .name = job.profile->path,
+            .format = "profile",
+            .format_title = "profile",
+            .sha256 = job.profile->sha256,
+            .file_bytes = -1,
+            .memories = memories,
+            .part = job.profile->part,
+        };
+        result = show(config, &info, failure);
+    }
+    image_memories_free(memories);
+    job_free(&job);
+    return result;
+}
+
+/* ------------------------------------------------------------------ compose */
+
+/* What the end of a file's name says of its format; AUTO: nothing. */
+static enum image_format format_by_name(const char *path)
+{
+    static const struct {
+        const char *ending;
+        enum image_format format;
+    } endings[] = {
+        {".hex", IMAGE_FORMAT_HEX},  {".ihex", IMAGE_FORMAT_HEX},  {".ihx", IMAGE_FORMAT_HEX},
+        {".eep", IMAGE_FORMAT_HEX},  {".srec", IMAGE_FORMAT_SREC}, {".s19", IMAGE_FORMAT_SREC},
+        {".s28", IMAGE_FORMAT_SREC}, {".s37", IMAGE_FORMAT_SREC},  {".mot", IMAGE_FORMAT_SREC},
+        {".bin", IMAGE_FORMAT_BIN},
+    };
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (strcasecmp(dot, endings[i].ending) == 0)
+            return endings[i].format;
+    return IMAGE_FORMAT_AUTO;
+}
+
+static int read_output(const struct config *config, struct image_compose_output *output,
+                       struct failure *failure)
+{
+    static const char *const formats[] = {"hex", "srec", "bin", NULL};
+    static const enum image_format values[] = {IMAGE_FORMAT_HEX, IMAGE_FORMAT_SREC,
+                                               IMAGE_FORMAT_BIN};
+    static const char *const memories[] = {"flash", "eeprom", NULL};
+    int format = 0, memory = 0;
+    *output = (struct image_compose_output){.path = config->output,
+                                            .format = format_by_name(config->output),
+                                            .is_memory_named = config->memory != NULL,
+                                            .replace = config->force};
+    if (config->memory != NULL &&
+        command_choice("--memory", config->memory, memories, &memory, failure) != 0)
+        return -1;
+    output->memory = memory == 0 ? IMAGE_FLASH : IMAGE_EEPROM;
+    if (config->format != NULL) {
+        if (command_choice("--format", config->format, formats, &format, failure) != 0)
+            return -1;
+        output->format = values[format];
+    }
+    if (output->format == IMAGE_FORMAT_AUTO)
+        return failure_set(failure, FAILURE_USAGE,
+                           "--output: the name '%s' does not tell the format: say --format hex, "
+                           "srec or bin",
+                           config->output);
+    return 0;
+}
+
+static int compose(const struct files *files, const struct image_compose_output *output,
+                   struct failure *failure)
+{
+    struct image_compose_input *inputs = calloc(files->count, sizeof(*inputs));
+    if (inputs == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    for (size_t i = 0; i < files->count; i++)
+        inputs[i] = (struct image_compose_input){.path = files->paths[i], .file = &files->files[i]};
+    int result = image_compose_files(inputs, files->count, output, failure);
+    free(inputs);
+    return result;
+}
+
+/* ------------------------------------------------------------------ the command */
+
+/* 1: two files differ. */
+static int act_on_files(const struct config *config, struct failure *failure)
+{
+    struct image_compose_output output;
+    struct files files = {0};
+    int result = config->action == IMAGE_COMPOSE ? read_output(config, &output, failure) : 0;
+    if (result == 0)
+        result = load_files(config, &files, failure);
+    if (result == 0 && config->action == IMAGE_INFO) {
+        result = show_files(config, &files, failure);
+    } else if (result == 0 && config->action == IMAGE_COMPOSE) {
+        result = compose(&files, &output, failure);
+    } else if (result == 0) {
+        const struct image_diff_side a = {files.paths[0], files.files[0].memories};
+        const struct image_diff_side b = {files.paths[1], files.files[1].memories};
+        result = image_diff_print(&a, &b, stdout) ? 0 : 1;
+    }
+    free_files(&files);
+    return result;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct failure failure = {0};
+    struct config config = {0};
+    int result = parse(command, argc, argv, &config, &failure);
+    if (result > 0) {
+        command_print_help(command, stdout);
+        return COMMAND_PASSED;
+    }
+    if (result == 0)
+        result = config.profile != NULL ? show_profile(&config, &failure)
+                                        : act_on_files(&config, &failure);
+    if (result < 0)
+        return command_report(&failure);
+    return result == 0 ? COMMAND_PASSED : COMMAND_BOARDS_FAILED;
+}
+
+const struct command command_image = {
+    .name = "image",
+    .usage = "info|compose|diff FILE... [OPTION]...",
+    .summary = "show, join or compare image files",
+    .details = "info tells what each file holds and draws it to scale; with --part also what it\n"
+               "means for that part, and whether it reaches into a boot section. compose joins\n"
+               "files into one production image; bytes that two of them give are refused. diff\n"
+               "compares two files: exit status 0 says equal, 1 different, 2 or 3 trouble.\n"
+               "\n"
+               "A FILE is Intel HEX, Motorola S-record or ELF, found by its content. A raw binary\n"
+               "is never guessed: say FILE@ADDRESS, as in boot.bin@0x7000.",
+    .options = options,
+    .letters = "o",
+    .run = run,
+};
