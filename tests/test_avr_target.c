@@ -380,6 +380,125 @@ static void eeprom_page_touches_loaded_bytes_only(void **state)
     unload(&fixture);
 }
 
+/* ---- the oldest parts ---- */
+
+static void no_echo_is_no_reason_not_to_answer(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "AT90S1200", CRYSTAL_HZ);
+    assert_false(enter(&fixture)); /* no 53 comes back */
+    assert_int_equal(ask(&fixture, 0x30, 0, 0), 0x1E);
+    assert_int_equal(ask(&fixture, 0x30, 0, 1), 0x90);
+    assert_int_equal(ask(&fixture, 0x50, 0, 0), 0); /* what came in: fuses cannot be read */
+    assert_int_equal(ask(&fixture, 0x58, 0, 0), 0);
+    send_and_wait(&fixture, 0xAC, 0xA0, 0, 0x00);
+    assert_int_equal(byte_of(&fixture, PART_FUSE_LOW), 0xDF);
+    assert_int_equal(counts(&fixture)->ignored_unknown, 3);
+    send_and_wait(&fixture, 0xAC, 0xFD, 0, 0); /* lock bit 1, which is bit 1 */
+    assert_int_equal(byte_of(&fixture, PART_LOCK), 0xFD);
+    unload(&fixture);
+}
+
+static void flash_without_pages_takes_bytes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "AT90S8515", CRYSTAL_HZ);
+    enter(&fixture);
+    send_and_wait(&fixture, 0x40, 0x01, 0x02, 0x5A);
+    send_and_wait(&fixture, 0x48, 0x01, 0x02, 0xA5);
+    assert_int_equal(flash_at(&fixture, 0x204), 0x5A);
+    assert_int_equal(flash_at(&fixture, 0x205), 0xA5);
+    send_and_wait(&fixture, 0x40, 0x01, 0x02, 0x3C); /* only clears bits */
+    assert_int_equal(ask(&fixture, 0x20, 0x01, 0x02), 0x5A & 0x3C);
+    assert_int_equal(ask(&fixture, 0x28, 0x01, 0x02), 0xA5);
+    send_and_wait(&fixture, 0x4C, 0x01, 0x02, 0);
+    assert_int_equal(counts(&fixture)->flash_pages, 3);
+    unload(&fixture);
+}
+
+static void a_memory_that_is_written_shows_other_values(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "AT90S8515", CRYSTAL_HZ); /* flash 7F; EEPROM 80, then 7F */
+    enter(&fixture);
+    send(&fixture, 0x40, 0, 0, 0x5A);
+    assert_int_equal(ask(&fixture, 0x20, 0, 0), 0x7F);
+    assert_int_equal(ask(&fixture, 0xA0, 0, 0), 0xFF);
+    assert_int_equal(ask(&fixture, 0xF0, 0, 0) & 1, 0); /* it has no RDY/BSY */
+    send(&fixture, 0x48, 0, 0, 0x11);                   /* too early: lost */
+    wait_ms(&fixture, 5);
+    assert_int_equal(ask(&fixture, 0x20, 0, 0), 0x5A);
+    assert_int_equal(ask(&fixture, 0x28, 0, 0), 0xFF);
+    assert_int_equal(counts(&fixture)->ignored_busy, 1);
+    send(&fixture, 0xC0, 0, 7, 0x33);
+    assert_int_equal(ask(&fixture, 0xA0, 0, 7), 0x80);
+    wait_ms(&fixture, 8);
+    assert_int_equal(ask(&fixture, 0xA0, 0, 7), 0x7F);
+    wait_ms(&fixture, 2);
+    assert_int_equal(ask(&fixture, 0xA0, 0, 7), 0x33);
+    unload(&fixture);
+}
+
+static void fuse_and_lock_bits_come_in_one_byte(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "AT90S8535", CRYSTAL_HZ);
+    enter(&fixture);
+    /* LB1 LB2 . . . . . FSTRT, with SPIEN at bit 5 as ever */
+    assert_int_equal(ask(&fixture, 0x58, 0, 0), 0xC1);
+    send_and_wait(&fixture, 0xAC, 0xBE, 0, 0xFF); /* FSTRT, in the second byte */
+    assert_int_equal(byte_of(&fixture, PART_FUSE_LOW), 0xDE);
+    assert_int_equal(avr_target_writes_sent(fixture.target, PART_FUSE_LOW, 0xFE), 1);
+    send_and_wait(&fixture, 0xAC, 0xFD, 0, 0xFF); /* lock bit 1: no more writing */
+    assert_int_equal(ask(&fixture, 0x58, 0, 0), 0x40);
+    send_and_wait(&fixture, 0xAC, 0xBF, 0, 0);
+    send_and_wait(&fixture, 0x40, 0, 0, 0);
+    send_and_wait(&fixture, 0xC0, 0, 0, 0);
+    assert_int_equal(counts(&fixture)->ignored_locked, 3);
+    assert_int_equal(ask(&fixture, 0x30, 0, 1), 0x93);
+    send_and_wait(&fixture, 0xAC, 0xF9, 0, 0xFF); /* lock bit 2: no more reading */
+    assert_int_equal(ask(&fixture, 0x20, 0, 5), 5);
+    assert_int_equal(ask(&fixture, 0x30, 0, 1), 1); /* not even the signature */
+    send_and_wait(&fixture, 0xAC, 0x80, 0, 0);
+    assert_int_equal(ask(&fixture, 0x30, 0, 1), 0x93);
+    assert_int_equal(ask(&fixture, 0x58, 0, 0), 0xC0);
+    unload(&fixture);
+}
+
+/* AC A0 is the low fuse of nearly all parts, with its value in the fourth byte. */
+static void the_same_bytes_are_another_fuse_write(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "AT90S4433", CRYSTAL_HZ);
+    enter(&fixture);
+    send_and_wait(&fixture, 0xAC, 0xA0, 0, 0x5E);
+    assert_int_equal(avr_target_writes_sent(fixture.target, PART_FUSE_LOW, 0xE0), 1);
+    assert_int_equal(byte_of(&fixture, PART_FUSE_LOW) & 0x3F, 0);
+    send_and_wait(&fixture, 0xAC, 0xBE, 0, 0x00);
+    assert_int_equal(ask(&fixture, 0x50, 0, 0), 0xDE);
+    unload(&fixture);
+}
+
+static void the_oldest_pages_take_their_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture, "ATmega103", CRYSTAL_HZ);
+    enter(&fixture);
+    send(&fixture, 0x40, 0, 0, 0x5A);
+    send(&fixture, 0x4C, 0, 0, 0);
+    wait_ms(&fixture, 55);
+    assert_int_equal(ask(&fixture, 0x20, 0, 0), 0xFF);
+    wait_ms(&fixture, 2);
+    assert_int_equal(ask(&fixture, 0x20, 0, 0), 0x5A);
+    unload(&fixture);
+}
+
 static void counts_and_keeps_what_was_sent(void **state)
 {
     (void)state;
@@ -420,6 +539,12 @@ int main(void)
         cmocka_unit_test(garbage_above_the_sck_limit),
         cmocka_unit_test(flash_above_128_kib_needs_the_extended_address),
         cmocka_unit_test(eeprom_page_touches_loaded_bytes_only),
+        cmocka_unit_test(no_echo_is_no_reason_not_to_answer),
+        cmocka_unit_test(flash_without_pages_takes_bytes),
+        cmocka_unit_test(a_memory_that_is_written_shows_other_values),
+        cmocka_unit_test(fuse_and_lock_bits_come_in_one_byte),
+        cmocka_unit_test(the_same_bytes_are_another_fuse_write),
+        cmocka_unit_test(the_oldest_pages_take_their_time),
         cmocka_unit_test(counts_and_keeps_what_was_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

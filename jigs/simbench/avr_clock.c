@@ -30,7 +30,7 @@ static const struct {
     {"EXTLOFXTALRES", CLOCK_CRYSTAL}, {"EXTLOFXTAL", CLOCK_WATCH_CRYSTAL},
     {"TOSC", CLOCK_WATCH_CRYSTAL},    {"EXT", CLOCK_CRYSTAL},
     {"FSOSC", CLOCK_CRYSTAL},         {"XOSC", CLOCK_CRYSTAL},
-    {"RC_", CLOCK_INTERNAL},
+    {"RC_", CLOCK_INTERNAL},          {"CRES", CLOCK_CRYSTAL},
 };
 
 static enum clock_source source_of(const char *name)
@@ -86,18 +86,57 @@ static const char *value_name(const struct part_field *field, uint8_t byte)
     return NULL;
 }
 
-static const char *clock_name(const struct part *part,
-                              const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+static const struct part_field *clock_field(const struct part *part)
 {
-    int index = (int)part->cksel.memory - PART_FIRST_FUSE;
-    const struct part_byte *fuse = &part->bytes[index];
+    const struct part_byte *fuse = &part->bytes[part->cksel.memory - PART_FIRST_FUSE];
     for (size_t i = 0; i < fuse->field_count; i++) {
         const struct part_field *field = &fuse->fields[i];
-        if ((field->mask & part->cksel.mask) != 0 && field->value_count != 0) {
-            return value_name(field, bytes[index]);
+        if ((field->mask & part->cksel.mask) != 0) {
+            return field;
         }
     }
     return NULL;
+}
+
+/* As the part leaves the factory, its file knows best; CKDIV8 is not counted. 0: not known, or the
+ * field has been changed. */
+static int64_t factory_hz(const struct part *part, const struct part_field *field, uint8_t byte)
+{
+    int factory = part->bytes[part->cksel.memory - PART_FIRST_FUSE].factory_default;
+    if (factory < 0 || ((byte ^ factory) & field->mask) != 0) {
+        return 0;
+    }
+    return part->factory_clock_hz * (part->factory_ckdiv8 ? 8 : 1);
+}
+
+/* The oldest parts choose by one bit between their RC oscillator and what is connected: the files
+ * call that EXTCLK, but it is a crystal's oscillator, too (AT90S1200, 0838, "Clock Options"). */
+static enum clock_source source_in(const struct part_field *field, const char *name)
+{
+    enum clock_source source = source_of(name);
+    bool oldest = strcmp(field->name, "RCEN") == 0;
+    return oldest && source == CLOCK_NEVER ? CLOCK_CRYSTAL : source;
+}
+
+static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t crystal_hz)
+{
+    const struct part_field *field = clock_field(part);
+    int64_t clock_hz = field == NULL ? 0 : factory_hz(part, field, byte);
+    const char *name = field == NULL ? NULL : value_name(field, byte);
+    if (clock_hz != 0 || name == NULL) {
+        return clock_hz;
+    }
+    switch (source_in(field, name)) {
+    case CLOCK_INTERNAL:
+        return internal_hz(name);
+    case CLOCK_CRYSTAL:
+        return crystal_hz;
+    case CLOCK_WATCH_CRYSTAL:
+        return crystal_hz <= WATCH_CRYSTAL_MAX_HZ ? crystal_hz : 0;
+    case CLOCK_NEVER:
+        break;
+    }
+    return 0;
 }
 
 int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
@@ -106,24 +145,7 @@ int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_
     if (part->cksel.mask == 0) { /* a part without clock fuses lives on its crystal */
         return crystal_hz != 0 ? crystal_hz : part->factory_clock_hz;
     }
-    const char *name = clock_name(part, bytes);
-    if (name == NULL) {
-        return 0;
-    }
-    int64_t clock_hz = 0;
-    switch (source_of(name)) {
-    case CLOCK_INTERNAL:
-        clock_hz = internal_hz(name);
-        break;
-    case CLOCK_CRYSTAL:
-        clock_hz = crystal_hz;
-        break;
-    case CLOCK_WATCH_CRYSTAL:
-        clock_hz = crystal_hz <= WATCH_CRYSTAL_MAX_HZ ? crystal_hz : 0;
-        break;
-    case CLOCK_NEVER:
-        break;
-    }
+    int64_t clock_hz = undivided_hz(part, bytes[part->cksel.memory - PART_FIRST_FUSE], crystal_hz);
     bool divided = part->ckdiv8.mask != 0 &&
                    part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
     return divided ? clock_hz / 8 : clock_hz;
