@@ -10,7 +10,7 @@
 #include "jigs/simbench/bench_site.h"
 #include "jigs/simbench/wire.h"
 
-#define PART_KINDS_MAX 64
+#define PART_KINDS_MAX (2 * JIG_SITES_MAX) /* on sites, and in faults */
 
 #define LATE_LOOK_US 300000
 

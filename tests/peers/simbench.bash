@@ -18,10 +18,12 @@ need_avrdude() {
     }
 }
 
-# start_bench JIG PACE: sets place[SITE]
+# start_bench JIG PACE [OPTION…]: sets place[SITE]
 start_bench() {
+    local jig=$1 pace=$2
+    shift 2
     declare -gA place=()
-    coproc BENCH { exec "$BUILD/bin/simbench" "$1" --pace "$2" 2>"$work/simbench.err"; }
+    coproc BENCH { exec "$BUILD/bin/simbench" "$jig" --pace "$pace" "$@" 2>"$work/simbench.err"; }
     bench_pid=$BENCH_PID
     exec {bench_in}>&"${BENCH[1]}" {bench_out}<&"${BENCH[0]}"
     local word site path
