@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "jigs/place.h"
+#include "profiles/part.h"
 #include "reports/digest.h"
 #include "reports/failure.h"
 
@@ -28,13 +29,55 @@ struct jig_site {
     int64_t crystal_hz;
 };
 
+/* What may go wrong on a simulated bench, by its name in a jig file, and what describes it there.
+ * Each may be bound to a site (`site`) and to its n-th board (`board`), else it is everybody's. All
+ * chance comes from the bench's seed.
+ *
+ * Bytes on a wire: `rate` (per byte), or a position: `offset` bytes after the bench first saw
+ * `match` on this wire in a board's turn, without `match` from the turn's beginning; `times`, by
+ * position once.
+ *
+ * Instructions, the four bytes of which the programmer shifts into the board: the first that begins
+ * with `match` (or the `nth` such one), or without it the first of the board's turn; `after` so
+ * many more; `times`, once, counts further ones. An instruction that something happens to is not
+ * received, unless it says so here. */
 enum jig_fault_kind {
-    JIG_FAULT_NO_BOARD,   /* the place stays empty for this board's turn */
-    JIG_FAULT_WRONG_PART, /* another part sits on the board */
-    JIG_FAULT_FLIP,       /* a bit turns over */
-    JIG_FAULT_LOST_BYTE,  /* a byte vanishes on the wire */
-    JIG_FAULT_HANG,       /* the programmer stops answering */
-    JIG_FAULT_DEAD        /* the board stops answering */
+    JIG_FAULT_NO_BOARD,   /* no-board: the place stays empty for this board's turn */
+    JIG_FAULT_WRONG_PART, /* wrong-part, `part`: another part sits on the board */
+    JIG_FAULT_FLIP,       /* flip, `wire`, `mask`: a bit turns over */
+    JIG_FAULT_LOST_BYTE,  /* lost-byte, `wire`: a byte vanishes */
+    /* hang, instruction: the programmer stops answering, until its port is opened again */
+    JIG_FAULT_HANG,
+    /* dead, instruction, `miso`: from here on there is no contact; without an instruction none from
+     * the start */
+    JIG_FAULT_DEAD,
+    /* loose-contact, instruction or `rate` (per instruction), `miso`: not received */
+    JIG_FAULT_LOOSE_CONTACT,
+    JIG_FAULT_STUCK_MISO, /* stuck-miso, `miso`: what the programmer reads, whatever is sent */
+    /* bad-page, `address`, `memory`, `mask`, `times`: the bits of `mask` (all) in this page of
+     * flash or byte of EEPROM are not written, `times` (always) */
+    JIG_FAULT_BAD_PAGE,
+    JIG_FAULT_BAD_FUSE, /* bad-fuse, `fuse`, `mask`, `times`: the same of a fuse or the lock byte */
+    JIG_FAULT_SLOW_WRITE, /* slow-write, `factor`: writes take so many times the datasheet's time */
+    JIG_FAULT_SLOW_CLOCK, /* slow-clock, `clock`: what it runs on, whatever its fuses say */
+    JIG_FAULT_NO_CRYSTAL, /* no-crystal: it was forgotten, or is broken */
+    /* garbage, `count` of bytes by chance or `bytes`, `times` (always): comes when the host opens
+     * the port */
+    JIG_FAULT_GARBAGE,
+    JIG_FAULT_BANNER, /* banner, `text`, `times` (always): what the programmer's sketch prints when
+                         it starts */
+    JIG_FAULT_LATE_REPLY, /* late-reply, wire (from-programmer), `for`: the bytes come so much later
+                           */
+    /* reset, instruction: the programmer starts anew, with its bootloader if it has one */
+    JIG_FAULT_RESET,
+    /* port-gone, instruction, `for`: the programmer is unplugged for so long, then comes back at
+     * the same place */
+    JIG_FAULT_PORT_GONE,
+    /* power-loss, instruction: it is received, but what it writes is half written; the board is
+     * dead from then on */
+    JIG_FAULT_POWER_LOSS,
+    JIG_FAULT_PULLED, /* pulled, instruction: the board is taken out, in mid-work */
+    JIG_FAULT_KINDS
 };
 
 enum jig_fault_wire {
@@ -44,19 +87,32 @@ enum jig_fault_wire {
     JIG_WIRE_FROM_BOARD       /* MISO */
 };
 
+/* What the programmer reads on a MISO that no board drives. */
+enum jig_miso { JIG_MISO_HIGH, JIG_MISO_LOW, JIG_MISO_NOISE };
+
 struct jig_fault {
+    int line, column;
     int site;      /* 0: every site */
     int64_t board; /* the site's n-th board, from 1; 0: every board */
     enum jig_fault_kind kind;
     enum jig_fault_wire wire;
     char part[32];                    /* wrong-part */
-    double rate;                      /* flip, lost-byte: per byte, 0…1; 0: by position */
-    uint8_t pattern[JIG_PATTERN_MAX]; /* by position: counted from where this was seen… */
-    size_t pattern_count;             /* …or, when 0, from the first byte of the board's turn */
-    int64_t offset; /* byte at this offset from there, 0: the pattern's first byte */
-    uint8_t mask;   /* flip: bits to turn; 0: one bit by chance */
-    int64_t times;  /* how often; 0: without end */
-    int64_t after;  /* hang, dead: after this many instructions */
+    double rate;                      /* 0…1; 0: by position */
+    uint8_t pattern[JIG_PATTERN_MAX]; /* match; garbage: the bytes */
+    size_t pattern_count;             /* 0: none */
+    int64_t offset;   /* on a wire: byte at this offset from there, 0: the pattern's first byte */
+    uint8_t mask;     /* flip: bits to turn, 0: one by chance; bad-…: bits that do not change */
+    int64_t times;    /* how often; 0: without end */
+    int64_t nth;      /* instruction: the n-th that matches, from 1 */
+    int64_t after;    /* instruction: so many later */
+    int64_t count;    /* garbage */
+    char text[64];    /* banner */
+    double factor;    /* slow-write */
+    int64_t clock_hz; /* slow-clock */
+    int64_t duration_us; /* `for` */
+    enum jig_miso miso;
+    enum part_memory memory; /* bad-page: flash or EEPROM; bad-fuse: which */
+    uint32_t address;        /* bad-page */
 };
 
 struct jig_bench {
@@ -91,5 +147,16 @@ int jig_parse(const char *name, const char *text, size_t bytes, struct jig **jig
 void jig_free(struct jig *jig);
 /* NULL if there is none. */
 const struct jig_site *jig_find_site(const struct jig *jig, int site);
+
+/* Are all parts there that its boards and faults name, and have they the pages and fuses that its
+ * faults name? FAILURE_JIG_INVALID, with the place in the jig file. */
+int jig_check_parts(const struct jig *jig, const char *parts_directories, struct failure *failure);
+
+/* "flip", "to-programmer", as in jig files. */
+const char *jig_fault_kind_name(enum jig_fault_kind kind);
+const char *jig_fault_wire_name(enum jig_fault_wire wire);
+/* Does it act on the bytes of a wire? On instructions? */
+bool jig_fault_is_on_wire(enum jig_fault_kind kind);
+bool jig_fault_is_on_instructions(enum jig_fault_kind kind);
 
 #endif

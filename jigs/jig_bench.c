@@ -1,4 +1,4 @@
-/* The simulated bench in a jig file: models instead of places, and faults. */
+/* The simulated bench in a jig file: models instead of places. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 
 #include "jigs/jig_reader.h"
 
-#define FAULTS_MAX 1000
 #define LONGEST_SWAP_US 600000000
 #define COUNT_MAX 1000000000
 
@@ -57,8 +56,7 @@ int jig_read_bench(struct jig_reader *reader, const struct document_node *root)
     return 0;
 }
 
-/* "16 MHz", "32768 Hz", "7.3728 MHz". */
-static int read_frequency(struct jig_reader *reader, const struct document_node *node, int64_t *hz)
+int jig_read_frequency(struct jig_reader *reader, const struct document_node *node, int64_t *hz)
 {
     static const struct {
         const char *unit;
@@ -97,192 +95,5 @@ int jig_read_simulated_site(struct jig_reader *reader, const struct document_nod
         jig_read_text(reader, board, site->board, sizeof site->board) != 0)
         return -1;
     memcpy(site->model, models[index], strlen(models[index]) + 1);
-    return crystal != NULL ? read_frequency(reader, crystal, &site->crystal_hz) : 0;
-}
-
-/* ---- faults ---- */
-
-/* What each kind of fault is described by, besides site, board and fault. */
-static const struct {
-    const char *name;
-    bool on_wire; /* wire, rate, match, offset, times; mask for flips */
-    bool takes_mask, takes_part, takes_after;
-} fault_kinds[] = {
-    [JIG_FAULT_NO_BOARD] = {.name = "no-board"},
-    [JIG_FAULT_WRONG_PART] = {.name = "wrong-part", .takes_part = true},
-    [JIG_FAULT_FLIP] = {.name = "flip", .on_wire = true, .takes_mask = true},
-    [JIG_FAULT_LOST_BYTE] = {.name = "lost-byte", .on_wire = true},
-    [JIG_FAULT_HANG] = {.name = "hang", .takes_after = true},
-    [JIG_FAULT_DEAD] = {.name = "dead", .takes_after = true},
-};
-
-static int read_kind(struct jig_reader *reader, const struct document_node *map,
-                     struct jig_fault *fault)
-{
-    const char *names[sizeof fault_kinds / sizeof fault_kinds[0] + 1] = {NULL};
-    const struct document_node *node = NULL;
-    int index = 0;
-
-    for (size_t i = 0; i < sizeof fault_kinds / sizeof fault_kinds[0]; i++)
-        names[i] = fault_kinds[i].name;
-    if (document_need(reader->document, map, "fault", &node, reader->failure) != 0 ||
-        document_choice(reader->document, node, names, &index, reader->failure) != 0)
-        return -1;
-    fault->kind = (enum jig_fault_kind)index;
-    return 0;
-}
-
-static int check_fault_keys(struct jig_reader *reader, const struct document_node *map,
-                            enum jig_fault_kind kind)
-{
-    const struct {
-        const char *key;
-        bool taken;
-    } keys[] = {
-        {"wire", fault_kinds[kind].on_wire},    {"rate", fault_kinds[kind].on_wire},
-        {"match", fault_kinds[kind].on_wire},   {"offset", fault_kinds[kind].on_wire},
-        {"times", fault_kinds[kind].on_wire},   {"mask", fault_kinds[kind].takes_mask},
-        {"part", fault_kinds[kind].takes_part}, {"after", fault_kinds[kind].takes_after},
-    };
-
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const struct document_node *node = document_find(map, keys[i].key);
-
-        if (node != NULL && !keys[i].taken)
-            return document_fail(reader->document, node, reader->failure,
-                                 "%s says nothing about a fault of kind %s", keys[i].key,
-                                 fault_kinds[kind].name);
-    }
-    return 0;
-}
-
-static int read_rate(struct jig_reader *reader, const struct document_node *node, double *rate)
-{
-    const char *text = NULL;
-    char *end = NULL;
-
-    if (document_text(reader->document, node, &text, reader->failure) != 0)
-        return -1;
-    size_t digits = strspn(text, "0123456789.");
-    double value = digits > 0 ? strtod(text, &end) : 0;
-    if (digits == 0 || end != text + digits || *end != '\0' || value <= 0 || value > 1)
-        return document_fail(reader->document, node, reader->failure,
-                             "found '%.40s', expected a rate above 0 and up to 1, as in 0.001",
-                             text);
-    *rate = value;
-    return 0;
-}
-
-/* "56 AC A0": as many bytes as there are. */
-static int read_pattern(struct jig_reader *reader, const struct document_node *node,
-                        struct jig_fault *fault)
-{
-    const char *text = NULL;
-    size_t count = 0;
-
-    if (document_text(reader->document, node, &text, reader->failure) != 0)
-        return -1;
-    for (const char *at = text; *at != '\0'; count++) {
-        at += strspn(at, " ");
-        at += strcspn(at, " ");
-    }
-    if (count == 0 || count > JIG_PATTERN_MAX)
-        return document_fail(reader->document, node, reader->failure,
-                             "found %zu bytes, expected 1 to %d, as in \"56 AC A0\"", count,
-                             JIG_PATTERN_MAX);
-    fault->pattern_count = count;
-    return document_bytes(reader->document, node, fault->pattern, count, reader->failure);
-}
-
-static int read_wire_fault(struct jig_reader *reader, const struct document_node *map,
-                           struct jig_fault *fault)
-{
-    static const char *const wires[] = {"to-programmer", "from-programmer", "to-board",
-                                        "from-board", NULL};
-    const struct document_node *wire = NULL;
-    const struct document_node *rate = document_find(map, "rate");
-    const struct document_node *match = document_find(map, "match");
-    const struct document_node *offset = document_find(map, "offset");
-    int64_t mask = 0;
-    int index = 0;
-
-    if (document_need(reader->document, map, "wire", &wire, reader->failure) != 0 ||
-        document_choice(reader->document, wire, wires, &index, reader->failure) != 0)
-        return -1;
-    fault->wire = (enum jig_fault_wire)index;
-    if ((rate != NULL) == (match != NULL || offset != NULL))
-        return document_fail(reader->document, map, reader->failure,
-                             "expected either a rate, or a position by match and offset");
-    fault->times = rate != NULL ? 0 : 1; /* by position: once, unless said otherwise */
-    if ((rate != NULL && read_rate(reader, rate, &fault->rate) != 0) ||
-        (match != NULL && read_pattern(reader, match, fault) != 0) ||
-        jig_read_integer(reader, map, "offset", 0, COUNT_MAX, &fault->offset) != 0 ||
-        jig_read_integer(reader, map, "mask", 1, 0xFF, &mask) != 0 ||
-        jig_read_integer(reader, map, "times", 0, COUNT_MAX, &fault->times) != 0)
-        return -1;
-    fault->mask = (uint8_t)mask;
-    return 0;
-}
-
-static int read_fault_site(struct jig_reader *reader, const struct document_node *map,
-                           struct jig_fault *fault)
-{
-    const struct document_node *node = document_find(map, "site");
-    int64_t site = 0;
-
-    if (node == NULL)
-        return 0;
-    if (document_integer(reader->document, node, 1, JIG_SITES_MAX, &site, reader->failure) != 0)
-        return -1;
-    if (jig_find_site(reader->jig, (int)site) == NULL)
-        return document_fail(reader->document, node, reader->failure, "there is no site %lld",
-                             (long long)site);
-    fault->site = (int)site;
-    return 0;
-}
-
-static int read_fault(struct jig_reader *reader, const struct document_node *map,
-                      struct jig_fault *fault)
-{
-    static const char *const keys[] = {"site",  "board",  "fault", "part",  "wire",  "rate",
-                                       "match", "offset", "mask",  "times", "after", NULL};
-    const struct document_node *part = NULL;
-
-    if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
-        read_kind(reader, map, fault) != 0 || check_fault_keys(reader, map, fault->kind) != 0 ||
-        read_fault_site(reader, map, fault) != 0 ||
-        jig_read_integer(reader, map, "board", 1, COUNT_MAX, &fault->board) != 0 ||
-        jig_read_integer(reader, map, "after", 0, COUNT_MAX, &fault->after) != 0)
-        return -1;
-    if (fault_kinds[fault->kind].on_wire)
-        return read_wire_fault(reader, map, fault);
-    if (!fault_kinds[fault->kind].takes_part)
-        return 0;
-    if (document_need(reader->document, map, "part", &part, reader->failure) != 0)
-        return -1;
-    return jig_read_text(reader, part, fault->part, sizeof fault->part);
-}
-
-int jig_read_faults(struct jig_reader *reader, const struct document_node *root)
-{
-    const struct document_node *list = document_find(root, "faults");
-    struct jig_bench *bench = &reader->jig->bench;
-
-    if (list == NULL)
-        return 0;
-    if (!bench->simulated)
-        return document_fail(reader->document, list, reader->failure,
-                             "faults: only on a simulated bench");
-    size_t count = document_count(list);
-    if (document_node_kind(list) != DOCUMENT_SEQUENCE || count > FAULTS_MAX)
-        return document_fail(reader->document, list, reader->failure,
-                             "faults: expected a list of at most %d faults", FAULTS_MAX);
-    bench->faults = calloc(count > 0 ? count : 1, sizeof *bench->faults);
-    if (bench->faults == NULL)
-        return failure_set(reader->failure, FAILURE_OUT_OF_MEMORY, "%s", reader->jig->path);
-    for (; bench->fault_count < count; bench->fault_count++)
-        if (read_fault(reader, document_item(list, bench->fault_count),
-                       &bench->faults[bench->fault_count]) != 0)
-            return -1;
-    return 0;
+    return crystal != NULL ? jig_read_frequency(reader, crystal, &site->crystal_hz) : 0;
 }

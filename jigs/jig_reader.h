@@ -1,5 +1,5 @@
-/* Shared by the readers of jig files: jig.c (sites, contact), jig_layout.c and jig_bench.c (the
- * simulated bench). */
+/* Shared by the readers of jig files: jig.c (sites, contact), jig_layout.c, jig_bench.c (the
+ * simulated bench) and jig_fault.c. */
 #ifndef JIGS_JIG_READER_H
 #define JIGS_JIG_READER_H
 
@@ -21,6 +21,9 @@ int jig_read_duration(struct jig_reader *reader, const struct document_node *map
 /* One line of text that fits into the field. */
 int jig_read_text(struct jig_reader *reader, const struct document_node *node, char *field,
                   size_t field_bytes);
+
+/* A clock: "16 MHz", "32768 Hz", "7.3728 MHz". */
+int jig_read_frequency(struct jig_reader *reader, const struct document_node *node, int64_t *hz);
 
 /* `bench:`; before the sites. */
 int jig_read_bench(struct jig_reader *reader, const struct document_node *root);

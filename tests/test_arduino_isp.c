@@ -36,10 +36,11 @@ static void drive_reset(void *context, bool low)
 }
 
 /* A target whose answer is the third byte it was sent. */
-static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz,
-                     int64_t now_us)
+static enum isp_mishap transfer(void *context, const uint8_t mosi[4], uint8_t miso[4],
+                                int64_t sck_hz, int64_t now_us, int64_t *away_us)
 {
     (void)now_us;
+    (void)away_us;
     struct fixture *fixture = context;
     pthread_mutex_lock(&fixture->lock);
     fixture->sck_hz = sck_hz;
@@ -48,7 +49,7 @@ static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int6
     }
     pthread_mutex_unlock(&fixture->lock);
     miso[3] = mosi[2];
-    return true;
+    return ISP_MISHAP_NONE;
 }
 
 static void bootloader_page(void *context)
@@ -64,6 +65,12 @@ static size_t pass(void *context, uint8_t *bytes, size_t count)
     (void)context;
     (void)bytes;
     return count;
+}
+
+static size_t pass_back(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
+{
+    *late_us = 0;
+    return pass(context, bytes, count);
 }
 
 static void note_overrun(void *context, size_t count)
@@ -85,7 +92,7 @@ static void start(struct fixture *fixture, const char *model, bool real_pace, un
     memset(fixture, 0, sizeof *fixture);
     pthread_mutex_init(&fixture->lock, NULL);
     fixture->stop_descriptor = eventfd(0, EFD_CLOEXEC);
-    fixture->port = (struct isp_port){drive_reset, transfer, bootloader_page, fixture};
+    fixture->port = (struct isp_port){drive_reset, transfer, NULL, bootloader_page, fixture};
     fixture->options.model = arduino_isp_model(model);
     assert_non_null(fixture->options.model);
     const struct wire_options wire = {
@@ -94,7 +101,7 @@ static void start(struct fixture *fixture, const char *model, bool real_pace, un
         .baud = baud,
         .stop_descriptor = fixture->stop_descriptor,
         .to_programmer = pass,
-        .from_programmer = pass,
+        .from_programmer = pass_back,
         .overrun = note_overrun,
         .context = fixture,
     };
@@ -236,8 +243,7 @@ static void hangs_when_spi_is_off(void **state)
     uint8_t byte;
     assert_int_equal(host_read(fixture.host, &byte, 1, 100), 0);
     assert_int_equal(frame_count(&fixture), 0);
-    close(fixture.host); /* opening it again resets the board */
-    fixture.host = host_open(wire_path(fixture.wire));
+    fixture.host = host_reopen(fixture.host, wire_path(fixture.wire)); /* resets the board */
     in_step(&fixture);
     stop(&fixture);
 }
@@ -365,8 +371,7 @@ static void opening_resets_a_uart_board_only(void **state)
         close(second);
         in_step(&fixture);
         assert_true(reset_is_low(&fixture));
-        close(fixture.host);
-        fixture.host = host_open(wire_path(fixture.wire));
+        fixture.host = host_reopen(fixture.host, wire_path(fixture.wire));
         in_step(&fixture);
         assert_int_equal(reset_is_low(&fixture), rows[i].still_programming);
         stop(&fixture);

@@ -111,6 +111,49 @@ static void a_simulated_bench_and_its_faults_are_read(void **state)
     jig_free(jig);
 }
 
+static void every_kind_of_fault_is_read(void **state)
+{
+    (void)state;
+    struct jig *jig = NULL;
+    struct failure failure = {0};
+
+    if (jig_load(TEST_SOURCE_DIR "/tests/fuzz/corpus/jig/faults.yaml", &jig, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    const struct jig_fault *faults = jig->bench.faults;
+    assert_int_equal(jig->bench.fault_count, JIG_FAULT_KINDS);
+    for (size_t i = 0; i < jig->bench.fault_count; i++) {
+        assert_int_equal(faults[i].kind, i);
+        assert_int_equal(faults[i].line, 6 + i);
+        assert_int_equal(faults[i].column, 5);
+    }
+    assert_memory_equal(faults[JIG_FAULT_HANG].pattern, "\x40", 1);
+    assert_int_equal(faults[JIG_FAULT_HANG].nth, 3);
+    assert_int_equal(faults[JIG_FAULT_DEAD].after, 2);
+    assert_int_equal(faults[JIG_FAULT_DEAD].nth, 1);
+    assert_int_equal(faults[JIG_FAULT_DEAD].miso, JIG_MISO_NOISE);
+    assert_int_equal(faults[JIG_FAULT_LOOSE_CONTACT].times, 0);
+    assert_int_equal(faults[JIG_FAULT_LOOSE_CONTACT].miso, JIG_MISO_HIGH);
+    assert_int_equal(faults[JIG_FAULT_STUCK_MISO].miso, JIG_MISO_LOW);
+    assert_int_equal(faults[JIG_FAULT_BAD_PAGE].address, 0x80);
+    assert_int_equal(faults[JIG_FAULT_BAD_PAGE].memory, PART_EEPROM);
+    assert_int_equal(faults[JIG_FAULT_BAD_PAGE].mask, 0x10);
+    assert_int_equal(faults[JIG_FAULT_BAD_PAGE].times, 1);
+    assert_int_equal(faults[JIG_FAULT_BAD_FUSE].memory, PART_LOCK);
+    assert_int_equal(faults[JIG_FAULT_BAD_FUSE].mask, 0xFF);
+    assert_int_equal(faults[JIG_FAULT_BAD_FUSE].times, 0);
+    assert_true(faults[JIG_FAULT_SLOW_WRITE].factor > 2.49 &&
+                faults[JIG_FAULT_SLOW_WRITE].factor < 2.51);
+    assert_int_equal(faults[JIG_FAULT_SLOW_CLOCK].clock_hz, 128000);
+    assert_int_equal(faults[JIG_FAULT_GARBAGE].pattern_count, 3);
+    assert_string_equal(faults[JIG_FAULT_BANNER].text, "ArduinoISP ready");
+    assert_int_equal(faults[JIG_FAULT_LATE_REPLY].duration_us, 300000);
+    assert_int_equal(faults[JIG_FAULT_LATE_REPLY].wire, JIG_WIRE_FROM_PROGRAMMER);
+    assert_int_equal(faults[JIG_FAULT_RESET].times, 1);
+    assert_int_equal(faults[JIG_FAULT_PORT_GONE].duration_us, 2000000);
+    assert_int_equal(faults[JIG_FAULT_PULLED].after, 500);
+    jig_free(jig);
+}
+
 static void the_short_form_of_a_simulated_bench(void **state)
 {
     (void)state;
@@ -230,6 +273,35 @@ static const struct {
     {FAULT "{fault: flip, wire: to-board, match: \"56 AC A\"}\n", "6:42", "A"},
     {FAULT "{fault: flip, wire: to-board, match: \"1 2 3 4 5 6 7 8 9\"}\n", "6:42", "9 bytes"},
     {FAULT "{fault: flip, wire: sideways, rate: 1}\n", "6:25", "to-programmer"},
+    {FAULT "{fault: late-reply, wire: to-board, for: 1 s, rate: 1}\n", "6:31", "wire says nothing"},
+    {FAULT "{fault: late-reply, rate: 1}\n", "6:5", "for"},
+    {FAULT "{fault: late-reply, rate: 1, for: 61 s}\n", "6:39", "at most 60 s"},
+    {FAULT "{fault: dead, offset: 1}\n", "6:27", "offset says nothing"},
+    {FAULT "{fault: dead, nth: 2}\n", "6:24", "nth says nothing without match"},
+    {FAULT "{fault: dead, match: AC, nth: 0}\n", "6:35", "0"},
+    {FAULT "{fault: dead, match: \"AC 80 0 0 0\"}\n", "6:26", "5 bytes"},
+    {FAULT "{fault: dead, times: 2}\n", "6:26", "times says nothing"},
+    {FAULT "{fault: dead, miso: up}\n", "6:25", "high"},
+    {FAULT "{fault: loose-contact}\n", "6:5", "either a rate"},
+    {FAULT "{fault: loose-contact, rate: 0.1, after: 3}\n", "6:5", "either a rate"},
+    {FAULT "{fault: stuck-miso}\n", "6:5", "miso"},
+    {FAULT "{fault: stuck-miso, miso: low, after: 3}\n", "6:43", "after says nothing"},
+    {FAULT "{fault: bad-page}\n", "6:5", "address"},
+    {FAULT "{fault: bad-page, address: 0, memory: lock}\n", "6:43", "eeprom"},
+    {FAULT "{fault: bad-page, address: 0, mask: 0}\n", "6:41", "0"},
+    {FAULT "{fault: bad-fuse}\n", "6:5", "fuse"},
+    {FAULT "{fault: bad-fuse, fuse: middle}\n", "6:29", "low"},
+    {FAULT "{fault: slow-write}\n", "6:5", "factor"},
+    {FAULT "{fault: slow-write, factor: 1}\n", "6:33", "above 1"},
+    {FAULT "{fault: slow-clock, clock: 1 kHz}\n", "6:32", "32768 Hz"},
+    {FAULT "{fault: no-crystal, clock: 1 MHz}\n", "6:32", "clock says nothing"},
+    {FAULT "{fault: garbage, count: 3, bytes: \"1 2\"}\n", "6:29", "either bytes"},
+    {FAULT "{fault: garbage, count: 501}\n", "6:29", "501"},
+    {FAULT "{fault: banner}\n", "6:5", "text"},
+    {FAULT "{fault: reset, rate: 0.5}\n", "6:26", "rate says nothing"},
+    {FAULT "{fault: port-gone, after: 3}\n", "6:5", "for"},
+    {FAULT "{fault: power-loss}\n", "6:5", "expected an instruction"},
+    {FAULT "{fault: pulled}\n", "6:5", "expected an instruction"},
 };
 
 static void every_mistake_is_told_with_its_place(void **state)
@@ -250,6 +322,43 @@ static void every_mistake_is_told_with_its_place(void **state)
             fail_msg("found '%s', expected '%s…%s', for\n%s", failure.detail, start,
                      mistakes[i].reason, mistakes[i].text);
     }
+}
+
+/* Text of a fault, and what is said about it, after its place. */
+static const struct {
+    const char *fault, *reason;
+} part_mistakes[] = {
+    {"{fault: wrong-part, part: ATmega328X}", "fault wrong-part: no part 'ATmega328X'"},
+    {"{fault: bad-page, address: 0x8000}", "fault bad-page: found address 0x8000, but flash of "
+                                           "ATmega328P has 32768 bytes"},
+    {"{fault: bad-page, address: 1024, memory: eeprom}", "address 0x400, but eeprom"},
+};
+
+static void faults_are_held_against_the_parts(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    struct jig *jig = parse(SIMULATED);
+
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), 0);
+    jig_free(jig);
+    for (size_t i = 0; i < sizeof part_mistakes / sizeof part_mistakes[0]; i++) {
+        char text[512];
+
+        snprintf(text, sizeof text, FAULT "{fault: no-board}\n  - %s\n", part_mistakes[i].fault);
+        jig = parse(text);
+        assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
+        assert_int_equal(failure.code, FAILURE_JIG_INVALID);
+        if (strncmp(failure.detail, "j.yaml:7:5: ", 12) != 0 ||
+            strstr(failure.detail, part_mistakes[i].reason) == NULL)
+            fail_msg("found '%s', expected '%s'", failure.detail, part_mistakes[i].reason);
+        jig_free(jig);
+    }
+    jig = parse("jig: j\nbench: simulated\nsites:\n"
+                "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega8}\n");
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/tests", &failure), -1);
+    assert_non_null(strstr(failure.detail, "j.yaml:4:5: board of site 1: no part 'ATmega8'"));
+    jig_free(jig);
 }
 
 static void two_sites_at_one_place_are_refused(void **state)
@@ -289,6 +398,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_real_bench_is_read),
         cmocka_unit_test(a_simulated_bench_and_its_faults_are_read),
+        cmocka_unit_test(every_kind_of_fault_is_read),
+        cmocka_unit_test(faults_are_held_against_the_parts),
         cmocka_unit_test(the_short_form_of_a_simulated_bench),
         cmocka_unit_test(a_layout_says_where_each_site_stands),
         cmocka_unit_test(every_mistake_is_told_with_its_place),

@@ -145,12 +145,20 @@ static uint8_t transfer(struct sketch *sketch, uint8_t a, uint8_t b, uint8_t c, 
     }
     const uint8_t mosi[4] = {a, b, c, d};
     uint8_t miso[4] = {0};
+    int64_t away_us = 0;
+    enum isp_mishap mishap = ISP_MISHAP_HANG;
     wire_spend(sketch->wire, FRAME_US);
     /* With SPI off its flag "transfer complete" never comes, and the sketch waits for it. */
-    if (!sketch->programming ||
-        !sketch->port->transfer(sketch->port->context, mosi, miso, ARDUINO_ISP_SCK_HZ,
-                                wire_now_us(sketch->wire))) {
+    if (sketch->programming) {
+        mishap = sketch->port->transfer(sketch->port->context, mosi, miso, ARDUINO_ISP_SCK_HZ,
+                                        wire_now_us(sketch->wire), &away_us);
+    }
+    if (mishap == ISP_MISHAP_HANG) {
         wire_hang(sketch->wire);
+    } else if (mishap == ISP_MISHAP_RESET) {
+        wire_reset(sketch->wire);
+    } else if (mishap == ISP_MISHAP_UNPLUG) {
+        wire_unplug(sketch->wire, away_us);
     }
     return miso[3];
 }
@@ -441,20 +449,29 @@ static void run_command(struct sketch *sketch)
 
 /* --- power and reset --- */
 
+static void print_banner(const struct arduino_isp_options *options)
+{
+    const struct isp_port *port = options->port;
+    const char *text = port->banner == NULL ? NULL : port->banner(port->context);
+    for (; text != NULL && *text != '\0'; text++) {
+        wire_put(options->wire, (uint8_t)*text);
+    }
+}
+
 /* What a board does between its reset and the first command. */
 static void start_up(const struct arduino_isp_options *options)
 {
     const struct arduino_isp_model *model = options->model;
-    if (!options->real_pace) {
-        return;
-    }
-    if (model->bootloader_baud != 0) {
+    if (options->real_pace && model->bootloader_baud != 0) {
         optiboot_run(options->wire, options->port, options->baud == model->bootloader_baud);
         while (wire_get(options->wire, wire_now_us(options->wire)) >= 0) {
             /* what came meanwhile does not outlive the watchdog's reset */
         }
     }
-    wire_spend(options->wire, LED_BLINKS_US);
+    print_banner(options);
+    if (options->real_pace) {
+        wire_spend(options->wire, LED_BLINKS_US);
+    }
 }
 
 int arduino_isp_run(const struct arduino_isp_options *options)

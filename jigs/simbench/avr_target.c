@@ -39,6 +39,9 @@ struct avr_target {
     enum part_memory busy_memory; /* of which a byte or page is being written */
     bool busy_erasing;
 
+    struct avr_target_defects defects;
+    bool cut_write; /* the next write is interrupted halfway */
+
     uint32_t noise;
     struct avr_target_counts counts;
     int64_t writes_sent[PART_FUSE_AND_LOCK_COUNT][256];
@@ -89,7 +92,8 @@ static void become_busy(struct avr_target *target, enum part_memory memory, uint
     target->busy_erasing = false;
     if (target->keeps_time) {
         target->busy_from_us = now_us;
-        target->busy_until_us = now_us + duration_us;
+        double factor = target->defects.write_factor > 0 ? target->defects.write_factor : 1;
+        target->busy_until_us = now_us + (int64_t)(duration_us * factor);
         target->busy_memory = memory;
     }
 }
@@ -108,6 +112,29 @@ static uint8_t busy_answer(const struct avr_target *target, int64_t now_us)
     }
     int64_t half_us = (target->busy_until_us - target->busy_from_us) / 2;
     return array->unpollable[now_us - target->busy_from_us < half_us ? 0 : 1];
+}
+
+/* --- defects --- */
+
+/* Bits that writing this page, byte, fuse or lock byte does not change. */
+static uint8_t bad_bits(struct avr_target *target, enum part_memory memory, uint32_t start,
+                        uint32_t count)
+{
+    if (target->defects.bad_bits == NULL) {
+        return 0;
+    }
+    return target->defects.bad_bits(target->defects.context, memory, start, count);
+}
+
+/* How many of `count` bytes are written before the supply goes away. */
+static uint32_t written_bytes(const struct avr_target *target, uint32_t count)
+{
+    return target->cut_write ? count / 2 : count;
+}
+
+static void change_byte(uint8_t *byte, uint8_t value, uint8_t unchanged)
+{
+    *byte = (uint8_t)((*byte & unchanged) | (value & ~unchanged));
 }
 
 static uint8_t *byte_of(struct avr_target *target, enum part_memory memory)
@@ -192,7 +219,9 @@ static void load_flash(struct avr_target *target, int64_t now_us)
         return;
     }
     if (!refuse_locked(target)) {
-        target->flash[flash_address(target)] &= target->frame[3];
+        uint32_t address = flash_address(target);
+        uint8_t bad = bad_bits(target, PART_FLASH, address, 1);
+        target->flash[address] &= written_bytes(target, 1) != 0 ? target->frame[3] | bad : 0xFF;
         target->counts.flash_pages++;
         become_busy(target, PART_FLASH, silicon_us(target, flash->write_delay_us, OLD_FLASH_US),
                     now_us);
@@ -203,9 +232,10 @@ static void write_flash_page(struct avr_target *target, int64_t now_us)
 {
     const struct part_array *flash = &target->part->flash;
     if (flash->page_write && !refuse_locked(target)) {
-        uint8_t *page = target->flash + flash_address(target) / flash->page_size * flash->page_size;
-        for (uint32_t i = 0; i < flash->page_size; i++) {
-            page[i] &= target->flash_page[i];
+        uint32_t start = flash_address(target) / flash->page_size * flash->page_size;
+        uint8_t bad = bad_bits(target, PART_FLASH, start, flash->page_size);
+        for (uint32_t i = 0; i < written_bytes(target, flash->page_size); i++) {
+            target->flash[start + i] &= target->flash_page[i] | bad;
         }
         target->counts.flash_pages++;
         become_busy(target, PART_FLASH, silicon_us(target, flash->write_delay_us, OLD_FLASH_US),
@@ -243,7 +273,9 @@ static void write_eeprom(struct avr_target *target, int64_t now_us)
     if (target->part->eeprom.size == 0 || refuse_locked(target)) {
         return;
     }
-    target->eeprom[eeprom_address(target)] = target->frame[3];
+    uint32_t address = eeprom_address(target);
+    uint8_t bad = written_bytes(target, 1) != 0 ? bad_bits(target, PART_EEPROM, address, 1) : 0xFF;
+    change_byte(&target->eeprom[address], target->frame[3], bad);
     target->counts.eeprom_writes++;
     become_busy(target, PART_EEPROM,
                 silicon_us(target, target->part->eeprom.write_delay_us, OLD_EEPROM_US), now_us);
@@ -275,9 +307,10 @@ static void write_eeprom_page(struct avr_target *target, int64_t now_us)
     }
     if (!refuse_locked(target)) {
         uint32_t start = eeprom_address(target) / eeprom->page_size * eeprom->page_size;
-        for (uint32_t i = 0; i < eeprom->page_size; i++) {
+        for (uint32_t i = 0; i < written_bytes(target, eeprom->page_size); i++) {
             if (target->eeprom_loaded[i]) {
-                target->eeprom[start + i] = target->eeprom_page[i];
+                change_byte(&target->eeprom[start + i], target->eeprom_page[i],
+                            bad_bits(target, PART_EEPROM, start + i, 1));
             }
         }
         target->counts.eeprom_writes++;
@@ -383,8 +416,10 @@ static void write_fuse(struct avr_target *target, const struct byte_write *write
     if (target->part->spien.memory == write->memory) {
         writable &= (uint8_t)~target->part->spien.mask; /* not accessible in serial mode */
     }
-    uint8_t *byte = byte_of(target, write->memory);
-    *byte = (uint8_t)((*byte & ~writable) | (write->value & writable));
+    writable &= (uint8_t)~bad_bits(target, write->memory, 0, 1);
+    if (written_bytes(target, 1) != 0) {
+        change_byte(byte_of(target, write->memory), write->value, (uint8_t)~writable);
+    }
     become_busy(target, PART_MEMORY_COUNT, target->part->fuse_write_delay_us, now_us);
 }
 
@@ -396,7 +431,10 @@ static void write_lock(struct avr_target *target, const struct byte_write *write
     if (writing_is_locked(target)) {
         writable &= lock_mask(target);
     }
-    *byte_of(target, PART_LOCK) &= (uint8_t)(write->value | ~writable);
+    writable &= (uint8_t)~bad_bits(target, PART_LOCK, 0, 1);
+    if (written_bytes(target, 1) != 0) {
+        *byte_of(target, PART_LOCK) &= (uint8_t)(write->value | ~writable);
+    }
     become_busy(target, PART_MEMORY_COUNT, target->part->lock_write_delay_us, now_us);
 }
 
@@ -422,11 +460,14 @@ static bool eeprom_is_saved(const struct avr_target *target)
 
 static void chip_erase(struct avr_target *target, int64_t now_us)
 {
-    memset(target->flash, 0xFF, target->part->flash.size);
+    memset(target->flash, 0xFF, written_bytes(target, target->part->flash.size));
     if (target->part->eeprom.size != 0 && !eeprom_is_saved(target)) {
-        memset(target->eeprom, 0xFF, target->part->eeprom.size);
+        memset(target->eeprom, 0xFF, written_bytes(target, target->part->eeprom.size));
     }
-    *byte_of(target, PART_LOCK) = 0xFF;
+    /* "The Lock bits are not reset until the program memory has been completely erased." */
+    if (!target->cut_write) {
+        *byte_of(target, PART_LOCK) = 0xFF;
+    }
     memset(target->flash_page, 0xFF, sizeof target->flash_page);
     target->counts.erases++;
     become_busy(target, PART_MEMORY_COUNT,
@@ -622,9 +663,13 @@ static bool reset_pin_is_lost(const struct avr_target *target)
 static void latch_fuses(struct avr_target *target)
 {
     memcpy(target->in_effect, target->bytes, sizeof target->in_effect);
-    target->clock_hz = reset_pin_is_lost(target)
-                           ? 0
-                           : avr_clock_hz(target->part, target->in_effect, target->crystal_hz);
+    target->clock_hz = avr_clock_hz(target->part, target->in_effect, target->crystal_hz);
+    if (target->defects.clock_hz != 0) {
+        target->clock_hz = target->defects.clock_hz;
+    }
+    if (reset_pin_is_lost(target)) {
+        target->clock_hz = 0;
+    }
 }
 
 void avr_target_drive_reset(struct avr_target *target, bool low)
@@ -688,6 +733,18 @@ struct avr_target *avr_target_create(const struct part *part, int64_t crystal_hz
     }
     set_factory_state(target);
     return target;
+}
+
+void avr_target_set_defects(struct avr_target *target, const struct avr_target_defects *defects)
+{
+    target->defects = *defects;
+    target->keeps_time |= defects->write_factor > 0;
+    latch_fuses(target);
+}
+
+void avr_target_cut_next_write(struct avr_target *target)
+{
+    target->cut_write = true;
 }
 
 void avr_target_free(struct avr_target *target)

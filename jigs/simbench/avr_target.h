@@ -27,11 +27,25 @@ struct avr_target_counts {
     int64_t too_fast; /* bytes clocked above the SCK limit */
 };
 
+/* What is wrong with a part. All zero: nothing. */
+struct avr_target_defects {
+    double write_factor; /* writes take so many times the datasheet's; 0: once */
+    int64_t clock_hz;    /* what it runs on, whatever its fuses say; 0: what they say */
+    /* Bits that a write of `count` bytes from `start` on does not change. May be NULL. */
+    uint8_t (*bad_bits)(void *context, enum part_memory memory, uint32_t start, uint32_t count);
+    void *context;
+};
+
 /* A part as it comes from the factory: memories FF, fuses at their defaults, nothing locked. With
  * `keeps_time` writes take the datasheet's time, else none. `part` must outlive the target. NULL
  * when out of memory. */
 struct avr_target *avr_target_create(const struct part *part, int64_t crystal_hz, bool keeps_time);
 void avr_target_free(struct avr_target *target);
+
+/* Before the first instruction. */
+void avr_target_set_defects(struct avr_target *target, const struct avr_target_defects *defects);
+/* The supply goes away in the middle of what the next instruction writes. */
+void avr_target_cut_next_write(struct avr_target *target);
 
 /* Drives the RESET pin. Low begins a session; high ends programming mode, lets the fuses act and
  * the part run on the clock they choose. */

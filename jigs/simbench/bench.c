@@ -16,7 +16,8 @@
 
 struct bench_post {
     const struct jig_site *jig_site;
-    char place[80];
+    char link[WIRE_LINK_BYTES]; /* where its port is found, in the bench's directory; "": none */
+    char place[WIRE_LINK_BYTES + 8];
     struct bench_site *site;
     struct wire *wire;
     struct arduino_isp_options firmware;
@@ -27,6 +28,7 @@ struct bench_post {
 struct bench {
     struct bench_options options;
     int stop_descriptor;
+    char directory[WIRE_LINK_BYTES / 2]; /* its own, for links; "": none */
     struct part *parts[PART_KINDS_MAX];
     size_t part_count;
     pthread_mutex_t record_lock;
@@ -69,6 +71,9 @@ static int need_part(struct bench *bench, const char *name, struct failure *fail
 static int load_parts(struct bench *bench, struct failure *failure)
 {
     const struct jig *jig = bench->options.jig;
+    if (jig_check_parts(jig, bench->options.parts_directory, failure) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < jig->site_count; i++) {
         if (need_part(bench, jig->sites[i].board, failure) != 0) {
             return -1;
@@ -99,6 +104,46 @@ static void write_record(void *context, struct json_object *line)
     pthread_mutex_unlock(&bench->record_lock);
 }
 
+/* --- links --- */
+
+static bool can_be_unplugged(const struct jig *jig, int site)
+{
+    for (size_t i = 0; i < jig->bench.fault_count; i++) {
+        const struct jig_fault *fault = &jig->bench.faults[i];
+        if (fault->kind == JIG_FAULT_PORT_GONE && (fault->site == 0 || fault->site == site)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int make_directory(struct bench *bench, struct failure *failure)
+{
+    const char *temporary = getenv("TMPDIR");
+    char path[sizeof bench->directory];
+    int length = snprintf(path, sizeof path, "%s/simbench-XXXXXX",
+                          temporary != NULL && *temporary == '/' ? temporary : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof path || mkdtemp(path) == NULL) {
+        return failure_set(failure, FAILURE_BENCH, "no temporary directory: %s", strerror(errno));
+    }
+    memcpy(bench->directory, path, sizeof path);
+    return 0;
+}
+
+/* A port that comes back is another pseudo terminal; the station must find it where the first one
+ * was. */
+static int name_link(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    if (!can_be_unplugged(bench->options.jig, post->jig_site->site)) {
+        return 0;
+    }
+    if (bench->directory[0] == '\0' && make_directory(bench, failure) != 0) {
+        return -1;
+    }
+    snprintf(post->link, sizeof post->link, "%s/site-%d", bench->directory, post->jig_site->site);
+    return 0;
+}
+
 /* --- sites --- */
 
 static int refuse_site(const struct bench *bench, const struct jig_site *site, const char *found,
@@ -116,8 +161,10 @@ static int make_wire(struct bench *bench, struct bench_post *post, struct failur
         .uart = post->firmware.model->uart,
         .baud = post->firmware.baud,
         .stop_descriptor = bench->stop_descriptor,
+        .link = post->link[0] == '\0' ? NULL : post->link,
         .to_programmer = bench_site_to_programmer,
         .from_programmer = bench_site_from_programmer,
+        .opened = bench_site_opened,
         .overrun = bench_site_overrun,
         .context = post->site,
     };
@@ -173,7 +220,7 @@ static int start_site(struct bench *bench, struct bench_post *post, struct failu
     post->firmware.port = bench_site_port(post->site);
     post->firmware.baud = site->baud != 0 ? site->baud : ARDUINO_ISP_BAUD;
     post->firmware.real_pace = bench->options.real_pace;
-    if (make_wire(bench, post, failure) != 0) {
+    if (name_link(bench, post, failure) != 0 || make_wire(bench, post, failure) != 0) {
         return -1;
     }
     post->firmware.wire = post->wire;
@@ -263,6 +310,9 @@ int bench_stop(struct bench *bench)
     }
     if (bench->stop_descriptor >= 0) {
         close(bench->stop_descriptor);
+    }
+    if (bench->directory[0] != '\0') {
+        rmdir(bench->directory); /* the wires have taken their links away */
     }
     pthread_mutex_destroy(&bench->record_lock);
     bool failed = bench->record_failed;

@@ -28,12 +28,14 @@ int bench_start(const struct bench_options *options, struct bench **bench, struc
  * -1 when the record could not be written. */
 int bench_stop(struct bench *bench);
 
-/* "pty:/dev/pts/N", owned by the bench; NULL if there is no such site. */
+/* "pty:/dev/pts/N", or "pty:" and a link to it that stays when the port is unplugged (fault
+ * port-gone); owned by the bench. NULL if there is no such site. */
 const char *bench_place(const struct bench *bench, int site);
 /* The lamp of a site shows a verdict: the simulated operator takes the board out, and puts the next
  * one in between two sessions, after at least one look at the empty place and, at real pace, after
  * the jig's swap time; never before the jig's contact times let a board count as gone. A turn that
- * has no board (fault no-board), or a dead one, ends at the lamp too, or after 30 looks at it. */
+ * has no board (fault no-board), or one that does not answer, ends at the lamp too, or after 30
+ * looks at it. */
 int bench_lamp(struct bench *bench, int site, const char *verdict);
 /* Takes the board out (or puts the next one in) and leaves it so. */
 int bench_remove(struct bench *bench, int site);

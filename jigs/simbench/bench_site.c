@@ -16,7 +16,7 @@ struct bench_site {
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
     bool kept_out;  /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;  /* at the place since nothing there answers */
+    int64_t looks;  /* at the place since anything there answered */
     int64_t due_us; /* the operator has the next board at hand from then on */
     bool reset_low; /* as the programmer drives it */
 };
@@ -36,6 +36,42 @@ static bool has_more(const struct bench_site *site)
     return limit == 0 || site->boards_used < limit;
 }
 
+static uint8_t bad_bits(void *context, enum part_memory memory, uint32_t start, uint32_t count)
+{
+    struct bench_site *site = context;
+    return fault_set_bad_bits(site->faults, memory, start, count);
+}
+
+/* The fault of a kind that this board has from the start, counted; NULL: none. */
+static const struct jig_fault *take_fault(struct bench_site *site, enum jig_fault_kind kind)
+{
+    const struct jig_fault *fault = fault_set_find(site->faults, kind);
+    if (fault != NULL) {
+        fault_set_applied(site->faults, fault);
+    }
+    return fault;
+}
+
+static struct avr_target *make_target(struct bench_site *site, const struct part *part)
+{
+    const struct jig_fault *slow_write = take_fault(site, JIG_FAULT_SLOW_WRITE);
+    const struct jig_fault *slow_clock = take_fault(site, JIG_FAULT_SLOW_CLOCK);
+    bool no_crystal = take_fault(site, JIG_FAULT_NO_CRYSTAL) != NULL;
+    const struct avr_target_defects defects = {
+        .write_factor = slow_write == NULL ? 0 : slow_write->factor,
+        .clock_hz = slow_clock == NULL ? 0 : slow_clock->clock_hz,
+        .bad_bits = bad_bits,
+        .context = site,
+    };
+    struct avr_target *target = avr_target_create(
+        part, no_crystal ? 0 : site->options.site->crystal_hz, site->options.real_pace);
+    if (target != NULL) {
+        avr_target_set_defects(target, &defects);
+        avr_target_drive_reset(target, site->reset_low);
+    }
+    return target;
+}
+
 static void put_in(struct bench_site *site)
 {
     site->boards_used++;
@@ -44,22 +80,16 @@ static void put_in(struct bench_site *site)
     site->board =
         (struct bench_board){.site = site->options.site->site, .number = site->boards_used};
     fault_set_begin(site->faults, site->boards_used);
-    const struct jig_fault *fault = fault_set_find(site->faults, JIG_FAULT_NO_BOARD);
-    if (fault != NULL) {
-        fault_set_applied(site->faults, fault);
+    if (take_fault(site, JIG_FAULT_NO_BOARD) != NULL) {
         return;
     }
     const struct part *part = site->options.part;
-    fault = fault_set_find(site->faults, JIG_FAULT_WRONG_PART);
-    if (fault != NULL) {
-        fault_set_applied(site->faults, fault);
-        part = site->options.find_part(site->options.context, fault->part);
+    const struct jig_fault *wrong = take_fault(site, JIG_FAULT_WRONG_PART);
+    if (wrong != NULL) {
+        part = site->options.find_part(site->options.context, wrong->part);
     }
-    site->board.target =
-        avr_target_create(part, site->options.site->crystal_hz, site->options.real_pace);
-    if (site->board.target != NULL) {
-        avr_target_drive_reset(site->board.target, site->reset_low);
-    }
+    site->board.target = make_target(site, part);
+    take_fault(site, JIG_FAULT_STUCK_MISO);
 }
 
 static void take_out(struct bench_site *site)
@@ -75,8 +105,7 @@ static void take_out(struct bench_site *site)
 /* The operator puts the next board in between two sessions, once the empty place was looked at. */
 static void swap_when_due(struct bench_site *site)
 {
-    bool answers = site->board.target != NULL && !site->board.dead;
-    if (site->board.number != 0 && !answers && site->looks >= BENCH_SITE_EMPTY_LOOKS) {
+    if (site->board.number != 0 && site->looks >= BENCH_SITE_EMPTY_LOOKS) {
         take_out(site);
     }
     if (site->board.number == 0 && !site->kept_out && has_more(site) && site->looks > 0 &&
@@ -96,30 +125,48 @@ static void drive_reset(void *context, bool low)
     }
     site->reset_low = low;
     if (site->board.target != NULL) {
-        avr_target_drive_reset(site->board.target, low);
+        avr_target_drive_reset(site->board.target, low && !site->board.dead);
     }
     pthread_mutex_unlock(&site->lock);
 }
 
-static bool hangs_now(struct bench_site *site)
+static uint8_t undriven(struct bench_site *site, enum jig_miso miso)
 {
-    const struct jig_fault *fault = fault_set_find(site->faults, JIG_FAULT_HANG);
-    if (fault == NULL || site->board.hung || site->board.frames <= fault->after) {
-        return false;
-    }
-    fault_set_applied(site->faults, fault);
-    site->board.hung = true;
-    return true;
+    return miso == JIG_MISO_NOISE ? fault_set_noise(site->faults)
+                                  : (uint8_t)(miso == JIG_MISO_LOW ? 0x00 : 0xFF);
 }
 
-static bool is_dead(struct bench_site *site)
+/* What becomes of the programmer in this frame. */
+static enum isp_mishap mishap_now(struct bench_site *site, int64_t *away_us)
 {
-    const struct jig_fault *fault = fault_set_find(site->faults, JIG_FAULT_DEAD);
-    if (fault != NULL && !site->board.dead && site->board.frames > fault->after) {
-        fault_set_applied(site->faults, fault);
-        site->board.dead = true;
+    const struct jig_fault *gone = fault_set_strikes(site->faults, JIG_FAULT_PORT_GONE);
+    if (gone != NULL) {
+        *away_us = gone->duration_us;
+        return ISP_MISHAP_UNPLUG;
     }
-    return site->board.dead;
+    if (fault_set_strikes(site->faults, JIG_FAULT_RESET) != NULL) {
+        return ISP_MISHAP_RESET;
+    }
+    return fault_set_strikes(site->faults, JIG_FAULT_HANG) != NULL ? ISP_MISHAP_HANG
+                                                                   : ISP_MISHAP_NONE;
+}
+
+/* Is there a contact for this frame? `*miso` receives what an undriven MISO reads. */
+static bool has_contact(struct bench_site *site, enum jig_miso *miso)
+{
+    const struct jig_fault *dead = fault_set_strikes(site->faults, JIG_FAULT_DEAD);
+    bool pulled = fault_set_strikes(site->faults, JIG_FAULT_PULLED) != NULL;
+    const struct jig_fault *loose = fault_set_strikes(site->faults, JIG_FAULT_LOOSE_CONTACT);
+    if ((dead != NULL || pulled) && !site->board.dead) {
+        site->board.dead = true;
+        site->board.dead_miso = dead != NULL ? dead->miso : JIG_MISO_HIGH;
+    }
+    if (site->board.dead) {
+        *miso = site->board.dead_miso;
+    } else if (loose != NULL) {
+        *miso = loose->miso;
+    }
+    return !site->board.dead && loose == NULL;
 }
 
 static void pass_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t miso[4],
@@ -127,6 +174,10 @@ static void pass_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t m
 {
     uint8_t bytes[4];
     memcpy(bytes, mosi, 4);
+    if (fault_set_strikes(site->faults, JIG_FAULT_POWER_LOSS) != NULL) {
+        avr_target_cut_next_write(site->board.target);
+        site->board.dead = true; /* from the next frame on */
+    }
     /* A byte lost on MOSI is one the board was not clocked for: the frame stays open. */
     size_t count = fault_set_pass(site->faults, JIG_WIRE_TO_BOARD, bytes, 4, -1);
     for (size_t i = 0; i < count; i++) {
@@ -135,23 +186,69 @@ static void pass_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t m
     fault_set_pass(site->faults, JIG_WIRE_FROM_BOARD, miso, 4, 0xFF);
 }
 
-static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz,
-                     int64_t now_us)
+/* A look at the place is an AC 53; it sees somebody when a part is in programming mode afterwards.
+ */
+static void count_look(struct bench_site *site, int64_t enables, bool stuck)
+{
+    bool answered = site->board.target != NULL && !stuck &&
+                    avr_target_counts(site->board.target)->enables != enables;
+    site->looks = answered ? 0 : site->looks + 1;
+}
+
+/* At fast pace the programmer's clock counts only what it was busy with; for a board that takes its
+ * time that comes on top of the real time. */
+static int64_t board_clock_us(const struct bench_site *site, int64_t now_us)
+{
+    bool slow = fault_set_find(site->faults, JIG_FAULT_SLOW_WRITE) != NULL;
+    return slow && !site->options.real_pace ? clock_us() + now_us : now_us;
+}
+
+static void shift_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t miso[4],
+                        int64_t sck_hz, int64_t now_us)
+{
+    enum jig_miso level = JIG_MISO_HIGH;
+    const struct jig_fault *stuck = fault_set_find(site->faults, JIG_FAULT_STUCK_MISO);
+    struct avr_target *target = site->board.target;
+    int64_t enables = target == NULL ? 0 : avr_target_counts(target)->enables;
+    bool contact = target != NULL && has_contact(site, &level);
+    if (contact) {
+        pass_frame(site, mosi, miso, sck_hz, board_clock_us(site, now_us));
+    }
+    if (stuck != NULL && site->board.number != 0 && target != NULL && !site->board.dead) {
+        level = stuck->miso;
+        contact = false;
+    }
+    for (int i = 0; i < 4 && !contact; i++) {
+        miso[i] = undriven(site, level);
+    }
+    if (mosi[0] == 0xAC && mosi[1] == 0x53) {
+        count_look(site, enables, stuck != NULL);
+    }
+}
+
+static enum isp_mishap transfer(void *context, const uint8_t mosi[4], uint8_t miso[4],
+                                int64_t sck_hz, int64_t now_us, int64_t *away_us)
 {
     struct bench_site *site = context;
     memset(miso, 0xFF, 4); /* MISO floats, pulled up */
     pthread_mutex_lock(&site->lock);
     site->board.frames++;
-    bool hangs = hangs_now(site);
-    if (hangs) {
-        /* the frame never ends */
-    } else if (site->board.target != NULL && !is_dead(site)) {
-        pass_frame(site, mosi, miso, sck_hz, now_us);
-    } else if (mosi[0] == 0xAC && mosi[1] == 0x53) {
-        site->looks++;
+    fault_set_instruction(site->faults, mosi);
+    enum isp_mishap mishap = mishap_now(site, away_us);
+    if (mishap == ISP_MISHAP_NONE) { /* else the frame never ends */
+        shift_frame(site, mosi, miso, sck_hz, now_us);
     }
     pthread_mutex_unlock(&site->lock);
-    return !hangs;
+    return mishap;
+}
+
+static const char *banner(void *context)
+{
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    const struct jig_fault *fault = take_fault(site, JIG_FAULT_BANNER);
+    pthread_mutex_unlock(&site->lock);
+    return fault == NULL ? NULL : fault->text; /* the jig's, which outlives us */
 }
 
 static void bootloader_page(void *context)
@@ -181,9 +278,31 @@ size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count)
     return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
 }
 
-size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count)
+size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
 {
-    return pass_wire(site, JIG_WIRE_FROM_PROGRAMMER, bytes, count);
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    count = fault_set_pass(site->faults, JIG_WIRE_FROM_PROGRAMMER, bytes, count, -1);
+    *late_us = fault_set_take_lateness_us(site->faults);
+    pthread_mutex_unlock(&site->lock);
+    return count;
+}
+
+size_t bench_site_opened(void *context, uint8_t *bytes, size_t most)
+{
+    struct bench_site *site = context;
+    size_t count = 0;
+    pthread_mutex_lock(&site->lock);
+    const struct jig_fault *fault = take_fault(site, JIG_FAULT_GARBAGE);
+    if (fault != NULL) {
+        count = fault->pattern_count != 0 ? fault->pattern_count : (size_t)fault->count;
+        count = count < most ? count : most;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = fault->pattern_count != 0 ? fault->pattern[i] : fault_set_noise(site->faults);
+    }
+    pthread_mutex_unlock(&site->lock);
+    return count;
 }
 
 void bench_site_overrun(void *context, size_t count)
@@ -253,7 +372,7 @@ struct bench_site *bench_site_create(const struct bench_site_options *options)
         return NULL;
     }
     pthread_mutex_init(&site->lock, NULL);
-    site->port = (struct isp_port){drive_reset, transfer, bootloader_page, site};
+    site->port = (struct isp_port){drive_reset, transfer, banner, bootloader_page, site};
     put_in(site);
     return site;
 }

@@ -12,8 +12,8 @@
 #include "profiles/part.h"
 #include "reports/json.h"
 
-/* A place left empty for a board's turn (no-board), or a board that is dead, is noticed by the
- * operator at the lamp, or after so many looks at it. */
+/* A place left empty for a board's turn (no-board), or a board that does not answer, is noticed by
+ * the operator at the lamp, or after so many looks at it. */
 #define BENCH_SITE_EMPTY_LOOKS 30
 
 struct bench_site;
@@ -39,7 +39,8 @@ void bench_site_free(struct bench_site *site);
 /* The programmer's side. */
 const struct isp_port *bench_site_port(const struct bench_site *site);
 size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count);
-size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count);
+size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count, int64_t *late_us);
+size_t bench_site_opened(void *site, uint8_t *bytes, size_t most);
 void bench_site_overrun(void *site, size_t count);
 
 /* The operator's side. */

@@ -101,9 +101,9 @@ static struct json_array *faults_of(const struct fault_set *faults)
     int64_t applied;
     for (size_t i = 0; (fault = fault_set_item(faults, i, &applied)) != NULL; i++) {
         struct json_object *item = json_object_create();
-        json_add_text(item, "fault", fault_kind_name(fault->kind));
-        if (fault->kind == JIG_FAULT_FLIP || fault->kind == JIG_FAULT_LOST_BYTE) {
-            json_add_text(item, "wire", fault_wire_name(fault->wire));
+        json_add_text(item, "fault", jig_fault_kind_name(fault->kind));
+        if (jig_fault_is_on_wire(fault->kind)) {
+            json_add_text(item, "wire", jig_fault_wire_name(fault->wire));
         }
         json_add_integer(item, "applied", applied);
         json_append_object(array, item);

@@ -16,7 +16,7 @@ struct bench_board {
     struct avr_target *target; /* NULL: the place stays empty for this turn */
     int64_t frames;            /* SPI frames the programmer sent */
     bool dead;                 /* fault: it no longer answers */
-    bool hung;                 /* fault: its programmer hung once */
+    enum jig_miso dead_miso;   /* what the programmer reads then */
     int64_t bootloader_pages;  /* written into the programmer's own flash */
     int64_t receive_lost;      /* bytes that its full receive buffer lost */
     char lamp[16]; /* the verdict that the lamp showed when it was taken out; "": none */

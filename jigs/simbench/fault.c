@@ -10,6 +10,9 @@ struct fault_state {
     const struct jig_fault *fault;
     bool active;     /* concerns the board whose turn it is */
     int64_t due;     /* position on its wire that it will hit; NOWHERE */
+    int64_t matches; /* instructions that began with its pattern */
+    int64_t since;   /* instructions since the one that it counts from; NOWHERE: before it */
+    bool strikes;    /* the present instruction */
     int64_t applied; /* in this turn */
 };
 
@@ -24,30 +27,11 @@ struct fault_wire {
 struct fault_set {
     uint64_t random;
     struct fault_wire wires[WIRE_COUNT];
+    bool watches_instructions;
+    int64_t late_us;
     size_t count;
     struct fault_state states[];
 };
-
-const char *fault_kind_name(enum jig_fault_kind kind)
-{
-    static const char *const names[] = {
-        [JIG_FAULT_NO_BOARD] = "no-board", [JIG_FAULT_WRONG_PART] = "wrong-part",
-        [JIG_FAULT_FLIP] = "flip",         [JIG_FAULT_LOST_BYTE] = "lost-byte",
-        [JIG_FAULT_HANG] = "hang",         [JIG_FAULT_DEAD] = "dead",
-    };
-    return names[kind];
-}
-
-const char *fault_wire_name(enum jig_fault_wire wire)
-{
-    static const char *const names[] = {
-        [JIG_WIRE_TO_PROGRAMMER] = "to-programmer",
-        [JIG_WIRE_FROM_PROGRAMMER] = "from-programmer",
-        [JIG_WIRE_TO_BOARD] = "to-board",
-        [JIG_WIRE_FROM_BOARD] = "from-board",
-    };
-    return names[wire];
-}
 
 /* SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same faults everywhere. */
 static uint64_t next_random(struct fault_set *set)
@@ -86,26 +70,38 @@ void fault_set_free(struct fault_set *set)
     free(set);
 }
 
-static bool is_on_wire(const struct jig_fault *fault)
-{
-    return fault->kind == JIG_FAULT_FLIP || fault->kind == JIG_FAULT_LOST_BYTE;
-}
-
 static bool is_by_position(const struct jig_fault *fault)
 {
-    return is_on_wire(fault) && fault->rate <= 0;
+    return jig_fault_is_on_wire(fault->kind) && fault->rate <= 0;
+}
+
+/* What happens to a board happens once; what happens to its contact, as often as the fault says. */
+static bool is_spent(const struct fault_state *state)
+{
+    const struct jig_fault *fault = state->fault;
+    bool once = fault->kind == JIG_FAULT_HANG || fault->kind == JIG_FAULT_DEAD ||
+                fault->kind == JIG_FAULT_POWER_LOSS || fault->kind == JIG_FAULT_PULLED;
+    return once ? state->applied > 0 : fault->times != 0 && state->applied >= fault->times;
 }
 
 void fault_set_begin(struct fault_set *set, int64_t board)
 {
     memset(set->wires, 0, sizeof set->wires);
+    set->watches_instructions = false;
+    set->late_us = 0;
     for (size_t i = 0; i < set->count; i++) {
         struct fault_state *state = &set->states[i];
         const struct jig_fault *fault = state->fault;
-        state->active = fault->board == 0 || fault->board == board;
+        bool on_instructions = jig_fault_is_on_instructions(fault->kind);
+        state->active =
+            (fault->board == 0 || fault->board == board) && (board != 0 || !on_instructions);
         state->applied = 0;
+        state->matches = 0;
+        state->since = NOWHERE;
+        state->strikes = false;
         state->due = is_by_position(fault) && fault->pattern_count == 0 ? fault->offset : NOWHERE;
-        if (state->active && is_on_wire(fault)) {
+        set->watches_instructions |= state->active && on_instructions;
+        if (state->active && jig_fault_is_on_wire(fault->kind)) {
             set->wires[fault->wire].watched = true;
         }
     }
@@ -137,7 +133,7 @@ static bool is_hit(struct fault_set *set, struct fault_state *state, const uint8
 {
     const struct jig_fault *fault = state->fault;
     const struct fault_wire *wire = &set->wires[fault->wire];
-    if (fault->times != 0 && state->applied >= fault->times) {
+    if (is_spent(state)) {
         return false;
     }
     if (!is_by_position(fault)) {
@@ -186,6 +182,9 @@ static void mark_hits(struct fault_set *set, struct fault_state *state, const ui
         state->applied++;
         if (state->fault->kind == JIG_FAULT_LOST_BYTE) {
             lose[i] = true;
+        } else if (state->fault->kind == JIG_FAULT_LATE_REPLY) {
+            set->late_us =
+                state->fault->duration_us > set->late_us ? state->fault->duration_us : set->late_us;
         } else if (state->fault->mask != 0) {
             turn[i] ^= state->fault->mask;
         } else {
@@ -204,7 +203,8 @@ size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *
     bool lose[FAULT_CHUNK_MAX] = {false};
     for (size_t i = 0; i < set->count; i++) {
         struct fault_state *state = &set->states[i];
-        if (state->active && is_on_wire(state->fault) && state->fault->wire == wire) {
+        if (state->active && jig_fault_is_on_wire(state->fault->kind) &&
+            state->fault->wire == wire) {
             mark_hits(set, state, bytes, count, turn, lose);
         }
     }
@@ -220,14 +220,89 @@ size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *
     return left;
 }
 
+int64_t fault_set_take_lateness_us(struct fault_set *set)
+{
+    int64_t late_us = set->late_us;
+    set->late_us = 0;
+    return late_us;
+}
+
+/* --- instructions --- */
+
+/* Does it happen now? Counts from the nth instruction that matches, or from the first of all; the
+ * further ones in which it could happen again are those that match, or all. */
+static bool happens(struct fault_set *set, struct fault_state *state, const uint8_t bytes[4])
+{
+    const struct jig_fault *fault = state->fault;
+    if (fault->rate > 0) {
+        return next_fraction(set) < fault->rate;
+    }
+    state->since += state->since != NOWHERE;
+    if (memcmp(bytes, fault->pattern, fault->pattern_count) == 0) {
+        state->matches++;
+        bool begins = state->since == NOWHERE || state->applied > 0;
+        if (begins && state->matches >= fault->nth) {
+            state->since = 0;
+        }
+    }
+    return fault->pattern_count != 0 ? state->since == fault->after : state->matches > fault->after;
+}
+
+void fault_set_instruction(struct fault_set *set, const uint8_t bytes[4])
+{
+    for (size_t i = 0; set->watches_instructions && i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        state->strikes = state->active && jig_fault_is_on_instructions(state->fault->kind) &&
+                         !is_spent(state) && happens(set, state, bytes);
+    }
+}
+
+const struct jig_fault *fault_set_strikes(struct fault_set *set, enum jig_fault_kind kind)
+{
+    for (size_t i = 0; set->watches_instructions && i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        if (state->strikes && state->fault->kind == kind) {
+            state->applied++;
+            return state->fault;
+        }
+    }
+    return NULL;
+}
+
+/* --- others --- */
+
 const struct jig_fault *fault_set_find(const struct fault_set *set, enum jig_fault_kind kind)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->states[i].active && set->states[i].fault->kind == kind) {
+        if (set->states[i].active && set->states[i].fault->kind == kind &&
+            !is_spent(&set->states[i])) {
             return set->states[i].fault;
         }
     }
     return NULL;
+}
+
+uint8_t fault_set_bad_bits(struct fault_set *set, enum part_memory memory, uint32_t start,
+                           uint32_t count)
+{
+    uint8_t bits = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        const struct jig_fault *fault = state->fault;
+        bool bad = fault->kind == JIG_FAULT_BAD_FUSE ||
+                   (fault->kind == JIG_FAULT_BAD_PAGE && fault->address >= start &&
+                    fault->address - start < count);
+        if (state->active && bad && fault->memory == memory && !is_spent(state)) {
+            state->applied++;
+            bits |= fault->mask;
+        }
+    }
+    return bits;
+}
+
+uint8_t fault_set_noise(struct fault_set *set)
+{
+    return (uint8_t)(next_random(set) >> 56);
 }
 
 void fault_set_applied(struct fault_set *set, const struct jig_fault *fault)

@@ -1,5 +1,5 @@
-/* Faults on the four wires of a site, from a seed: which bytes turn over or vanish. One thread at a
- * time uses a set. */
+/* The faults of a site, from a seed: which bytes turn over, vanish or come late, at which
+ * instruction something happens. One thread at a time uses a set. */
 #ifndef JIGS_SIMBENCH_FAULT_H
 #define JIGS_SIMBENCH_FAULT_H
 
@@ -18,7 +18,7 @@ struct fault_set *fault_set_create(const struct jig_bench *bench, int site, uint
 void fault_set_free(struct fault_set *set);
 
 /* A board's turn begins: its faults act from here on, all counts start again. Board 0: nobody's
- * turn, only faults of every board act. */
+ * turn, only faults of every board act, and none on instructions. */
 void fault_set_begin(struct fault_set *set, int64_t board);
 
 /* Bytes pass along a wire, at most FAULT_CHUNK_MAX at a time. Changes them in place; lost bytes are
@@ -27,17 +27,29 @@ void fault_set_begin(struct fault_set *set, int64_t board);
  * earlier call is past changing. */
 size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes, size_t count,
                       int filler);
+/* How late the bytes are that passed since the last call: the longest of their faults. */
+int64_t fault_set_take_lateness_us(struct fault_set *set);
 
-/* The first fault of a kind that concerns this board; NULL if there is none. */
+/* The programmer begins an instruction: which faults happen to it is asked for afterwards, kind by
+ * kind. */
+void fault_set_instruction(struct fault_set *set, const uint8_t bytes[4]);
+/* The fault of this kind that happens to the present instruction, counted as applied; NULL: none.
+ */
+const struct jig_fault *fault_set_strikes(struct fault_set *set, enum jig_fault_kind kind);
+
+/* The first fault of a kind that concerns this board and has not been applied as often as it may;
+ * NULL if there is none. */
 const struct jig_fault *fault_set_find(const struct fault_set *set, enum jig_fault_kind kind);
 /* Counts a fault that something else applied. */
 void fault_set_applied(struct fault_set *set, const struct jig_fault *fault);
+/* Bits that a write to `count` bytes from `start` on does not change, because a page or fuse is
+ * bad; counted as applied. */
+uint8_t fault_set_bad_bits(struct fault_set *set, enum part_memory memory, uint32_t start,
+                           uint32_t count);
+/* Bytes by chance. */
+uint8_t fault_set_noise(struct fault_set *set);
 
 /* The index-th fault of this board and how often it was applied; NULL after the last. */
 const struct jig_fault *fault_set_item(const struct fault_set *set, size_t index, int64_t *applied);
-
-/* "flip", "to-programmer", as in jig files. */
-const char *fault_kind_name(enum jig_fault_kind kind);
-const char *fault_wire_name(enum jig_fault_wire wire);
 
 #endif

@@ -41,10 +41,13 @@ struct wire {
     struct wire_options options;
     char path[64];
     int master;
-    int inotify; /* tells when the slave is opened and closed; -1: not to be had */
-    int openers; /* how many hold the slave open */
+    int inotify;      /* tells when the slave is opened and closed; -1: not to be had */
+    int openers;      /* how many hold the slave open */
+    int64_t doubt_ns; /* since when it looks opened, but was not told so; 0: no doubt */
     enum wire_event event;
     bool hung;
+    int64_t back_ns; /* unplugged until then */
+    int64_t hold_ns; /* nothing leaves before */
 
     int64_t now_ns;  /* the firmware's clock */
     int64_t seen_ns; /* the monotonic clock when last looked at */
@@ -83,6 +86,20 @@ static int64_t queue_next_ns(const struct queue *queue)
 
 /* --- opening --- */
 
+/* Makes the link point at the port, in one step. */
+static int make_link(const struct wire *wire, struct failure *failure)
+{
+    char fresh[WIRE_LINK_BYTES + 8];
+    if (wire->options.link == NULL) {
+        return 0;
+    }
+    snprintf(fresh, sizeof fresh, "%s.new", wire->options.link);
+    if (symlink(wire->path, fresh) != 0 || rename(fresh, wire->options.link) != 0) {
+        return failure_set(failure, FAILURE_BENCH, "%s: %s", wire->options.link, strerror(errno));
+    }
+    return 0;
+}
+
 static int open_master(struct wire *wire, struct failure *failure)
 {
     wire->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
@@ -115,6 +132,31 @@ static void watch_openings(struct wire *wire)
     }
 }
 
+static int open_port(struct wire *wire, struct failure *failure)
+{
+    if (open_master(wire, failure) != 0) {
+        return -1;
+    }
+    watch_openings(wire); /* before the host can know the port */
+    return make_link(wire, failure);
+}
+
+static void close_port(struct wire *wire)
+{
+    if (wire->options.link != NULL) {
+        unlink(wire->options.link);
+    }
+    if (wire->master >= 0) {
+        close(wire->master);
+    }
+    if (wire->inotify >= 0) {
+        close(wire->inotify);
+    }
+    wire->master = wire->inotify = -1;
+    wire->openers = 0;
+    wire->doubt_ns = 0;
+}
+
 static int64_t clock_ns(struct wire *wire)
 {
     struct timespec now;
@@ -130,12 +172,11 @@ int wire_create(const struct wire_options *options, struct wire **wire, struct f
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for a wire");
     }
     made->options = *options;
-    made->inotify = -1;
-    if (open_master(made, failure) != 0) {
+    made->master = made->inotify = -1;
+    if (open_port(made, failure) != 0) {
         wire_free(made);
         return -1;
     }
-    watch_openings(made);
     /* One start bit, eight data bits, one stop bit. */
     made->byte_ns = options->uart ? 10000000000 / options->baud : 0;
     made->now_ns = options->real_pace ? clock_ns(made) : 0;
@@ -148,18 +189,13 @@ void wire_free(struct wire *wire)
     if (wire == NULL) {
         return;
     }
-    if (wire->master >= 0) {
-        close(wire->master);
-    }
-    if (wire->inotify >= 0) {
-        close(wire->inotify);
-    }
+    close_port(wire);
     free(wire);
 }
 
 const char *wire_path(const struct wire *wire)
 {
-    return wire->path;
+    return wire->options.link != NULL ? wire->options.link : wire->path;
 }
 
 /* --- bytes in and out --- */
@@ -210,11 +246,26 @@ static void receive(struct wire *wire)
     }
 }
 
+/* Late bytes keep those behind them back. */
+static void hold_back(struct wire *wire, int64_t late_us)
+{
+    if (late_us > 0) {
+        int64_t until_ns = clock_ns(wire) + late_us * 1000;
+        wire->hold_ns = until_ns > wire->hold_ns ? until_ns : wire->hold_ns;
+    }
+}
+
+static bool is_held_back(const struct wire *wire)
+{
+    return wire->hold_ns != 0 && wire->seen_ns < wire->hold_ns;
+}
+
 static void write_ready(struct wire *wire)
 {
-    if (wire->ready_count == 0) {
+    if (wire->ready_count == 0 || is_held_back(wire)) {
         return;
     }
+    wire->hold_ns = 0;
     ssize_t written = write(wire->master, wire->ready, wire->ready_count);
     if (written > 0) {
         wire->ready_count -= (size_t)written;
@@ -228,6 +279,9 @@ static void deliver(struct wire *wire)
     if (wire->openers == 0) {
         wire->ready_count = 0;
     }
+    if (wire->hold_ns != 0) { /* also at fast pace */
+        clock_ns(wire);
+    }
     while (wire->ready_count + CHUNK_MAX <= QUEUE_MAX &&
            queue_next_ns(&wire->sending) <= wire->seen_ns) {
         uint8_t chunk[CHUNK_MAX];
@@ -235,7 +289,9 @@ static void deliver(struct wire *wire)
         while (count < CHUNK_MAX && queue_next_ns(&wire->sending) <= wire->seen_ns) {
             chunk[count++] = queue_pop(&wire->sending);
         }
-        count = wire->options.from_programmer(wire->options.context, chunk, count);
+        int64_t late_us = 0;
+        count = wire->options.from_programmer(wire->options.context, chunk, count, &late_us);
+        hold_back(wire, late_us);
         if (wire->openers != 0) {
             memcpy(wire->ready + wire->ready_count, chunk, count);
             wire->ready_count += count;
@@ -246,11 +302,34 @@ static void deliver(struct wire *wire)
 
 /* --- who holds the port open --- */
 
+/* When a byte that is through at `done_ns` leaves the adapter: with the next packet. */
+static int64_t packet_ns(int64_t done_ns)
+{
+    return (done_ns + PACKET_NS - 1) / PACKET_NS * PACKET_NS;
+}
+
+static void send_noise(struct wire *wire)
+{
+    uint8_t noise[CHUNK_MAX];
+    size_t count = 0;
+    if (wire->options.opened != NULL) {
+        count = wire->options.opened(wire->options.context, noise, sizeof noise);
+    }
+    int64_t at_ns = wire->options.real_pace ? packet_ns(clock_ns(wire)) : 0;
+    for (size_t i = 0; i < count && wire->sending.count < QUEUE_MAX; i++) {
+        queue_push(&wire->sending, noise[i], at_ns);
+    }
+}
+
 static void note_opened(struct wire *wire)
 {
-    if (wire->openers++ == 0 && wire->event == WIRE_EVENT_NONE &&
-        (wire->options.uart || wire->hung)) {
+    if (wire->openers++ != 0 || wire->event != WIRE_EVENT_NONE) {
+        return;
+    }
+    if (wire->options.uart || wire->hung) {
         wire->event = WIRE_EVENT_OPENED;
+    } else {
+        send_noise(wire);
     }
 }
 
@@ -284,21 +363,37 @@ static bool slave_is_closed(const struct wire *wire)
     return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
 }
 
+/* Nobody was seen to open it, but it is not closed: it is being closed or opened right now, and the
+ * system will say so. If it says nothing, two equal events have reached us as one. */
+static void settle_doubt(struct wire *wire)
+{
+    clock_ns(wire);
+    if (wire->inotify >= 0 && wire->doubt_ns == 0) {
+        wire->doubt_ns = wire->seen_ns;
+    } else if (wire->seen_ns - wire->doubt_ns >= CLOSED_POLL_NS) {
+        wire->doubt_ns = 0;
+        note_opened(wire);
+    }
+}
+
 /* Brings the count of openers up to date. Equal events that follow each other reach us as one, so
  * what the pseudo terminal itself says counts more. */
 static void look_at_openers(struct wire *wire)
 {
     while (read_openings(wire)) {
+        wire->doubt_ns = 0;
     }
     bool closed = slave_is_closed(wire);
     if (read_openings(wire)) {
+        wire->doubt_ns = 0;
         return; /* changing right now: the next look tells */
     }
     if (closed) {
+        wire->doubt_ns = 0;
         wire->openers = 0;
         take_from_host(wire); /* what was written before the port was closed still travels */
     } else if (wire->openers == 0) {
-        note_opened(wire);
+        settle_doubt(wire);
     }
 }
 
@@ -325,18 +420,22 @@ static void poll_until(struct wire *wire, struct pollfd *looks, int count, int64
 static void wait_once(struct wire *wire, int64_t until_ns)
 {
     bool listens = wire->openers != 0;
+    bool held = is_held_back(wire);
     short wanted = wire->line.count < QUEUE_MAX ? POLLIN : 0;
     struct pollfd looks[] = {
         {.fd = wire->options.stop_descriptor, .events = POLLIN},
         {.fd = wire->inotify, .events = POLLIN},
         /* A closed slave would wake us without end. */
         {.fd = listens ? wire->master : -1,
-         .events = (short)(wanted | (wire->ready_count != 0 ? POLLOUT : 0))},
+         .events = (short)(wanted | (wire->ready_count != 0 && !held ? POLLOUT : 0))},
     };
-    if (wire->ready_count == 0) { /* else the host must read before anything more can leave */
+    if (held) {
+        until_ns = earlier(until_ns, wire->hold_ns);
+    } else if (wire->ready_count ==
+               0) { /* else the host must read before anything more can leave */
         until_ns = earlier(until_ns, queue_next_ns(&wire->sending));
     }
-    if (wire->inotify < 0 && !listens) {
+    if (!listens && (wire->inotify < 0 || wire->doubt_ns != 0)) {
         clock_ns(wire);
         until_ns = earlier(until_ns, wire->seen_ns + CLOSED_POLL_NS);
     }
@@ -373,11 +472,11 @@ int64_t wire_now_us(const struct wire *wire)
 
 void wire_spend(struct wire *wire, int64_t duration_us)
 {
-    if (!wire->options.real_pace || wire->event != WIRE_EVENT_NONE) {
+    if (wire->event != WIRE_EVENT_NONE) {
         return;
     }
     wire->now_ns += duration_us * 1000;
-    if (wire->now_ns > wire->seen_ns + LEAD_MAX_NS) {
+    if (wire->options.real_pace && wire->now_ns > wire->seen_ns + LEAD_MAX_NS) {
         settle(wire, wire->now_ns - LEAD_NS);
     }
 }
@@ -426,12 +525,6 @@ int wire_get(struct wire *wire, int64_t until_us)
     return -1;
 }
 
-/* When a byte that is through at `done_ns` leaves the adapter: with the next packet. */
-static int64_t packet_ns(int64_t done_ns)
-{
-    return (done_ns + PACKET_NS - 1) / PACKET_NS * PACKET_NS;
-}
-
 void wire_put(struct wire *wire, uint8_t byte)
 {
     while (wire->sending.count == QUEUE_MAX && wire->event == WIRE_EVENT_NONE) {
@@ -470,6 +563,45 @@ void wire_hang(struct wire *wire)
     wire->hung = false;
 }
 
+static void interrupt(struct wire *wire, enum wire_event event)
+{
+    if (wire->event == WIRE_EVENT_NONE) {
+        wire->event = event;
+    }
+}
+
+void wire_reset(struct wire *wire)
+{
+    interrupt(wire, WIRE_EVENT_RESET);
+}
+
+void wire_unplug(struct wire *wire, int64_t away_us)
+{
+    close_port(wire);
+    wire->back_ns = clock_ns(wire) + away_us * 1000;
+    interrupt(wire, WIRE_EVENT_UNPLUGGED);
+}
+
+/* Waits until the unplugged port is plugged in again; there is nothing but the stop to wait for
+ * meanwhile. */
+static void wait_until_back(struct wire *wire)
+{
+    struct pollfd stop = {.fd = wire->options.stop_descriptor, .events = POLLIN};
+    while (clock_ns(wire) < wire->back_ns) {
+        poll_until(wire, &stop, 1, wire->back_ns);
+        if (stop.revents != 0) {
+            wire->event = WIRE_EVENT_STOP;
+            return;
+        }
+    }
+    if (open_port(wire, NULL) == 0) {
+        wire->event = WIRE_EVENT_NONE;
+    } else {
+        close_port(wire);
+        wire->back_ns = clock_ns(wire) + CLOSED_POLL_NS;
+    }
+}
+
 enum wire_event wire_event(const struct wire *wire)
 {
     return wire->event;
@@ -477,10 +609,15 @@ enum wire_event wire_event(const struct wire *wire)
 
 void wire_restart(struct wire *wire)
 {
-    if (wire->event == WIRE_EVENT_STOP) {
+    bool opened = wire->event == WIRE_EVENT_OPENED;
+    if (wire->event == WIRE_EVENT_UNPLUGGED) {
+        wait_until_back(wire);
+    }
+    if (wire->event == WIRE_EVENT_STOP || wire->event == WIRE_EVENT_UNPLUGGED) {
         return;
     }
     wire->event = WIRE_EVENT_NONE;
+    wire->hold_ns = 0;
     wire->line.count = 0;
     wire->received.count = 0;
     wire->sending.count = 0;
@@ -489,5 +626,8 @@ void wire_restart(struct wire *wire)
         wire->now_ns = clock_ns(wire);
         wire->line_free_ns = 0;
         wire->send_free_ns = 0;
+    }
+    if (opened) {
+        send_noise(wire);
     }
 }

@@ -68,7 +68,7 @@ for command in "flash --go now --log $work/other" "flash --dry-run" check; do
 done
 bench "site: 2, board: 1, fault: wrong-part, part: ATmega3289"
 flash 3 --go now --log "$work/other"
-says err "jig-invalid: $work/bench.yaml: part of fault 1: "
+says err "jig-invalid: $work/bench.yaml:8:5: fault wrong-part: "
 bench
 [ ! -e "$work/other" ] || fail "a refused profile or jig made a log"
 

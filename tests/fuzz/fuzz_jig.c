@@ -54,7 +54,15 @@ static void check_faults(const struct jig *jig)
         check(fault->rate >= 0 && fault->rate <= 1);
         check(fault->pattern_count <= JIG_PATTERN_MAX);
         check(fault->offset >= 0 && fault->times >= 0 && fault->after >= 0);
-        check(fault->kind != JIG_FAULT_WRONG_PART || fault->part[0] != '\0');
+        check(fault->nth >= 1 && fault->count >= 1 && fault->duration_us >= 0);
+        check(fault->line >= 1 && fault->column >= 1);
+        check(fault->kind >= 0 && fault->kind < JIG_FAULT_KINDS);
+        check(jig_fault_is_on_wire(fault->kind) || fault->kind == JIG_FAULT_GARBAGE ||
+              fault->pattern_count <= 4);
+        check((fault->kind == JIG_FAULT_WRONG_PART) == (fault->part[0] != '\0'));
+        check((fault->kind == JIG_FAULT_BANNER) == (fault->text[0] != '\0'));
+        check((fault->kind == JIG_FAULT_SLOW_WRITE) == (fault->factor > 1));
+        check((fault->kind == JIG_FAULT_SLOW_CLOCK) == (fault->clock_hz != 0));
     }
 }
 
