@@ -75,15 +75,16 @@ static const struct failure_fact facts[] = {
      "shows."},
 
     {FAILURE_PROGRAMMER_SILENT, "programmer-silent", PROGRAMMER, false,
-     "Unplug this site's programmer, plug it in again and restart; if it stays silent, call the "
-     "engineer."},
+     "Unplug this site's programmer and plug it in again; restart if the site is out. If it stays "
+     "silent, call the engineer."},
     {FAILURE_PROGRAMMER_GONE, "programmer-gone", PROGRAMMER, false,
-     "Check the cable of this site's programmer, then restart."},
+     "Check the cable of this site's programmer; restart if the site is out."},
     {FAILURE_PROGRAMMER_UNKNOWN, "programmer-unknown", PROGRAMMER, false,
      "Call the engineer: the device at this site is not the programmer that the jig file names."},
     {FAILURE_PROGRAMMER_OUT_OF_STEP, "programmer-out-of-step", PROGRAMMER, false,
-     "Set the board aside, unplug this site's programmer, plug it in again and restart; call the "
-     "engineer if it comes back."},
+     "Set the board aside; should this site's programmer fail again, unplug it, plug it in again "
+     "and "
+     "call the engineer."},
     {FAILURE_PROGRAMMER_REFUSED, "programmer-refused", PROGRAMMER, false,
      "Set the board aside and call the engineer: the programmer says it could not do its work."},
     {FAILURE_PLACE_MISSING, "place-missing", PROGRAMMER, false,

@@ -29,8 +29,9 @@ struct event_queue {
 const char *site_state_name(enum site_state state)
 {
     static const char *const names[] = {
-        [SITE_CLAIMING] = "claiming", [SITE_ARMED] = "armed", [SITE_WORKING] = "working",
-        [SITE_HELD] = "held",         [SITE_OUT] = "out",     [SITE_STOPPED] = "stopped"};
+        [SITE_CLAIMING] = "claiming", [SITE_ARMED] = "armed",     [SITE_WORKING] = "working",
+        [SITE_HELD] = "held",         [SITE_WAITING] = "waiting", [SITE_OUT] = "out",
+        [SITE_STOPPED] = "stopped"};
 
     if ((size_t)state >= sizeof names / sizeof names[0])
         return "unknown";

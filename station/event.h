@@ -25,8 +25,9 @@ enum site_state {
     SITE_CLAIMING, /* opening its programmer */
     SITE_ARMED,    /* takes a board at the next GO, or when one answers */
     SITE_WORKING,
-    SITE_HELD, /* done; its board has not been taken out yet */
-    SITE_OUT,  /* its programmer does not work; it takes no part any more */
+    SITE_HELD,    /* done; its board has not been taken out yet */
+    SITE_WAITING, /* its programmer is gone or fails, and is claimed again until it is back */
+    SITE_OUT,     /* its programmer does not work; it takes no part any more */
     SITE_STOPPED
 };
 const char *site_state_name(enum site_state state);
@@ -63,7 +64,7 @@ struct station_event {
     int tries;                    /* STEP, PROGRESS: how often the board was attached so far */
     int permille;                 /* PROGRESS: of the whole attempt */
     int64_t left_us;              /* PROGRESS: estimate; -1: not known */
-    struct failure failure;       /* SITE (out), LOG_FAULT, UNKNOWN */
+    struct failure failure;       /* SITE (out, waiting), LOG_FAULT, UNKNOWN */
     char text[256];               /* MESSAGE */
     struct record_attempt record; /* VERDICT, UNKNOWN */
     struct station_counts counts; /* VERDICT, CYCLE, ENDED */

@@ -12,6 +12,7 @@
 
 struct text_site {
     bool working;
+    bool waiting;
     int permille;
 };
 
@@ -48,9 +49,14 @@ static void show_site(struct event_text *text, const struct station_event *event
     if (working && !site->working)
         site->permille = 0;
     site->working = working;
-    if (event->state == SITE_OUT)
-        printf("site %d: OUT %s: %s. %s\n", event->site, failure_lookup(event->failure.code)->name,
-               event->failure.detail, failure_lookup(event->failure.code)->operator_sentence);
+    if (event->state == SITE_OUT || event->state == SITE_WAITING)
+        printf("site %d: %s %s: %s. %s\n", event->site,
+               event->state == SITE_OUT ? "OUT" : "WAITING for its programmer:",
+               failure_lookup(event->failure.code)->name, event->failure.detail,
+               failure_lookup(event->failure.code)->operator_sentence);
+    else if (site->waiting)
+        printf("site %d: its programmer is back\n", event->site);
+    site->waiting = event->state == SITE_WAITING;
 }
 
 static void show_verdict(struct event_text *text, const struct station_event *event)

@@ -110,7 +110,7 @@ static bool may_press(const struct run *run)
         if (!run->site_wanted[i])
             continue;
         bool held = state == SITE_HELD && !run->config->retest;
-        if (state == SITE_CLAIMING || state == SITE_WORKING || held)
+        if (state == SITE_CLAIMING || state == SITE_WORKING || state == SITE_WAITING || held)
             return false;
         armed = armed || state == SITE_ARMED || state == SITE_HELD;
     }
@@ -566,6 +566,8 @@ static int run_boards(struct run *run, int *status, struct failure *failure)
     if (check_plans(run, failure) != 0 || open_all(run, failure) != 0)
         return -1;
     loop(run);
+    if (scheduler_refused(run->scheduler, failure) != 0)
+        return -1;
     *status = finish(run);
     return 0;
 }

@@ -30,6 +30,8 @@ void scheduler_set_state(struct worker *worker, enum site_state state)
     worker->state = state;
     if (state == SITE_OUT)
         event.failure = worker->out;
+    if (state == SITE_WAITING)
+        event.failure = worker->trouble;
     event_queue_push(worker->scheduler->options.events, &event);
 }
 
@@ -41,7 +43,7 @@ static bool is_count_reached(const struct scheduler *scheduler)
 bool scheduler_is_over(const struct scheduler *scheduler)
 {
     return scheduler->stopping || scheduler->ending || scheduler->log_fault ||
-           is_count_reached(scheduler);
+           scheduler->refusal.code != FAILURE_NONE || is_count_reached(scheduler);
 }
 
 bool scheduler_needs_board(const struct scheduler *scheduler)
@@ -111,6 +113,8 @@ static bool invite(struct scheduler *scheduler, struct worker *worker)
         scheduler_ask_to_take_out(worker);
         return false;
     }
+    if (worker->state == SITE_WAITING)
+        push_message(scheduler, site, "waiting for its programmer");
     if (worker->state != SITE_ARMED && worker->state != SITE_HELD)
         return false;
     if (!scheduler_needs_board(scheduler)) {
@@ -129,6 +133,10 @@ static int start_cycle(struct scheduler *scheduler)
 
     if (scheduler_is_over(scheduler))
         return 0;
+    if (scheduler->claiming > 0) { /* whether this run may touch a board is not known yet */
+        push_message(scheduler, 0, "programmers are still being opened");
+        return 0;
+    }
     for (int i = 0; i < scheduler->worker_count; i++)
         taking_part += invite(scheduler, &scheduler->workers[i]) ? 1 : 0;
     if (taking_part == 0) {
@@ -175,6 +183,7 @@ static void handle_end(struct scheduler *scheduler, enum scheduler_command comma
 {
     pthread_mutex_lock(&scheduler->mutex);
     scheduler->ending = true;
+    atomic_store(&scheduler->over, true);
     if (command == SCHEDULER_COMMAND_STOP) {
         scheduler->stopping = true;
         scheduler->interrupted |= scheduler->running > 0 && !is_count_reached(scheduler);
@@ -224,20 +233,25 @@ static void *dispatcher_main(void *context)
     return NULL;
 }
 
-/* All commands but GO are posted once at most, so there is always room for them. */
+/* With the mutex held. All commands but GO are posted once at most, so there is always room for
+ * them. */
+static void queue_command(struct scheduler *scheduler, enum scheduler_command command)
+{
+    bool wanted = command == SCHEDULER_COMMAND_GO
+                      ? scheduler->command_count < SCHEDULER_COMMANDS_MAX - SCHEDULER_COMMAND_COUNT
+                      : !scheduler->posted[command];
+
+    if (!wanted)
+        return;
+    scheduler->posted[command] = true;
+    scheduler->commands[scheduler->command_count++] = command;
+    pthread_cond_broadcast(&scheduler->changed);
+}
+
 static void post(struct scheduler *scheduler, enum scheduler_command command)
 {
-    bool wanted;
-
     pthread_mutex_lock(&scheduler->mutex);
-    wanted = command == SCHEDULER_COMMAND_GO
-                 ? scheduler->command_count < SCHEDULER_COMMANDS_MAX - SCHEDULER_COMMAND_COUNT
-                 : !scheduler->posted[command];
-    if (wanted) {
-        scheduler->posted[command] = true;
-        scheduler->commands[scheduler->command_count++] = command;
-        pthread_cond_broadcast(&scheduler->changed);
-    }
+    queue_command(scheduler, command);
     pthread_mutex_unlock(&scheduler->mutex);
 }
 
@@ -296,8 +310,10 @@ void scheduler_publish(struct scheduler *scheduler, const struct record_attempt 
         scheduler->counts.lot_passed++;
     fill_counts(scheduler, &event.counts);
     event_queue_push(scheduler->options.events, &event);
-    if (is_count_reached(scheduler))
+    if (is_count_reached(scheduler)) {
+        atomic_store(&scheduler->over, true);
         pthread_cond_broadcast(&scheduler->changed);
+    }
     pthread_mutex_unlock(&scheduler->mutex);
 }
 
@@ -423,47 +439,62 @@ static bool stops_run(enum failure_code code)
            code == FAILURE_PLACE_DENIED || code == FAILURE_PLACE_TWICE;
 }
 
-/* Waits until every claim has ended, well or not. */
-static int judge_claims(struct scheduler *scheduler, struct failure *failure)
+/* True when some place makes the run impossible; it is stopped then. */
+static bool refuse_run(struct scheduler *scheduler)
 {
-    int result = 0;
-
-    pthread_mutex_lock(&scheduler->mutex);
-    while (scheduler->claiming > 0)
-        pthread_cond_wait(&scheduler->changed, &scheduler->mutex);
-    for (int i = 0; i < scheduler->worker_count && result == 0; i++) {
+    for (int i = 0; i < scheduler->worker_count; i++) {
         const struct worker *worker = &scheduler->workers[i];
 
-        if (stops_run(worker->out.code))
-            result = failure_set(failure, worker->out.code, "site %d: %s", worker->site->site,
-                                 worker->out.detail);
+        if (!stops_run(worker->out.code))
+            continue;
+        failure_record(&scheduler->refusal, worker->out.code, "site %d: %s", worker->site->site,
+                       worker->out.detail);
+        queue_command(scheduler, SCHEDULER_COMMAND_STOP);
+        return true;
     }
-    pthread_mutex_unlock(&scheduler->mutex);
-    return result;
+    return false;
+}
+
+void scheduler_claim_ended(struct scheduler *scheduler)
+{
+    if (--scheduler->claiming > 0 || scheduler->stopping || refuse_run(scheduler))
+        return;
+    scheduler->started_us = operation_now_us();
+    scheduler->open = scheduler->options.go != SCHEDULER_GO_NOW;
+    if (scheduler->options.go == SCHEDULER_GO_NOW)
+        queue_command(scheduler, SCHEDULER_COMMAND_START);
+    pthread_cond_broadcast(&scheduler->changed);
 }
 
 int scheduler_start(struct scheduler *scheduler, struct failure *failure)
 {
     int result;
 
+    /* One claim more than there are, which ends here: no worker's is the last before all have
+     * begun. */
     pthread_mutex_lock(&scheduler->mutex);
     scheduler->started = true;
+    scheduler->claiming++;
     pthread_mutex_unlock(&scheduler->mutex);
     result = start_threads(scheduler, failure);
-    if (result == 0)
-        result = judge_claims(scheduler, failure);
-    if (result < 0) {
+    if (result < 0)
         post(scheduler, SCHEDULER_COMMAND_STOP);
-        return -1;
-    }
     pthread_mutex_lock(&scheduler->mutex);
-    scheduler->started_us = operation_now_us();
-    scheduler->open = scheduler->options.go != SCHEDULER_GO_NOW;
-    pthread_cond_broadcast(&scheduler->changed);
+    scheduler->stopping |= result < 0;
+    scheduler_claim_ended(scheduler);
     pthread_mutex_unlock(&scheduler->mutex);
-    if (scheduler->options.go == SCHEDULER_GO_NOW)
-        post(scheduler, SCHEDULER_COMMAND_START);
-    return 0;
+    return result;
+}
+
+int scheduler_refused(struct scheduler *scheduler, struct failure *failure)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&scheduler->mutex);
+    if (scheduler->refusal.code != FAILURE_NONE)
+        result = failure_set(failure, scheduler->refusal.code, "%s", scheduler->refusal.detail);
+    pthread_mutex_unlock(&scheduler->mutex);
+    return result;
 }
 
 void scheduler_destroy(struct scheduler *scheduler)

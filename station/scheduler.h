@@ -14,6 +14,12 @@
 #include "reports/log.h"
 #include "station/event.h"
 
+/* A programmer that is lost during a run is claimed again, at once and at growing intervals. When
+ * it is not back at its place after so long, its site is out. */
+#define SCHEDULER_ABSENCE_US 30000000
+/* So is a site whose programmer comes back each time, but fails on so many boards in a row. */
+#define SCHEDULER_PROGRAMMER_FAILURES_MAX 3
+
 enum scheduler_go {
     SCHEDULER_GO_ENTER,   /* a posted GO starts all armed sites together */
     SCHEDULER_GO_CONTACT, /* a site starts when a board has answered long enough */
@@ -29,7 +35,8 @@ struct scheduler_options {
     int64_t count;     /* boards still to pass at start; 0: no limit */
     int64_t lot_count; /* for the counts */
     int64_t lot_passed;
-    bool retest; /* boards that were not taken out may be done again */
+    bool retest;        /* boards that were not taken out may be done again */
+    int64_t absence_us; /* 0: SCHEDULER_ABSENCE_US */
     /* One per jig site: the attempt whose board an earlier run left in, 0: none. NULL: none at all.
      * Copied. */
     const int64_t *left_in;
@@ -49,8 +56,9 @@ struct scheduler;
 /* Makes and checks all plans, claims nothing. FAILURE_PLAN_REFUSED names site and reason. */
 int scheduler_create(const struct scheduler_options *options, struct scheduler **scheduler,
                      struct failure *failure);
-/* Starts the workers; each claims its programmer. A site that cannot goes SITE_OUT with its own
- * code, the others go on; places that are missing, busy, denied or named twice stop the run. */
+/* Starts the workers and returns at once; each claims its programmer, and boards are taken when all
+ * claims have ended. A site that cannot goes SITE_OUT with its own code, the others go on; places
+ * that are missing, busy, denied or named twice stop the run: see scheduler_refused(). */
 int scheduler_start(struct scheduler *scheduler, struct failure *failure);
 void scheduler_post_go(struct scheduler *scheduler);
 /* No more boards are started; those in work are finished, then the run is over. */
@@ -67,6 +75,9 @@ void scheduler_publish(struct scheduler *scheduler, const struct record_attempt 
  * site out. The last worker pushes a SITE event after this has become true, so whoever waits for
  * events need not poll. */
 bool scheduler_finished(struct scheduler *scheduler);
+/* When finished: -1 if a place stopped the run before any board, unless an operator did so first.
+ */
+int scheduler_refused(struct scheduler *scheduler, struct failure *failure);
 void scheduler_counts(struct scheduler *scheduler, struct station_counts *counts);
 /* What the run's exit status is, as it stands (see station_exit_status()). */
 int scheduler_exit_status(struct scheduler *scheduler);

@@ -192,6 +192,8 @@ static const char *site_line(const struct screen_site *site)
         return site->step != NULL ? site->step : "starting";
     case SITE_HELD:
         return "take the board out";
+    case SITE_WAITING:
+        return "waiting for its programmer";
     case SITE_OUT:
         return "out of service";
     case SITE_STOPPED:

@@ -5,70 +5,12 @@
 
 #include "station/attempt.h"
 
-#define CLAIM_DEADLINE_US 20000000
 /* A site is not looked at more often than this, whatever the jig file says. */
 #define POLL_MINIMUM_US 1000
 
 static struct timespec timespec_of(int64_t us)
 {
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
-}
-
-/* Claiming */
-
-static int claim(struct worker *worker, struct failure *failure)
-{
-    struct programmer_settings settings = {.place = worker->site->place,
-                                           .baud = worker->site->baud};
-    struct operation operation = {.deadline_us = operation_now_us() + CLAIM_DEADLINE_US,
-                                  .cancel = &worker->scheduler->cancel};
-
-    worker->programmer = programmer_create(worker->plan.driver);
-    if (worker->programmer == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a programmer");
-    return programmer_claim(worker->programmer, &settings, &operation, failure);
-}
-
-static void unclaim(struct worker *worker)
-{
-    if (worker->programmer != NULL)
-        programmer_destroy(worker->programmer);
-    worker->programmer = NULL;
-}
-
-static void go_out(struct worker *worker, const struct failure *failure)
-{
-    pthread_mutex_lock(&worker->scheduler->mutex);
-    worker->out = *failure;
-    pthread_mutex_unlock(&worker->scheduler->mutex);
-    worker->done = true;
-}
-
-/* Claims a programmer that failed once more, from the beginning. When that fails, or when nothing
- * worked since the last time, the site goes out with the first failure's code. */
-static void recover(struct worker *worker, const struct failure *failure)
-{
-    struct failure again = {0};
-    struct failure both;
-
-    worker->since_us = 0;
-    if (atomic_load(&worker->scheduler->cancel))
-        return;
-    if (worker->reclaimed) {
-        go_out(worker, failure);
-        return;
-    }
-    worker->reclaimed = true;
-    unclaim(worker);
-    if (claim(worker, &again) == 0 || again.code == FAILURE_INTERRUPTED)
-        return;
-    if (again.code == failure->code)
-        failure_set(&both, failure->code, "%s; it could not be claimed again, either",
-                    failure->detail);
-    else
-        failure_set(&both, failure->code, "%s; claiming it again: %s", failure->detail,
-                    again.detail);
-    go_out(worker, &both);
 }
 
 static bool is_programmer_at_fault(enum failure_code code)
@@ -130,10 +72,12 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
     pthread_mutex_unlock(&scheduler->mutex);
     if (is_programmer_at_fault(record->failure)) {
         record_set_text(failure.detail, sizeof failure.detail, record->detail);
-        recover(worker, &failure);
-    } else {
-        worker->reclaimed = false;
+        worker_programmer_failed(worker, &failure, true);
+        return;
     }
+    worker->failed_looks = 0;
+    if (!empty)
+        worker->failed_boards = 0;
 }
 
 static void do_board(struct worker *worker, int64_t cycle)
@@ -195,10 +139,10 @@ static int64_t look(struct worker *worker, bool held)
     if (atomic_load(&scheduler->cancel))
         return 0;
     if (presence == ATTEMPT_PROGRAMMER_FAILED) {
-        recover(worker, &failure);
+        worker_programmer_failed(worker, &failure, false);
         return 0;
     }
-    worker->reclaimed = false;
+    worker->failed_looks = 0;
     pthread_mutex_lock(&scheduler->mutex);
     if (held && agreed(worker, presence == ATTEMPT_BOARD_ABSENT, jig->contact_gone_us)) {
         worker->since_us = 0;
@@ -297,13 +241,11 @@ static int64_t wait_for_board(struct worker *worker)
 static void begin(struct worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
-    struct failure failure = {0};
 
     pthread_mutex_lock(&scheduler->mutex);
     scheduler_set_state(worker, SITE_CLAIMING);
     pthread_mutex_unlock(&scheduler->mutex);
-    if (claim(worker, &failure) < 0)
-        go_out(worker, &failure);
+    worker_claim(worker);
     pthread_mutex_lock(&scheduler->mutex);
     worker->previous_attempt = worker->left_in;
     if (!worker->done) {
@@ -311,8 +253,7 @@ static void begin(struct worker *worker)
         if (worker->left_in != 0 && !scheduler->options.retest)
             scheduler_ask_to_take_out(worker);
     }
-    scheduler->claiming--;
-    pthread_cond_broadcast(&scheduler->changed);
+    scheduler_claim_ended(scheduler);
     pthread_mutex_unlock(&scheduler->mutex);
 }
 
@@ -322,7 +263,7 @@ static void end(struct worker *worker)
     bool out = worker->out.code != FAILURE_NONE;
     char detail[FAILURE_DETAIL_BYTES + 64];
 
-    unclaim(worker);
+    worker_unclaim(worker);
     if (out) {
         snprintf(detail, sizeof detail, "site %d: %s: %s", worker->site->site,
                  failure_lookup(worker->out.code)->name, worker->out.detail);

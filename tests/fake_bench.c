@@ -146,18 +146,21 @@ static int fake_claim(struct programmer *programmer, const struct programmer_set
 {
     struct fake_programmer *fake = (struct fake_programmer *)programmer;
     void *pointer = NULL;
+    const struct fake_fault *fault;
     int result;
 
-    (void)operation;
     assert_int_equal(sscanf(settings->place.path, "%p", &pointer), 1);
     fake->site = pointer;
     lock_site(programmer);
     fake->site->claims++;
-    result = fail_before(strike(fake->site, FAKE_CLAIM, 0), failure);
-    snprintf(programmer->firmware, sizeof programmer->firmware, "fake 1.0");
+    fault = strike(fake->site, FAKE_CLAIM, 0);
+    result = fail_before(fault, failure);
+    snprintf(programmer->firmware, sizeof programmer->firmware, "%s",
+             fake->site->firmware != NULL ? fake->site->firmware : "fake 1.0");
     programmer->sck_hz = 125000;
     pthread_mutex_unlock(&fake->site->mutex);
-    return result;
+    return fault != NULL && fault->waits ? operation_sleep_us(operation, INT32_MAX, failure)
+                                         : result;
 }
 
 static void fake_unclaim(struct programmer *programmer)

@@ -36,6 +36,7 @@ struct fake_fault {
     bool done_first;             /* it is carried out, and fails then */
     uint8_t flip;                /* READ, IDENTIFY: turns these bits of the answer… */
     uint32_t address;            /* …at this address */
+    bool waits;                  /* CLAIM: until it is cancelled or its time is over */
     void (*hook)(void *context); /* called first */
     void *context;
     int seen;
@@ -61,7 +62,8 @@ struct fake_site {
     bool swap; /* the next board is put in once the empty place was looked at */
     bool attached;
     int attaches, releases, claims, unclaims;
-    int boards; /* put in so far */
+    int boards;           /* put in so far */
+    const char *firmware; /* that a claim finds; NULL: "fake 1.0" */
     struct fake_fault faults[FAKE_FAULTS_MAX];
     int fault_count;
 };

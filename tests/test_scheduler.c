@@ -11,6 +11,7 @@
 #include <poll.h>
 
 #include "jigs/operation.h"
+#include "reports/database.h"
 #include "station/scheduler.h"
 #include "tests/fake_bench.h"
 
@@ -19,13 +20,13 @@
 #define RECORDS_MAX 128
 
 struct tally {
-    int armed, held, out, stopped; /* SITE events */
-    int ended;                     /* out or stopped */
+    int armed, held, waiting, out, stopped; /* SITE events */
+    int ended;                              /* out or stopped */
     int cycles, taking_part;
     int verdicts, passed, unknown;
     int messages;
     char message[256];      /* the last one */
-    struct failure failure; /* of the last site that went out */
+    struct failure failure; /* of the last site that waited or went out */
 };
 
 struct bench {
@@ -96,22 +97,6 @@ static struct bench *open_bench(int site_count, enum scheduler_go go, int64_t co
     return bench;
 }
 
-static int start(struct bench *bench, struct failure *failure)
-{
-    *failure = (struct failure){0};
-    if (scheduler_create(&bench->options, &bench->scheduler, failure) != 0)
-        return -1;
-    return scheduler_start(bench->scheduler, failure);
-}
-
-static void start_well(struct bench *bench)
-{
-    struct failure failure;
-
-    if (start(bench, &failure) != 0)
-        fail_msg("%s", failure.detail);
-}
-
 static void end_sites(struct bench *bench)
 {
     scheduler_destroy(bench->scheduler);
@@ -142,10 +127,11 @@ static void count_site_state(struct bench *bench, const struct station_event *ev
     for (int i = 0; i < 2; i++) {
         tallies[i]->armed += event->state == SITE_ARMED;
         tallies[i]->held += event->state == SITE_HELD;
+        tallies[i]->waiting += event->state == SITE_WAITING;
         tallies[i]->out += event->state == SITE_OUT;
         tallies[i]->stopped += event->state == SITE_STOPPED;
         tallies[i]->ended += event->state == SITE_STOPPED || event->state == SITE_OUT;
-        if (event->state == SITE_OUT)
+        if (event->state == SITE_OUT || event->state == SITE_WAITING)
             tallies[i]->failure = event->failure;
     }
 }
@@ -195,6 +181,44 @@ static void take_events(struct bench *bench)
 
     while (event_queue_pop(bench->station.events, &event))
         count_event(bench, &event);
+}
+
+/* Beginning */
+
+static bool is_claiming(const struct bench *bench)
+{
+    for (int i = 0; i < bench->site_count; i++) {
+        bool wanted = bench->options.site_wanted == NULL || bench->options.site_wanted[i];
+
+        if (wanted && bench->state[i + 1] == SITE_CLAIMING)
+            return true;
+    }
+    return false;
+}
+
+/* Returns when all claims have ended. */
+static int start(struct bench *bench, struct failure *failure)
+{
+    int64_t until_us = operation_now_us() + PATIENCE_US;
+
+    *failure = (struct failure){0};
+    if (scheduler_create(&bench->options, &bench->scheduler, failure) != 0 ||
+        scheduler_start(bench->scheduler, failure) != 0)
+        return -1;
+    while (is_claiming(bench)) {
+        assert_true(operation_now_us() < until_us);
+        poll(NULL, 0, 1);
+        take_events(bench);
+    }
+    return scheduler_refused(bench->scheduler, failure);
+}
+
+static void start_well(struct bench *bench)
+{
+    struct failure failure;
+
+    if (start(bench, &failure) != 0)
+        fail_msg("%s", failure.detail);
 }
 
 /* Waits for events until `number` has come to `least`. */
@@ -673,28 +697,204 @@ static void test_programmer_recovers(void **state)
     close_bench(bench);
 }
 
-/* Gone for good: its board fails, the site is out, the others reach the count. */
-static void test_programmer_gone(void **state)
+/* The log has so many events of a kind whose detail fits the pattern; it may be writing them yet.
+ */
+static void check_logged(const struct bench *bench, const char *kind, const char *like,
+                         int64_t wanted)
 {
-    struct bench *bench = open_bench(2, SCHEDULER_GO_NOW, 4);
+    int64_t until_us = operation_now_us() + PATIENCE_US;
+    struct database *reader;
+    struct failure failure = {0};
+    int64_t count = 0;
+    char sql[256];
+
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM events WHERE kind = '%s' AND detail LIKE '%s'",
+             kind, like);
+    assert_int_equal(database_open(bench->station.log_path, DATABASE_READ, &reader, &failure), 0);
+    while (database_query_integer(reader, sql, &count, &failure) == 0 && count < wanted) {
+        assert_true(operation_now_us() < until_us);
+        poll(NULL, 0, 5);
+    }
+    database_close(reader);
+    assert_int_equal(count, wanted);
+}
+
+static void add_lost_programmer(struct bench *bench, enum failure_code code)
+{
+    fake_site_add_fault(
+        &bench->sites[0],
+        (struct fake_fault){.call = FAKE_WRITE, .memory = PART_FLASH, .nth = 1, .code = code});
+}
+
+static void add_absence(struct bench *bench, enum failure_code code)
+{
+    fake_site_add_fault(
+        &bench->sites[0],
+        (struct fake_fault){.call = FAKE_CLAIM, .nth = 2, .onward = true, .code = code});
+}
+
+static void wait_for_leave(void *context)
+{
+    while (!atomic_load(&((struct bench *)context)->go_on))
+        poll(NULL, 0, 1);
+}
+
+/* Away for three tries, then back: the site shows that it waits, and goes on. */
+static void test_programmer_comes_back(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_NOW, 6);
 
     (void)state;
     bench->swap_boards = true;
-    fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_WRITE,
-                                                              .memory = PART_FLASH,
-                                                              .nth = 1,
-                                                              .code = FAILURE_PROGRAMMER_GONE});
+    bench->options.absence_us = PATIENCE_US;
+    add_lost_programmer(bench, FAILURE_PROGRAMMER_GONE);
+    for (int nth = 2; nth <= 4; nth++)
+        fake_site_add_fault(
+            &bench->sites[0],
+            (struct fake_fault){.call = FAKE_CLAIM, .nth = nth, .code = FAILURE_PLACE_MISSING});
+    /* The count is not reached before the site is back. */
+    fake_site_add_fault(&bench->sites[1], (struct fake_fault){.call = FAKE_ATTACH,
+                                                              .nth = 6,
+                                                              .hook = wait_for_leave,
+                                                              .context = bench});
+    start_well(bench);
+    wait_for(bench, &bench->site[1].waiting, 1);
+    assert_int_equal(bench->site[1].failure.code, FAILURE_PROGRAMMER_GONE);
+    wait_for(bench, &bench->site[1].passed, 2);
+    atomic_store(&bench->go_on, true);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 6);
+    assert_int_equal(bench->all.out, 0);
+    assert_int_equal(bench->sites[0].claims, 5);
+    assert_int_equal(bench->site[1].waiting, 1);
+    check_logged(bench, "programmer-lost", "site 1: programmer-gone: %", 1);
+    check_logged(bench, "programmer-back", "site 1: fake 1.0, after %", 1);
+    check_logged(bench, "programmer-back", "%it was%", 0);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 1);
+    close_bench(bench);
+}
+
+/* Gone for good: its board fails, the site is out after its time, the others go on meanwhile. */
+static void check_gone(enum failure_code claims_fail, enum failure_code out)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_CONTACT, 0);
+
+    bench->swap_boards = true;
+    bench->options.absence_us = 400000;
+    add_lost_programmer(bench, FAILURE_PROGRAMMER_GONE);
+    add_absence(bench, claims_fail);
+    start_well(bench);
+    wait_for(bench, &bench->site[1].waiting, 1);
+    wait_for(bench, &bench->site[2].passed, bench->site[2].passed + 2);
+    wait_for(bench, &bench->site[1].out, 1);
+    scheduler_post_end(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(bench->site[1].failure.code, out);
+    assert_non_null(strstr(bench->site[1].failure.detail, "; not back within 1 s: "));
+    assert_int_equal(bench->site[1].verdicts, 1);
+    assert_in_range(bench->sites[0].claims, 3, 5); /* at once, and ever more seldom */
+    check_logged(bench, "site-out", "site 1: %", 1);
+    check_logged(bench, "programmer-back", "%", 0);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 4);
+    close_bench(bench);
+}
+
+static void test_programmer_gone(void **state)
+{
+    (void)state;
+    check_gone(FAILURE_PLACE_MISSING, FAILURE_PROGRAMMER_GONE);
+    check_gone(FAILURE_PROGRAMMER_UNKNOWN, FAILURE_PROGRAMMER_UNKNOWN);
+    check_gone(FAILURE_PLACE_BUSY, FAILURE_PLACE_BUSY);
+}
+
+/* A run does not wait for a programmer that nobody needs any more, neither between two tries to
+ * claim it nor within one. */
+static void check_wait_ends(bool within_claim, void (*end)(struct scheduler *scheduler), int status)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_CONTACT, 0);
+    struct fake_fault away = {
+        .call = FAKE_CLAIM, .nth = 3, .waits = within_claim, .code = FAILURE_PLACE_MISSING};
+
+    bench->options.absence_us = INT32_MAX;
+    add_lost_programmer(bench, FAILURE_PROGRAMMER_SILENT);
+    away.onward = true;
+    if (within_claim)
+        away.code = FAILURE_NONE;
+    fake_site_add_fault(&bench->sites[0], away);
+    away.nth = 2;
+    away.onward = away.waits = false;
+    away.code = FAILURE_PLACE_MISSING;
+    fake_site_add_fault(&bench->sites[0], away);
+    start_well(bench);
+    wait_for(bench, &bench->all.waiting, 1);
+    end(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(bench->all.out, 0);
+    assert_int_equal(bench->all.stopped, 1);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), status);
+    close_bench(bench);
+}
+
+static void test_wait_ends_with_the_run(void **state)
+{
+    (void)state;
+    check_wait_ends(false, scheduler_post_end, 1);
+    check_wait_ends(true, scheduler_post_end, 1);
+    check_wait_ends(false, scheduler_post_stop, 130);
+    check_wait_ends(true, scheduler_post_stop, 130);
+}
+
+/* What a repair may bring, and what it may not. */
+static void fit_other_kind(void *context)
+{
+    ((struct fake_site *)context)->firmware = "other 1.0";
+}
+
+static void fit_other_version(void *context)
+{
+    ((struct fake_site *)context)->firmware = "fake 2.0";
+}
+
+static void add_repair(struct bench *bench, void (*repair)(void *site))
+{
     fake_site_add_fault(&bench->sites[0], (struct fake_fault){.call = FAKE_CLAIM,
                                                               .nth = 2,
-                                                              .onward = true,
-                                                              .code = FAILURE_PLACE_MISSING});
+                                                              .hook = repair,
+                                                              .context = &bench->sites[0]});
+}
+
+static void test_other_firmware_is_not_taken(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 2);
+
+    (void)state;
+    bench->swap_boards = true;
+    bench->options.absence_us = 200000;
+    add_lost_programmer(bench, FAILURE_PROGRAMMER_SILENT);
+    add_repair(bench, fit_other_kind);
     start_well(bench);
     wait_finished(bench);
-    assert_int_equal(bench->site[1].out, 1);
-    assert_int_equal(bench->site[1].failure.code, FAILURE_PROGRAMMER_GONE);
-    assert_int_equal(bench->site[1].verdicts, 1);
-    assert_int_equal(bench->site[2].passed, 4);
+    assert_int_equal(bench->all.verdicts, 1);
+    assert_int_equal(bench->all.failure.code, FAILURE_PROGRAMMER_UNKNOWN);
+    assert_non_null(strstr(bench->all.failure.detail, "other 1.0 answers where fake 1.0 was"));
     assert_int_equal(scheduler_exit_status(bench->scheduler), 4);
+    close_bench(bench);
+}
+
+static void test_other_version_is_noted(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 2);
+
+    (void)state;
+    bench->swap_boards = true;
+    add_lost_programmer(bench, FAILURE_PROGRAMMER_SILENT);
+    add_repair(bench, fit_other_version);
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 2);
+    assert_string_equal(bench->records[0].programmer_firmware, "fake 1.0");
+    assert_string_equal(bench->records[1].programmer_firmware, "fake 2.0");
+    check_logged(bench, "programmer-back", "site 1: fake 2.0, after % s; it was fake 1.0", 1);
     close_bench(bench);
 }
 
@@ -711,8 +911,60 @@ static void test_programmer_never_works(void **state)
     start_well(bench);
     wait_finished(bench);
     assert_int_equal(bench->all.out, 1);
-    assert_int_equal(bench->sites[0].claims, 2);
+    assert_int_equal(bench->sites[0].claims, SCHEDULER_PROGRAMMER_FAILURES_MAX);
     assert_int_equal(bench->all.verdicts, 0);
+    close_bench(bench);
+}
+
+/* Nor does one that looks well and fails on every board; boards that pass in between count it anew.
+ */
+static void test_programmer_fails_on_boards(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 100);
+    static const int erases[] = {1, 2, 4}; /* a board is erased once */
+
+    (void)state;
+    bench->swap_boards = true;
+    for (size_t i = 0; i < sizeof erases / sizeof erases[0]; i++)
+        fake_site_add_fault(&bench->sites[0],
+                            (struct fake_fault){.call = FAKE_ERASE,
+                                                .nth = erases[i],
+                                                .onward = erases[i] == 4,
+                                                .code = FAILURE_PROGRAMMER_OUT_OF_STEP});
+    start_well(bench);
+    wait_finished(bench);
+    /* two fail, one passes, three fail */
+    assert_int_equal(bench->all.verdicts, 3 + SCHEDULER_PROGRAMMER_FAILURES_MAX);
+    assert_int_equal(bench->all.passed, 1);
+    assert_int_equal(bench->all.out, 1);
+    assert_int_equal(bench->all.waiting, 0);
+    assert_int_equal(bench->all.failure.code, FAILURE_PROGRAMMER_OUT_OF_STEP);
+    assert_memory_equal(bench->all.failure.detail, "failed on boards 3 times in a row", 33);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 4);
+    close_bench(bench);
+}
+
+/* Claims that do not end by themselves are cancelled, and no GO is taken before they have ended. */
+static void test_stop_while_claiming(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_ENTER, 0);
+    struct failure failure = {0};
+
+    (void)state;
+    fake_site_add_fault(&bench->sites[1], (struct fake_fault){.call = FAKE_CLAIM, .waits = true});
+    assert_int_equal(scheduler_create(&bench->options, &bench->scheduler, &failure), 0);
+    assert_int_equal(scheduler_start(bench->scheduler, &failure), 0);
+    wait_for(bench, &bench->site[1].armed, 1);
+    scheduler_post_go(bench->scheduler);
+    wait_for(bench, &bench->all.messages, 1);
+    assert_string_equal(bench->all.message, "programmers are still being opened");
+    scheduler_post_stop(bench->scheduler);
+    wait_finished(bench);
+    assert_int_equal(bench->all.verdicts, 0);
+    assert_int_equal(bench->all.out, 0);
+    assert_int_equal(bench->all.stopped, 2);
+    assert_int_equal(scheduler_refused(bench->scheduler, &failure), 0);
+    assert_int_equal(scheduler_exit_status(bench->scheduler), 130);
     close_bench(bench);
 }
 
@@ -817,8 +1069,14 @@ int main(void)
         cmocka_unit_test(test_place_trouble_stops_the_run),
         cmocka_unit_test(test_silent_programmer_is_out),
         cmocka_unit_test(test_programmer_recovers),
+        cmocka_unit_test(test_programmer_comes_back),
         cmocka_unit_test(test_programmer_gone),
+        cmocka_unit_test(test_wait_ends_with_the_run),
+        cmocka_unit_test(test_other_firmware_is_not_taken),
+        cmocka_unit_test(test_other_version_is_noted),
         cmocka_unit_test(test_programmer_never_works),
+        cmocka_unit_test(test_programmer_fails_on_boards),
+        cmocka_unit_test(test_stop_while_claiming),
         cmocka_unit_test(test_stop_in_mid_job),
         cmocka_unit_test(test_log_fault),
         cmocka_unit_test(test_plan_refused_at_creation),

@@ -102,8 +102,7 @@ silent=16
 for ((done = 0; done < boards; done += per_run, seed++)); do
     part=${parts[$(((seed - 1) % 3))]}
     soak jig "$part" "$seed" "$silent" >"run-$seed.jig"
-    run "run-$seed" "$part" $((boards - done < per_run ? boards - done : per_run)) \
-        $((silent > 0))
+    run "run-$seed" "$part" $((boards - done < per_run ? boards - done : per_run)) 0
     silent=0 # a programmer that falls silent takes seconds to be given up: once is enough
 done
 

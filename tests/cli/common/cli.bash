@@ -95,10 +95,13 @@ bench() {
 
 # own_bench [FAULT…] : the same bench, started by hand, and $work/own.yaml that names its places as
 # if they were real ones: nobody swaps its boards, but for lines that are written to descriptor 9.
+# Its pace is $own_bench_pace, fast if that is not given.
 own_bench() {
     bench "$@"
+    rm -f "$work/own.commands" "$work/own.places"
     mkfifo "$work/own.commands"
-    "$BUILD/bin/simbench" --parts "$BUILD/share/gangflash/parts" "$work/bench.yaml" \
+    "$BUILD/bin/simbench" --parts "$BUILD/share/gangflash/parts" \
+        --pace "${own_bench_pace:-fast}" "$work/bench.yaml" \
         <"$work/own.commands" >"$work/own.places" 2>"$work/own.errors" &
     own_bench_process=$!
     exec 9>"$work/own.commands"
@@ -110,4 +113,11 @@ own_bench() {
         sed -n 's/^site \([0-9]*\) \(.*\)/  - {site: \1, programmer: stk500v1, at: "\2"}/p' \
             "$work/own.places"
     } >"$work/own.yaml"
+}
+
+# own_bench_end : it is gone, with its places
+own_bench_end() {
+    exec 9>&-
+    wait "$own_bench_process" || fail "simbench ended with status $?"
+    own_bench_process=
 }
