@@ -98,10 +98,20 @@ static bool reads_lines(const struct run *run)
            !run->stopped;
 }
 
+static bool is_claiming(const struct run *run)
+{
+    for (size_t i = 0; i < run->job.jig->site_count; i++)
+        if (run->site_wanted[i] && run->states[run->job.jig->sites[i].site] == SITE_CLAIMING)
+            return true;
+    return false;
+}
+
 /* Lines that come from no terminal are taken one per cycle: the next when the boards of the last
- * are out. A person at a terminal may press at any time. */
+ * are out. A person at a terminal may press at any time, once the programmers are open. */
 static bool may_press(const struct run *run)
 {
+    if (is_claiming(run))
+        return false;
     if (isatty(STDIN_FILENO))
         return true;
     bool armed = false;
@@ -110,7 +120,7 @@ static bool may_press(const struct run *run)
         if (!run->site_wanted[i])
             continue;
         bool held = state == SITE_HELD && !run->config->retest;
-        if (state == SITE_CLAIMING || state == SITE_WORKING || state == SITE_WAITING || held)
+        if (state == SITE_WORKING || state == SITE_WAITING || held)
             return false;
         armed = armed || state == SITE_ARMED || state == SITE_HELD;
     }
