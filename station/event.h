@@ -22,7 +22,7 @@ enum station_event_kind {
 };
 
 enum site_state {
-    SITE_CLAIMING, /* opening its programmer */
+    SITE_CLAIMING, /* opening its programmer, until all sites have done so */
     SITE_ARMED,    /* takes a board at the next GO, or when one answers */
     SITE_WORKING,
     SITE_HELD,    /* done; its board has not been taken out yet */

@@ -455,10 +455,25 @@ static bool refuse_run(struct scheduler *scheduler)
     return false;
 }
 
+static void arm_sites(struct scheduler *scheduler)
+{
+    for (int i = 0; i < scheduler->worker_count; i++) {
+        struct worker *worker = &scheduler->workers[i];
+
+        if (worker->out.code != FAILURE_NONE)
+            continue;
+        scheduler_set_state(worker, worker->left_in != 0 ? SITE_HELD : SITE_ARMED);
+        if (worker->left_in != 0 && !scheduler->options.retest)
+            scheduler_ask_to_take_out(worker);
+    }
+}
+
 void scheduler_claim_ended(struct scheduler *scheduler)
 {
-    if (--scheduler->claiming > 0 || scheduler->stopping || refuse_run(scheduler))
+    if (--scheduler->claiming > 0 || scheduler->stopping || scheduler->log_fault ||
+        refuse_run(scheduler))
         return;
+    arm_sites(scheduler);
     scheduler->started_us = operation_now_us();
     scheduler->open = scheduler->options.go != SCHEDULER_GO_NOW;
     if (scheduler->options.go == SCHEDULER_GO_NOW)

@@ -248,11 +248,6 @@ static void begin(struct worker *worker)
     worker_claim(worker);
     pthread_mutex_lock(&scheduler->mutex);
     worker->previous_attempt = worker->left_in;
-    if (!worker->done) {
-        scheduler_set_state(worker, worker->left_in != 0 ? SITE_HELD : SITE_ARMED);
-        if (worker->left_in != 0 && !scheduler->options.retest)
-            scheduler_ask_to_take_out(worker);
-    }
     scheduler_claim_ended(scheduler);
     pthread_mutex_unlock(&scheduler->mutex);
 }

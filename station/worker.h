@@ -91,7 +91,8 @@ void worker_programmer_failed(struct worker *worker, const struct failure *failu
 /* Tells the operator that a held site's board is in the way. */
 void scheduler_ask_to_take_out(const struct worker *worker);
 void scheduler_set_state(struct worker *worker, enum site_state state);
-/* A worker has come to the end of claiming. With the last one, the run begins or is refused. */
+/* A worker has come to the end of claiming. With the last one, the run begins and
+ * its sites are armed, or it is refused. */
 void scheduler_claim_ended(struct scheduler *scheduler);
 /* No more boards are to be started. */
 bool scheduler_is_over(const struct scheduler *scheduler);

@@ -398,6 +398,14 @@ int fake_site_attaches(struct fake_site *site)
     return attaches;
 }
 
+int fake_site_claims(struct fake_site *site)
+{
+    pthread_mutex_lock(&site->mutex);
+    int claims = site->claims;
+    pthread_mutex_unlock(&site->mutex);
+    return claims;
+}
+
 /* Station */
 
 /* Bytes 0x0040 to 0x00BF and 0x0200 to 0x023F: three pages of an ATmega328P, two of them in part.

@@ -82,6 +82,7 @@ void fake_site_remove(struct fake_site *site);
  * the empty place was looked at. */
 void fake_site_swap(struct fake_site *site);
 int fake_site_attaches(struct fake_site *site);
+int fake_site_claims(struct fake_site *site);
 
 /* Directory, profile, log and events. */
 struct fake_station {

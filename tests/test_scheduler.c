@@ -954,7 +954,8 @@ static void test_stop_while_claiming(void **state)
     fake_site_add_fault(&bench->sites[1], (struct fake_fault){.call = FAKE_CLAIM, .waits = true});
     assert_int_equal(scheduler_create(&bench->options, &bench->scheduler, &failure), 0);
     assert_int_equal(scheduler_start(bench->scheduler, &failure), 0);
-    wait_for(bench, &bench->site[1].armed, 1);
+    while (fake_site_claims(&bench->sites[0]) + fake_site_claims(&bench->sites[1]) < 2)
+        poll(NULL, 0, 1);
     scheduler_post_go(bench->scheduler);
     wait_for(bench, &bench->all.messages, 1);
     assert_string_equal(bench->all.message, "programmers are still being opened");

@@ -75,8 +75,8 @@ wait_for 30 grep -q . "$work/silent"
 port 1 "$(cat "$work/silent")"
 start "$gangflash" flash demo --jig "$work/jig.yaml" --go contact --log "$log" --json \
     </dev/null 8>&-
-wait_for 30 is_state 2 armed
-is_state 1 claiming || fail "site 1 has claimed a silent port"
+wait_for 30 is_state 1 claiming
+wait_for 30 is_state 2 claiming
 kill -INT "$station"
 ended 130
 equal "$(state 1)" stopped "site 1 at the end"
