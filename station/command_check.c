@@ -34,9 +34,9 @@ static void print_images(const struct profile *profile)
     printf("images:\n");
     for (size_t i = 0; i < profile->source_count; i++) {
         const struct profile_image_source *source = &profile->sources[i];
-        printf("  %s%s%s\n    sha256 %s\n    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32
+        printf("  %s, %s%s%s\n    sha256 %s\n    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32
                " bytes\n",
-               source->path, source->role != NULL ? ", " : "",
+               source->path, image_format_title(source->format), source->role != NULL ? ", " : "",
                source->role != NULL ? source->role : "", source->sha256, source->first_address,
                source->last_address, source->byte_count);
     }
@@ -118,6 +118,7 @@ static struct json_array *images_to_json(const struct profile *profile)
         const struct profile_image_source *source = &profile->sources[i];
         struct json_object *image = json_object_create();
         json_add_text(image, "file", source->path);
+        json_add_text(image, "format", image_format_names[source->format]);
         json_add_text(image, "role", source->role);
         json_add_text(image, "sha256", source->sha256);
         json_add_integer(image, "bytes", source->byte_count);

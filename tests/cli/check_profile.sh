@@ -5,6 +5,7 @@ bench
 
 expect 0 "$gangflash" check demo
 says out "part ATmega328P, signature 1E 95 0F"
+says out "demo/demo.hex, Intel HEX, application"
 says out "together 3198 of 32768 bytes of flash"
 says out "low         0xFF, compared on the bits 0xFF"
 says out "extended    0xFD, compared on the bits 0x07"
