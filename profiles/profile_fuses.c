@@ -134,11 +134,11 @@ static int read_left_rule(struct profile_reader *reader, const struct document_n
          document_text(reader->document, node, &text, NULL) == 0 && strcmp(text, "leave") == 0))
         return 0;
     return document_fail(reader->document, node, reader->failure,
-                         "'%s' of %s cannot be %s over ISP: leave it out, or say leave", byte->name,
+                         "'%s' of %s cannot be %s: leave it out, or say leave", byte->name,
                          part->name,
-                         byte->readable   ? "written"
-                         : byte->writable ? "read, so no value can be verified"
-                                          : "read or written");
+                         byte->readable   ? "written over ISP"
+                         : byte->writable ? "read over ISP, so no value could be verified"
+                                          : "read or written over ISP");
 }
 
 /* ---- all of them ---- */

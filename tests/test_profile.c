@@ -503,6 +503,52 @@ static void test_fuses_of_other_parts(void **state)
     free(other);
 }
 
+/* A part whose fuses ISP does not reach, and whose lock byte it can only write: a profile need not
+ * speak of them, and must not ask for a value. */
+static void test_fuses_out_of_reach(void **state)
+{
+    static const char from[] = "part: ATmega32U4\nsignature: 1E 95 87\n";
+    static const struct {
+        const char *fuses, *lock, *place, *reason;
+    } wrong[] = {
+        {"fuses: {fuse: 0xDF}\n", "", ":11:15: ",
+         "'fuse' of AT90S8515 cannot be read or written over ISP: leave it out, or say leave"},
+        {"fuses: {low: leave}\n", "", ":11:9: ", "AT90S8515 has none of that name"},
+        {"", "lock: 0xFF\n",
+         ":11:7: ", "'lock' of AT90S8515 cannot be read over ISP, so no value could be verified"},
+        {"", "lock: {write: 0xFC}\n", ":11:7: ", "leave it out, or say leave"},
+    };
+    static const char *const right[] = {"", "fuses: {}\n", "fuses: {fuse: leave}\nlock: leave\n"};
+    char *text = replace(good, from, "part: AT90S8515\n");
+    char *bare = replace(text, FUSES_TEXT, "");
+    char *open = replace(bare, "lock: 0xFF\n", "@");
+    struct failure failure = {0};
+
+    write_file(*state, "boot.hex", ":011000007877\n:00000001FF\n"); /* within its 8 KiB */
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char keys[200], *made;
+
+        snprintf(keys, sizeof(keys), "%s%s", wrong[i].fuses, wrong[i].lock);
+        made = replace(open, "@", keys);
+        assert_refused(*state, made, FAILURE_PROFILE_INVALID, wrong[i].place, wrong[i].reason);
+        free(made);
+    }
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        char *made = replace(open, "@", right[i]);
+        struct profile *profile = NULL;
+
+        if (load_text(*state, made, &profile, &failure) != 0)
+            fail_msg("%s", failure.detail);
+        assert_true(profile_rule(profile, PART_FUSE_LOW)->leave);
+        assert_true(profile_rule(profile, PART_LOCK)->leave);
+        profile_free(profile);
+        free(made);
+    }
+    free(text);
+    free(bare);
+    free(open);
+}
+
 /* ---- images ---- */
 
 static void test_image_digest_differs(void **state)
@@ -855,6 +901,7 @@ int main(void)
         BENCH_TEST(test_fatal_bits),
         BENCH_TEST(test_fatal_bits_every_value),
         BENCH_TEST(test_fuses_of_other_parts),
+        BENCH_TEST(test_fuses_out_of_reach),
         BENCH_TEST(test_image_digest_differs),
         BENCH_TEST(test_images_overlap),
         BENCH_TEST(test_same_image_twice),
