@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "reports/log_chain.h"
+#include "reports/log_eeprom.h"
 #include "reports/log_lock.h"
 #include "reports/log_lot.h"
 #include "reports/log_recovery.h"
@@ -25,7 +26,8 @@ enum request_kind {
     REQUEST_CLOSE,
     REQUEST_EVENT,
     REQUEST_LOT,
-    REQUEST_BOARD
+    REQUEST_BOARD,
+    REQUEST_EEPROM
 };
 
 /* One call, on its way to the writer. A waited one lies on its caller's stack, any other one is the
@@ -40,8 +42,9 @@ struct request {
     struct record_step step;
     char *event_kind, *event_detail; /* EVENT; freed with the request */
     struct log_lot *lot;
-    struct log_place *place; /* BOARD */
-    int64_t at_us;           /* EVENT, LOT: when the call was made */
+    struct log_place *place;                /* BOARD */
+    const struct log_eeprom_search *search; /* EEPROM */
+    int64_t at_us;                          /* EVENT, LOT: when the call was made */
 
     int64_t attempt_before; /* put back into the record when the group fails */
     int result;
@@ -129,9 +132,15 @@ static int find_board(struct log *log, struct request *request, struct failure *
     return log_lot_find_board(log->database, request->place, failure);
 }
 
+static int find_eeprom(struct log *log, struct request *request, struct failure *failure)
+{
+    return log_eeprom_find_owed(log->database, request->search, failure);
+}
+
 static int (*const writers[])(struct log *, struct request *, struct failure *) = {
     [REQUEST_OPEN] = write_opening, [REQUEST_STEP] = write_step, [REQUEST_CLOSE] = write_closing,
     [REQUEST_EVENT] = write_event,  [REQUEST_LOT] = write_lot,   [REQUEST_BOARD] = find_board,
+    [REQUEST_EEPROM] = find_eeprom,
 };
 
 /* --- the writer thread --- */
@@ -384,6 +393,30 @@ int log_close_attempt(struct log *log, struct record_attempt *record,
         return failure_set(failure, FAILURE_INTERNAL, "attempt %lld is closed without a verdict",
                            (long long)record->attempt);
     }
+    return submit_and_wait(log, &request, failure);
+}
+
+int log_save_eeprom(struct log *log, int64_t attempt, const uint8_t *bytes, uint32_t size,
+                    struct failure *failure)
+{
+    char kind[] = LOG_EEPROM_SAVED;
+    char *detail = log_eeprom_to_text(attempt, bytes, size);
+    struct request request = {.kind = REQUEST_EVENT, .event_kind = kind, .event_detail = detail};
+    if (detail == NULL) {
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "saving an EEPROM");
+    }
+    request.at_us = clock_us(CLOCK_REALTIME);
+    int result = submit_and_wait(log, &request, failure);
+    free(detail);
+    return result;
+}
+
+int log_next_owed_eeprom(struct log *log, const char *part, int64_t previous_attempt, int64_t after,
+                         struct log_eeprom *eeprom, struct failure *failure)
+{
+    const struct log_eeprom_search search = {part, previous_attempt, after, eeprom};
+    struct request request = {.kind = REQUEST_EEPROM, .search = &search};
+    *eeprom = (struct log_eeprom){0};
     return submit_and_wait(log, &request, failure);
 }
 

@@ -15,6 +15,7 @@
 #include "reports/record.h"
 
 struct log;
+struct log_eeprom; /* reports/log_eeprom.h */
 
 /* Called on the writer thread after a closing row is durable. */
 typedef void (*log_publish_fn)(void *context, const struct record_attempt *record);
@@ -64,6 +65,15 @@ int log_add_step(struct log *log, int64_t attempt, const struct record_step *ste
  * the `count` steps given (an opened one has its steps added by log_add_step, pass 0). */
 int log_close_attempt(struct log *log, struct record_attempt *record,
                       const struct record_step *steps, int count, struct failure *failure);
+/* Keeps what the board's EEPROM holds before the erase that clears it; returns when it is durable.
+ * Events of reports/log_eeprom.h say what becomes of it. */
+int log_save_eeprom(struct log *log, int64_t attempt, const uint8_t *bytes, uint32_t size,
+                    struct failure *failure);
+/* The EEPROMs that earlier attempts on boards with this part owe, oldest first: the first one of an
+ * attempt after `after`. eeprom->attempt 0: there is none. `previous_attempt` is the one on the
+ * same board, 0 when none is known. */
+int log_next_owed_eeprom(struct log *log, const char *part, int64_t previous_attempt, int64_t after,
+                         struct log_eeprom *eeprom, struct failure *failure);
 /* Something worth keeping that is no attempt: start, stop, GO, site out, lot bound. Queued. */
 int log_add_event(struct log *log, const char *kind, const char *detail, struct failure *failure);
 

@@ -301,6 +301,7 @@ static int print_columns(void *context, const struct database_statement *row)
 struct found_attempt {
     bool found;
     const char *sentence; /* NULL: it did not fail */
+    enum log_eeprom_state eeprom;
 };
 
 static int note_attempt(void *context, const struct database_statement *row)
@@ -318,8 +319,19 @@ static int add_attempt(void *context, const struct database_statement *row)
     return 0;
 }
 
+/* What became of the EEPROM that an attempt saved: for programs, and for people. */
+static const struct {
+    const char *name;
+    const char *sentence;
+} eeprom_states[] = {
+    [LOG_EEPROM_NONE] = {NULL, NULL},
+    [LOG_EEPROM_KEPT] = {"kept", "saved, but not erased"},
+    [LOG_EEPROM_BACK] = {"restored", "saved before the erase, and put back or settled"},
+    [LOG_EEPROM_OWED] = {"owed", "saved before the erase, and not put back as far as is known"},
+};
+
 static int show_json(struct log_reader *reader, const struct database_value *key,
-                     const char *sentence, FILE *out, struct failure *failure)
+                     const struct found_attempt *known, FILE *out, struct failure *failure)
 {
     const struct query attempt = {show_attempt_sql, key, 1};
     const struct query fuses = {show_fuses_json_sql, key, 1};
@@ -334,7 +346,8 @@ static int show_json(struct log_reader *reader, const struct database_value *key
     if (result == 0) {
         result = for_each_row(reader, &steps, append_json_row, step_array, failure);
     }
-    json_add_text(object, "operator_sentence", sentence);
+    json_add_text(object, "eeprom_saved", eeprom_states[known->eeprom].name);
+    json_add_text(object, "operator_sentence", known->sentence);
     json_add_array(object, "fuses", fuse_array);
     json_add_array(object, "steps", step_array);
     if (result < 0) {
@@ -348,7 +361,7 @@ static int show_json(struct log_reader *reader, const struct database_value *key
 }
 
 static int show_text(struct log_reader *reader, const struct database_value *key,
-                     const char *sentence, FILE *out, struct failure *failure)
+                     const struct found_attempt *known, FILE *out, struct failure *failure)
 {
     const struct query attempt = {show_attempt_sql, key, 1};
     const struct query fuses = {show_fuses_sql, key, 1};
@@ -364,8 +377,12 @@ static int show_text(struct log_reader *reader, const struct database_value *key
     if (print_table(reader, &steps, "  ", out, failure) < 0) {
         return -1;
     }
-    if (sentence != NULL) {
-        (void)fprintf(out, "\nwhat to do: %s\n", sentence);
+    if (known->eeprom != LOG_EEPROM_NONE) {
+        (void)fprintf(out, "\nEEPROM: %s; " LOG_EEPROM_RESCUE "\n",
+                      eeprom_states[known->eeprom].sentence, (long long)key->integer);
+    }
+    if (known->sentence != NULL) {
+        (void)fprintf(out, "\nwhat to do: %s\n", known->sentence);
     }
     return 0;
 }
@@ -375,7 +392,7 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
 {
     const struct database_value key = database_integer(attempt);
     const struct query query = {show_failure_sql, &key, 1};
-    struct found_attempt known = {false, NULL};
+    struct found_attempt known = {false, NULL, LOG_EEPROM_NONE};
     if (database_exec(reader->database, "BEGIN", failure) < 0) {
         return -1;
     }
@@ -384,10 +401,26 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
         result =
             failure_set(failure, FAILURE_USAGE, "the log has no attempt %lld", (long long)attempt);
     } else if (result == 0) {
-        result = (json ? show_json : show_text)(reader, &key, known.sentence, out, failure);
+        result = log_eeprom_look(reader->database, attempt, &known.eeprom, failure);
+    }
+    if (result == 0) {
+        result = (json ? show_json : show_text)(reader, &key, &known, out, failure);
     }
     database_rollback(reader->database);
     return finish_output(out, result, failure);
+}
+
+int log_reader_eeprom(struct log_reader *reader, int64_t attempt, struct log_eeprom *eeprom,
+                      struct failure *failure)
+{
+    if (log_eeprom_load(reader->database, attempt, eeprom, failure) < 0) {
+        return -1;
+    }
+    if (eeprom->attempt == 0) {
+        return failure_set(failure, FAILURE_USAGE, "attempt %lld saved no EEPROM, or is not there",
+                           (long long)attempt);
+    }
+    return 0;
 }
 
 /* --- checking --- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/log_eeprom.h"
 #include "reports/log_rows.h"
 
 /* The opening row is written in the step "open": it and those before it were done. */
@@ -201,6 +202,23 @@ static void conclude(const struct progress *progress, struct record_attempt *rec
                    before, steps[progress->last].name, after);
 }
 
+/* Names the way to an EEPROM that was saved and may be cleared by now. */
+static int name_rescue(struct database *database, struct record_attempt *record,
+                       struct failure *failure)
+{
+    enum log_eeprom_state state;
+    size_t length = strlen(record->detail);
+    if (log_eeprom_look(database, record->attempt, &state, failure) < 0) {
+        return -1;
+    }
+    if (state == LOG_EEPROM_OWED && record->touched != TOUCHED_NONE) {
+        (void)snprintf(record->detail + length, sizeof record->detail - length,
+                       "; its EEPROM may be cleared, what it held: " LOG_EEPROM_RESCUE,
+                       (long long)record->attempt);
+    }
+    return 0;
+}
+
 static int close_one(struct database *database, struct log_chain *chain, int64_t attempt,
                      int64_t started_at_us, struct failure *failure)
 {
@@ -221,6 +239,9 @@ static int close_one(struct database *database, struct log_chain *chain, int64_t
     }
     if (result == 0) {
         conclude(&progress, record);
+        result = name_rescue(database, record, failure);
+    }
+    if (result == 0) {
         result = log_rows_add_closed(chain, record, failure);
     }
     free(record);
