@@ -22,10 +22,17 @@
 #define LOG_EEPROM_SETTLED "eeprom-settled"
 
 /* What somebody types who wants the content of attempt %lld. */
-#define LOG_EEPROM_RESCUE "gangflash log eeprom %lld -o FILE.hex"
+#define LOG_EEPROM_RESCUE "gangflash log eeprom %lld --output FILE.hex"
 
 /* More than any AVR has. */
 #define LOG_EEPROM_BYTES_MAX 65536
+
+enum log_eeprom_state {
+    LOG_EEPROM_NONE, /* the attempt saved none */
+    LOG_EEPROM_KEPT, /* the board was not erased */
+    LOG_EEPROM_BACK, /* restored or settled */
+    LOG_EEPROM_OWED
+};
 
 struct log_eeprom {
     int64_t attempt; /* that saved it; 0: there is none */
@@ -43,9 +50,8 @@ int log_eeprom_from_text(const char *text, struct log_eeprom *eeprom, struct fai
 int log_eeprom_load(struct database *database, int64_t attempt, struct log_eeprom *eeprom,
                     struct failure *failure);
 
-enum log_eeprom_state { LOG_EEPROM_NONE, LOG_EEPROM_KEPT, LOG_EEPROM_BACK, LOG_EEPROM_OWED };
-/* Whether `attempt` saved an EEPROM, and what became of it: KEPT when the board was not erased. An
- * attempt without a closing row counts as one that erased. */
+/* Whether `attempt` saved an EEPROM, and what became of it. An attempt without a closing row counts
+ * as one that erased. */
 int log_eeprom_look(struct database *database, int64_t attempt, enum log_eeprom_state *state,
                     struct failure *failure);
 

@@ -326,7 +326,7 @@ static const struct {
 } eeprom_states[] = {
     [LOG_EEPROM_NONE] = {NULL, NULL},
     [LOG_EEPROM_KEPT] = {"kept", "saved, but not erased"},
-    [LOG_EEPROM_BACK] = {"restored", "saved before the erase, and put back or settled"},
+    [LOG_EEPROM_BACK] = {"back", "saved before the erase, and put back or settled"},
     [LOG_EEPROM_OWED] = {"owed", "saved before the erase, and not put back as far as is known"},
 };
 
@@ -411,9 +411,10 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
 }
 
 int log_reader_eeprom(struct log_reader *reader, int64_t attempt, struct log_eeprom *eeprom,
-                      struct failure *failure)
+                      enum log_eeprom_state *state, struct failure *failure)
 {
-    if (log_eeprom_load(reader->database, attempt, eeprom, failure) < 0) {
+    if (log_eeprom_look(reader->database, attempt, state, failure) < 0 ||
+        log_eeprom_load(reader->database, attempt, eeprom, failure) < 0) {
         return -1;
     }
     if (eeprom->attempt == 0) {

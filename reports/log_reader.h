@@ -31,10 +31,10 @@ int log_reader_list(struct log_reader *reader, const struct log_list_options *op
  * no such attempt. */
 int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,
                     struct failure *failure);
-/* The EEPROM that this attempt saved before its erase; the caller frees its bytes. FAILURE_USAGE if
- * there is no such attempt, or it saved none. */
+/* The EEPROM that this attempt saved before its erase, and what became of it; the caller frees its
+ * bytes. FAILURE_USAGE if there is no such attempt, or it saved none. */
 int log_reader_eeprom(struct log_reader *reader, int64_t attempt, struct log_eeprom *eeprom,
-                      struct failure *failure);
+                      enum log_eeprom_state *state, struct failure *failure);
 /* Recomputes every hash and follows the chain; prints the first row that does not fit, or the
  * number of rows and the head. FAILURE_LOG when something does not fit. */
 int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure);

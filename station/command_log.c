@@ -7,13 +7,15 @@
 #include "jigs/jig.h"
 #include "reports/log_reader.h"
 #include "station/data_paths.h"
+#include "station/saved_eeprom.h"
 
-enum log_action { LOG_LIST, LOG_SHOW, LOG_VERIFY };
+enum log_action { LOG_LIST, LOG_SHOW, LOG_VERIFY, LOG_EEPROM, LOG_SETTLE };
 
 struct config {
     enum log_action action;
     int64_t attempt; /* 0: the last one */
     const char *log;
+    const char *output;
     struct log_list_options list;
 };
 
@@ -27,6 +29,7 @@ static const struct command_option options[] = {
      "empty, interrupted or open"},
     {"site", 's', "N", "list: only this site"},
     {"last", 'n', "N", "list: only the last N attempts"},
+    {"output", 'o', "FILE", "eeprom: write a new file, instead of printing"},
     {"json", 'j', NULL, "print JSON objects, one per line"},
     COMMAND_OPTION_HELP,
     {0},
@@ -52,17 +55,36 @@ static int set_option(struct config *config, int key, const char *argument, stru
         return 0;
     case 'n':
         return command_number("--last", argument, 1, INT64_MAX, &config->list.last, failure);
+    case 'o':
+        config->output = argument;
+        return 0;
     default: /* 'j' */
         config->list.json = true;
         return 0;
     }
 }
 
+static int take_attempt(struct config *config, int count, char **operands, struct failure *failure)
+{
+    bool of_eeprom = config->action == LOG_EEPROM || config->action == LOG_SETTLE;
+    bool takes = of_eeprom || config->action == LOG_SHOW;
+    char name[32];
+    if (of_eeprom && count == 1)
+        return failure_set(failure, FAILURE_USAGE, "log %s: say which attempt", operands[0]);
+    if (count > (takes ? 2 : 1))
+        return failure_set(failure, FAILURE_USAGE, "log %s: '%s' is one argument too many",
+                           operands[0], operands[takes ? 2 : 1]);
+    if (count == 1)
+        return 0;
+    (void)snprintf(name, sizeof(name), "log %s", operands[0]);
+    return command_number(name, operands[1], 1, INT64_MAX, &config->attempt, failure);
+}
+
 static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
 {
-    static const char *const actions[] = {"list", "show", "verify", NULL};
+    static const char *const actions[] = {"list", "show", "verify", "eeprom", "settle", NULL};
     if (count == 0)
-        return failure_set(failure, FAILURE_USAGE, "log: say list, show or verify");
+        return failure_set(failure, FAILURE_USAGE, "log: say list, show, verify, eeprom or settle");
     int action = 0;
     if (command_choice("log", operands[0], actions, &action, failure) != 0)
         return -1;
@@ -72,12 +94,9 @@ static int take_operands(struct config *config, int count, char **operands, stru
         (list->lot != NULL || list->verdict != NULL || list->site != 0 || list->last != 0))
         return failure_set(failure, FAILURE_USAGE,
                            "log %s: --lot, --verdict, --site and --last are for list", operands[0]);
-    if (config->action == LOG_SHOW && count == 2)
-        return command_number("log show", operands[1], 1, INT64_MAX, &config->attempt, failure);
-    if (count > 1)
-        return failure_set(failure, FAILURE_USAGE, "log %s: '%s' is one argument too many",
-                           operands[0], operands[config->action == LOG_SHOW ? 2 : 1]);
-    return 0;
+    if (config->action != LOG_EEPROM && config->output != NULL)
+        return failure_set(failure, FAILURE_USAGE, "log %s: --output is for eeprom", operands[0]);
+    return take_attempt(config, count, operands, failure);
 }
 
 /* 1: help was asked for. */
@@ -131,6 +150,10 @@ static int show(const struct config *config, struct log_reader *reader, struct f
 static int read_log(const struct config *config, const char *path, struct failure *failure)
 {
     struct log_reader *reader = NULL;
+    if (config->action == LOG_EEPROM)
+        return saved_eeprom_write(path, config->attempt, config->output, failure);
+    if (config->action == LOG_SETTLE)
+        return saved_eeprom_settle(path, config->attempt, failure);
     if (log_reader_open(path, &reader, failure) != 0)
         return -1;
     int result = -1;
@@ -141,7 +164,7 @@ static int read_log(const struct config *config, const char *path, struct failur
     case LOG_SHOW:
         result = show(config, reader, failure);
         break;
-    case LOG_VERIFY:
+    default: /* LOG_VERIFY */
         result = log_reader_verify(reader, config->list.json, stdout, failure);
         break;
     }
@@ -169,11 +192,15 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_log = {
     .name = "log",
-    .usage = "list|show [ATTEMPT]|verify [OPTION]...",
+    .usage = "list|show [ATTEMPT]|verify|eeprom ATTEMPT|settle ATTEMPT [OPTION]...",
     .summary = "list, show or verify what is in the log",
     .details = "list prints one line per attempt, oldest first. show prints all that is known of\n"
                "one attempt: its row, its fuses byte by byte, its steps; without a number, of the\n"
-               "last one. verify follows the chain of hashes through all rows.",
+               "last one. verify follows the chain of hashes through all rows.\n"
+               "eeprom gives, as Intel HEX, what a board's EEPROM held before an attempt cleared\n"
+               "it: an attempt that failed before it was put back names it. Meanwhile blank\n"
+               "boards of that part are refused where a profile keeps the EEPROM; settle ends\n"
+               "that, when it was put back by other means or its board will not come again.",
     .options = options,
     .run = run,
 };

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "station/command.h"
 #include "station/command_check.h"
 #include "station/data_paths.h"
+#include "station/identity.h"
 #include "station/line_input.h"
 #include "station/plan.h"
 #include "station/site_list.h"
@@ -291,15 +291,6 @@ static int load(struct run *run, struct failure *failure)
     return 0;
 }
 
-static const char *login_name(void)
-{
-    const char *name = getenv("USER");
-    if (name != NULL && name[0] != '\0')
-        return name;
-    const struct passwd *entry = getpwuid(getuid());
-    return entry != NULL ? entry->pw_name : "unknown";
-}
-
 /* Signals are taken from a descriptor by the main thread; the threads that are started later
  * inherit the mask. */
 static int open_signals(struct run *run, struct failure *failure)
@@ -351,9 +342,8 @@ static int bind_lot(struct run *run, struct failure *failure)
 
 static int open_log(struct run *run, struct failure *failure)
 {
-    char station[64] = "station";
-    if (gethostname(station, sizeof(station) - 1) != 0)
-        (void)snprintf(station, sizeof(station), "station");
+    char station[IDENTITY_STATION_BYTES];
+    identity_station_name(station);
     if (data_paths_log(run->config->log, &run->log_path, failure) != 0 ||
         data_paths_make_log_directory(run->config->log, run->log_path, failure) != 0)
         return -1;
@@ -472,7 +462,7 @@ static int open_scheduler(struct run *run, struct failure *failure)
 static int open_all(struct run *run, struct failure *failure)
 {
     run->operator_name =
-        run->config->operator_name != NULL ? run->config->operator_name : login_name();
+        run->config->operator_name != NULL ? run->config->operator_name : identity_login_name();
     run->events = event_queue_create();
     run->summary = summary_create();
     if (run->events == NULL || run->summary == NULL)

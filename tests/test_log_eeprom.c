@@ -241,6 +241,7 @@ static void test_reading(void **state)
     struct record_attempt record = sample_record("", 1);
     struct log_reader *reader;
     struct log_eeprom eeprom;
+    enum log_eeprom_state became;
     struct failure failure = {0};
     int64_t owed = add_attempt(log, "A", 0, VERDICT_FAIL, TOUCHED_ERASED);
     int64_t kept = add_attempt(log, "A", 0, VERDICT_FAIL, TOUCHED_NONE);
@@ -250,19 +251,20 @@ static void test_reading(void **state)
     sample_pass(&record);
     assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), 0);
     assert_int_equal(log_reader_open(sample->path, &reader, NULL), 0);
-    assert_int_equal(log_reader_eeprom(reader, owed, &eeprom, &failure), 0);
+    assert_int_equal(log_reader_eeprom(reader, owed, &eeprom, &became, &failure), 0);
     assert_int_equal(eeprom.attempt, owed);
+    assert_int_equal(became, LOG_EEPROM_OWED);
     assert_int_equal(eeprom.size, sizeof content);
     assert_memory_equal(eeprom.bytes, content, sizeof content);
     free(eeprom.bytes);
-    assert_int_equal(log_reader_eeprom(reader, record.attempt, &eeprom, &failure), -1);
+    assert_int_equal(log_reader_eeprom(reader, record.attempt, &eeprom, &became, &failure), -1);
     assert_int_equal(failure.code, FAILURE_USAGE);
     log_reader_close(reader);
     assert_int_equal(log_close(log, NULL), 0);
     expect_shown(sample, owed, "\"owed\"",
                  "not put back as far as is known; gangflash log eeprom 1 ");
     expect_shown(sample, kept, "\"kept\"", "saved, but not erased");
-    expect_shown(sample, back, "\"restored\"", "put back or settled");
+    expect_shown(sample, back, "\"back\"", "put back or settled");
     expect_shown(sample, record.attempt, "null", "");
 }
 
@@ -312,7 +314,7 @@ static void test_killed_before_it_was_put_back(void **state)
     assert_int_equal(log_close(log, NULL), 0);
     assert_non_null(strstr(sample_query(sample->path, "SELECT detail FROM attempts"),
                            "'erase'; a later one may have begun; its EEPROM may be cleared, what "
-                           "it held: gangflash log eeprom 1 -o FILE.hex"));
+                           "it held: gangflash log eeprom 1 --output FILE.hex"));
 }
 
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, sample_make, sample_remove)

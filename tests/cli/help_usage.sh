@@ -88,9 +88,13 @@ usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex 
 usage "--address: '7x' is no address" image info --address 7x a.bin
 usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
 usage "--profile stands for its files" image info --profile demo a.hex
-usage "log: say list, show or verify" log
+usage "log: say list, show, verify, eeprom or settle" log
 usage "did you mean 'verify'?" log verfy
 usage "log show: 'one' is not a number" log show one
+usage "log eeprom: say which attempt" log eeprom
+usage "log settle: '0' is not a number" log settle 0
+usage "'2' is one argument too many" log eeprom 1 2
+usage "log show: --output is for eeprom" log show --output x
 usage "'x' is one argument too many" log list x
 usage "are for list" log verify --lot A
 usage "--site: '0' is not a number from 1 to 256" log list --site 0
