@@ -22,7 +22,7 @@
 #define LOG_EEPROM_SETTLED "eeprom-settled"
 
 /* What somebody types who wants the content of attempt %lld. */
-#define LOG_EEPROM_RESCUE "gangflash log eeprom %lld --output FILE.hex"
+#define LOG_EEPROM_RESCUE "gangflash log eeprom %lld -o FILE.hex"
 
 /* More than any AVR has. */
 #define LOG_EEPROM_BYTES_MAX 65536

@@ -38,7 +38,8 @@ static int64_t expected_until(const struct run *run, int step)
     int64_t sum_us = 0;
 
     for (int i = 0; i < step; i++)
-        sum_us += run->table[i].expected_us(&run->attempt);
+        if (!run->table[i].anew || !run->attempt.already)
+            sum_us += run->table[i].expected_us(&run->attempt);
     return sum_us;
 }
 
@@ -231,7 +232,7 @@ static int run_steps(struct run *run, struct failure *why)
         bool last = run->step == run->step_count - 1;
         int next;
 
-        if (step->wanted != NULL && !step->wanted(attempt)) {
+        if (!attempt_wants_step(attempt, step)) {
             run->step++;
             continue;
         }
@@ -256,6 +257,7 @@ static int run_steps(struct run *run, struct failure *why)
 static bool is_refusal(enum failure_code code)
 {
     return code == FAILURE_SIGNATURE_MISMATCH || code == FAILURE_EEPROM_WOULD_BE_LOST ||
+           code == FAILURE_ALREADY_PROGRAMMED ||
            failure_lookup(code)->blame == FAILURE_BLAME_PROFILE;
 }
 
@@ -270,15 +272,26 @@ static enum verdict verdict_of_failure(const struct record_attempt *record)
     return is_refusal(record->failure) ? VERDICT_REFUSED : VERDICT_FAIL;
 }
 
+/* What is out of the ordinary about a pass. */
+static void note_pass(struct attempt *attempt)
+{
+    struct record_attempt *record = &attempt->record;
+
+    if (attempt->already)
+        record_set_text(record->detail, sizeof record->detail, "already programmed");
+    else if (attempt->kept_eeprom != NULL && attempt->kept_from != 0)
+        snprintf(record->detail, sizeof record->detail,
+                 "EEPROM put back as attempt %lld had saved it", (long long)attempt->kept_from);
+}
+
 static void judge(struct run *run, int result, struct failure *why)
 {
     struct record_attempt *record = &run->attempt.record;
 
     record->ended_at_us = operation_wall_us();
-    if (result == 0 && !attempt_is_proved(&run->attempt))
-        result = failure_set(why, FAILURE_INTERNAL, "all steps ended, but not all was read back");
     if (result == 0) {
         record->verdict = VERDICT_PASS;
+        note_pass(&run->attempt);
         return;
     }
     if (why->code == FAILURE_NONE)
@@ -360,6 +373,16 @@ static int start(struct run *run, struct failure *why)
     return 0;
 }
 
+static void settle_eeprom(struct run *run, struct failure *why)
+{
+    struct failure failure = {0};
+
+    if (run->log_failed || attempt_settle_eeprom(&run->attempt, why, &failure) == 0)
+        return;
+    run->log_failed = true;
+    *why = failure;
+}
+
 /* -1: the log failed, and `why` says how. */
 static int close_row(struct run *run, struct failure *why)
 {
@@ -390,16 +413,20 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
 
     if (status == 0)
         status = run_steps(&run, &why);
+    if (status == 0 && !attempt_is_proved(&run.attempt))
+        status = failure_set(&why, FAILURE_INTERNAL, "all steps ended, but not all was read back");
     if (status < 0) {
         name_interrupted_step(&run, &why);
         release_target(&run, &why);
     }
+    settle_eeprom(&run, &why);
     judge(&run, status, &why);
     status = close_row(&run, &why);
     if (status < 0 && failure != NULL)
         *failure = why;
     *result = run.attempt.record;
     fuse_gate_free(run.attempt.gate);
+    free(run.attempt.kept_eeprom);
     free(run.ended);
     return status;
 }

@@ -1,8 +1,11 @@
-/* The steps of one attempt and what they share. For attempt.c alone. */
+/* The steps of one attempt and what they share. For attempt.c and the files of the steps alone:
+ * attempt_steps.c, attempt_eeprom.c, attempt_verify.c. */
 #ifndef STATION_ATTEMPT_STEPS_H
 #define STATION_ATTEMPT_STEPS_H
 
 #include "station/attempt.h"
+
+#define ATTEMPT_BLANK 0xFF
 
 /* One fuse or the lock byte on this board. */
 struct attempt_byte {
@@ -23,7 +26,13 @@ struct attempt {
     struct fuse_gate *gate;
     struct record_attempt record;
     struct attempt_byte bytes[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
-    bool eeprom_survives_erase;
+    bool eeprom_survives_erase;                          /* as EESAVE was found */
+    uint8_t *kept_eeprom; /* owned; what the erase clears and is to be put back; NULL: nothing */
+    int64_t kept_from;  /* the attempt that saved it, when it was not read from the board itself */
+    bool kept_is_saved; /* durable, so that the board may be erased */
+    bool kept_is_owed;  /* the board may be erased, and it was not read back since */
+    bool compared;      /* the board was looked at for what it carries already, and… */
+    bool already;       /* …carries exactly this profile */
     bool verified;
 
     uint32_t step_bytes; /* done in the running step */
@@ -31,20 +40,70 @@ struct attempt {
     uint32_t call_start; /* step_bytes when the running call to the programmer began */
 };
 
+typedef int (*attempt_step_fn)(struct attempt *attempt, const struct operation *operation,
+                               struct failure *failure);
+
 struct attempt_step {
     const char *name;
+    bool anew; /* left out for a board that is found already programmed */
     /* NULL: always. */
     bool (*wanted)(const struct attempt *attempt);
     /* About how long it takes on slow hardware: its share of the bar, and its deadline. */
     int64_t (*expected_us)(const struct attempt *attempt);
-    int (*run)(struct attempt *attempt, const struct operation *operation, struct failure *failure);
+    attempt_step_fn run;
 };
 
 /* All steps in their order. */
 const struct attempt_step *attempt_step_table(int *count);
+bool attempt_wants_step(const struct attempt *attempt, const struct attempt_step *step);
 /* Ends the programming session, if there is one, with all its permits. */
 int attempt_let_go(struct attempt *attempt, struct failure *failure);
 /* Is there a reading for all that a pass claims? */
 bool attempt_is_proved(const struct attempt *attempt);
+
+/* What the files of the steps share. */
+
+struct attempt_byte *attempt_byte_of(struct attempt *attempt, enum part_memory memory);
+/* Do the lock bits as found let flash and EEPROM be read? Else what reads is no content. */
+bool attempt_can_read_memories(const struct attempt *attempt);
+/* Reads the signature twice and lets the gate judge it: permits can be had from here on. */
+int attempt_identify(struct attempt *attempt, const struct operation *operation,
+                     struct failure *failure);
+int attempt_read_memory(struct attempt *attempt, enum part_memory memory, uint32_t start,
+                        uint8_t *bytes, uint32_t count, const struct operation *operation,
+                        struct failure *failure);
+int attempt_write_memory(struct attempt *attempt, enum part_memory memory, uint32_t start,
+                         const uint8_t *bytes, uint32_t count, const struct operation *operation,
+                         struct failure *failure);
+
+/* attempt_eeprom.c */
+
+/* The profile keeps an EEPROM that the erase would clear. */
+bool attempt_wants_keep(const struct attempt *attempt);
+int attempt_step_keep(struct attempt *attempt, const struct operation *operation,
+                      struct failure *failure);
+/* Fails when the board may be one whose EEPROM an earlier attempt cleared and owes; `*owing` says
+ * whether any attempt owes one. For a board that the profile keeps the EEPROM of. */
+int attempt_check_owed_eeprom(struct attempt *attempt, bool *owing,
+                              const struct operation *operation, struct failure *failure);
+/* Makes what is to be put back durable. */
+int attempt_save_eeprom(struct attempt *attempt, struct failure *failure);
+bool attempt_wants_eeprom(const struct attempt *attempt);
+int attempt_step_eeprom(struct attempt *attempt, const struct operation *operation,
+                        struct failure *failure);
+/* The EEPROM is read back at the end. */
+bool attempt_verifies_eeprom(const struct attempt *attempt);
+uint8_t attempt_eeprom_target(const struct attempt *attempt, uint32_t at);
+/* At the end: says in the log that what was saved stands in the board again, or in `why` how to get
+ * it. -1: the log failed. */
+int attempt_settle_eeprom(struct attempt *attempt, struct failure *why, struct failure *failure);
+
+/* attempt_verify.c */
+
+int attempt_step_verify(struct attempt *attempt, const struct operation *operation,
+                        struct failure *failure);
+bool attempt_wants_compare(const struct attempt *attempt);
+int attempt_step_compare(struct attempt *attempt, const struct operation *operation,
+                         struct failure *failure);
 
 #endif

@@ -73,9 +73,14 @@ static void print_profile(const struct profile *profile)
 {
     static const char *const eeprom[] = {
         [PROFILE_EEPROM_KEEP] = "keep: an erase that would clear it is refused",
-        [PROFILE_EEPROM_RESTORE] = "keep: an erase that would clear it is refused",
+        [PROFILE_EEPROM_RESTORE] = "keep: saved before an erase that clears it, and put back",
         [PROFILE_EEPROM_ERASE] = "erase: must read blank",
         [PROFILE_EEPROM_FILE] = "written and read back",
+    };
+    static const char *const already[] = {
+        [PROFILE_IF_ALREADY_REDO] = "done anew",
+        [PROFILE_IF_ALREADY_PASS] = "passes",
+        [PROFILE_IF_ALREADY_REFUSE] = "refused",
     };
     const uint8_t *signature = profile->part->signature;
     printf("profile %s: %s\n  sha256 %s\n  article %s, revision %s\n", profile->name, profile->path,
@@ -96,6 +101,7 @@ static void print_profile(const struct profile *profile)
     printf("eeprom: %s\n", eeprom[profile->eeprom_policy]);
     printf("verification: every byte written is read back%s\n",
            profile->verify_whole ? ", and the rest of the flash must read blank" : "");
+    printf("a board that is programmed already: %s\n", already[profile->if_already]);
     printf("retries: contact %d, verify %d\n", profile->retry_contact, profile->retry_verify);
 }
 
@@ -159,6 +165,11 @@ static struct json_object *profile_to_json(const struct profile *profile)
         [PROFILE_EEPROM_ERASE] = "erase",
         [PROFILE_EEPROM_FILE] = "file",
     };
+    static const char *const already[] = {
+        [PROFILE_IF_ALREADY_REDO] = "redo",
+        [PROFILE_IF_ALREADY_PASS] = "pass",
+        [PROFILE_IF_ALREADY_REFUSE] = "refuse",
+    };
     struct json_object *object = json_object_create();
     char signature[12];
     record_set_signature(signature, profile->part->signature);
@@ -184,6 +195,7 @@ static struct json_object *profile_to_json(const struct profile *profile)
     json_add_array(object, "fuses", fuses);
     json_add_text(object, "eeprom", eeprom[profile->eeprom_policy]);
     json_add_text(object, "verification", profile->verify_whole ? "whole" : "image");
+    json_add_text(object, "if_already", already[profile->if_already]);
     return object;
 }
 

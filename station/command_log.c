@@ -202,5 +202,6 @@ const struct command command_log = {
                "boards of that part are refused where a profile keeps the EEPROM; settle ends\n"
                "that, when it was put back by other means or its board will not come again.",
     .options = options,
+    .letters = "o",
     .run = run,
 };

@@ -69,6 +69,8 @@ static void show_verdict(struct event_text *text, const struct station_event *ev
     if (record->failure != FAILURE_NONE)
         printf(" %s: %s. %s", failure_lookup(record->failure)->name, record->detail,
                view_sentence(record));
+    else if (record->detail[0] != '\0')
+        printf(": %s", record->detail);
     printf("\n");
     text->sites[record->site].working = false;
     text->counts = event->counts;

@@ -75,7 +75,8 @@ static int check_memories(const struct plan *plan, struct failure *failure)
     const struct profile *profile = plan->profile;
     const struct part *part = profile->part;
     uint32_t limit = plan->driver->flash_bytes_max;
-    bool whole = plan->verify_bytes == part->flash.size;
+    bool compares = profile->if_already != PROFILE_IF_ALREADY_REDO;
+    bool whole = compares || plan->verify_bytes == part->flash.size;
     uint32_t reach = whole ? part->flash.size : image_end(profile->flash);
 
     if (check_image(profile->flash, "flash", part->flash.size, failure) < 0 ||
@@ -84,7 +85,10 @@ static int check_memories(const struct plan *plan, struct failure *failure)
     if (limit != 0 && reach > limit)
         return failure_set(failure, FAILURE_PLAN_REFUSED,
                            "programmer %s reaches %" PRIu32 " bytes of flash, %s takes %" PRIu32,
-                           plan->driver->name, limit, whole ? "verifying the whole" : "the image",
+                           plan->driver->name, limit,
+                           compares ? "looking whether a board is done already"
+                           : whole  ? "verifying the whole"
+                                    : "the image",
                            reach);
     return 0;
 }
@@ -217,6 +221,39 @@ static void print_byte(const struct plan *plan, enum part_memory memory, FILE *o
     }
 }
 
+static void print_already(const struct plan *plan, FILE *out)
+{
+    static const char *const what[] = {
+        [PROFILE_IF_ALREADY_REDO] = NULL,
+        [PROFILE_IF_ALREADY_PASS] = "passes as it is",
+        [PROFILE_IF_ALREADY_REFUSE] = "is refused",
+    };
+    const struct profile *profile = plan->profile;
+
+    if (what[profile->if_already] != NULL)
+        fprintf(out,
+                "     a board that carries all of this already, %" PRIu32
+                " bytes of flash%s read twice, %s\n",
+                profile->part->flash.size, plan->eeprom_read ? " and its EEPROM" : "",
+                what[profile->if_already]);
+}
+
+static void print_kept_eeprom(const struct plan *plan, FILE *out)
+{
+    bool restores = plan->profile->eeprom_policy == PROFILE_EEPROM_RESTORE;
+
+    if (plan->profile->part->eesave.mask != 0)
+        fputs("EEPROM: the erase keeps it where EESAVE is found on; else ", out);
+    else
+        fprintf(out, "EEPROM: %s has no EESAVE, so the erase clears it; ",
+                plan->profile->part->name);
+    fputs(restores ? "it is read twice and saved\n"
+                     "     in the log before the erase, put back now and verified; refused where "
+                     "lock bits hide it\n"
+                   : "a board is refused\n     before the erase, unless it reads blank, twice\n",
+          out);
+}
+
 static void print_eeprom(const struct plan *plan, FILE *out)
 {
     const struct profile *profile = plan->profile;
@@ -225,7 +262,7 @@ static void print_eeprom(const struct plan *plan, FILE *out)
     if (size == 0)
         fputs("EEPROM: the part has none\n", out);
     else if (profile_keeps_eeprom(profile))
-        fputs("EEPROM: kept; a board whose erase would clear it is refused\n", out);
+        print_kept_eeprom(plan, out);
     else if (profile->eeprom_policy == PROFILE_EEPROM_FILE)
         fprintf(out, "EEPROM: write %" PRIu32 " bytes, the other bytes of %" PRIu32 " blank\n",
                 profile->eeprom->count, size);
@@ -263,6 +300,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fprintf(out, "  1  identify: %s, signature %02X %02X %02X, read twice; another is refused\n",
             part->name, part->signature[0], part->signature[1], part->signature[2]);
     fputs("  2  read every fuse and the lock byte\n", out);
+    print_already(plan, out);
     fputs("  3  log what was found and what is asked, durably\n", out);
     fputs("  4  erase the chip\n", out);
     fputs("  5  ", out);

@@ -91,6 +91,14 @@ static uint8_t *memory_of(struct fake_board *board, enum part_memory memory)
     return memory == PART_EEPROM ? board->eeprom : &board->bytes[memory - PART_FIRST_FUSE];
 }
 
+/* LB as the datasheets have it: 11 locks nothing, 10 writing, 00 reading, too. */
+static bool is_locked(const struct fake_board *board, bool against_reading)
+{
+    uint8_t mode = board->bytes[PART_LOCK - PART_FIRST_FUSE] & 0x03;
+
+    return against_reading ? mode < 2 : mode != 3;
+}
+
 static void touch(struct fake_board *board, enum touched touched)
 {
     if (board->touched < touched)
@@ -101,12 +109,12 @@ static void erase_board(struct fake_site *site)
 {
     struct fake_board *board = &site->board;
     struct part_bit eesave = site->part->eesave;
-    uint8_t fuse = board->bytes[eesave.memory - PART_FIRST_FUSE];
 
     touch(board, TOUCHED_ERASED);
     board->erases++;
     memset(board->flash, 0xFF, sizeof board->flash);
-    if (!part_bit_programmed(eesave, fuse))
+    if (eesave.mask == 0 ||
+        !part_bit_programmed(eesave, board->bytes[eesave.memory - PART_FIRST_FUSE]))
         memset(board->eeprom, 0xFF, sizeof board->eeprom);
     board->bytes[PART_LOCK - PART_FIRST_FUSE] = 0xFF;
 }
@@ -117,6 +125,8 @@ static void write_board(struct fake_board *board, enum part_memory memory, uint3
     uint8_t *cells = memory_of(board, memory) + (part_is_fuse_or_lock(memory) ? 0 : start);
 
     board->writes[memory]++;
+    if (memory != PART_LOCK && is_locked(board, false))
+        return;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t stuck = part_is_fuse_or_lock(memory) ? board->stuck[memory - PART_FIRST_FUSE] : 0;
 
@@ -267,6 +277,9 @@ static int fake_read(struct programmer *programmer, enum part_memory memory, uin
             memcpy(bytes,
                    memory_of(&site->board, memory) + (part_is_fuse_or_lock(memory) ? 0 : start),
                    count);
+        if (site->present && !part_is_fuse_or_lock(memory) && is_locked(&site->board, true))
+            for (uint32_t i = 0; i < count; i++)
+                bytes[i] = (uint8_t)(start + i);
         if (fault != NULL && fault->address >= start && fault->address - start < count)
             bytes[fault->address - start] ^= fault->flip;
         operation_progress(operation, count);
@@ -465,12 +478,14 @@ static bool is_changed(const char *line, const char *changes)
     return false;
 }
 
-static void load_profile(struct fake_station *station, const char *changes)
+void fake_station_load(struct fake_station *station, const char *changes)
 {
     struct failure failure = {0};
     char path[96];
     FILE *file;
 
+    profile_free(station->profile);
+    station->profile = NULL;
     write_hex(station->directory);
     snprintf(path, sizeof path, "%s/profile.yaml", station->directory);
     file = fopen(path, "w");
@@ -514,7 +529,7 @@ void fake_station_open(struct fake_station *station, const char *changes)
     snprintf(station->directory, sizeof station->directory, "/tmp/fake-bench-XXXXXX");
     assert_non_null(mkdtemp(station->directory));
     snprintf(station->log_path, sizeof station->log_path, "%s/log.db", station->directory);
-    load_profile(station, changes);
+    fake_station_load(station, changes);
     open_log(station, 0);
     station->events = event_queue_create();
     assert_non_null(station->events);

@@ -99,6 +99,8 @@ struct fake_station {
 /* `changes`: lines of YAML that replace those of the same first key; see the .c file. NULL: none.
  */
 void fake_station_open(struct fake_station *station, const char *changes);
+/* Another profile from now on; frees the former. */
+void fake_station_load(struct fake_station *station, const char *changes);
 /* Checks that the log is sound and has no attempt left open. */
 void fake_station_close(struct fake_station *station);
 /* Closes the log only, however it is, and removes everything. */

@@ -314,7 +314,7 @@ static void test_killed_before_it_was_put_back(void **state)
     assert_int_equal(log_close(log, NULL), 0);
     assert_non_null(strstr(sample_query(sample->path, "SELECT detail FROM attempts"),
                            "'erase'; a later one may have begun; its EEPROM may be cleared, what "
-                           "it held: gangflash log eeprom 1 --output FILE.hex"));
+                           "it held: gangflash log eeprom 1 -o FILE.hex"));
 }
 
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, sample_make, sample_remove)

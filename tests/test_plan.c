@@ -147,6 +147,9 @@ static void test_flash_limit(void **state)
     assert_int_equal(make(&fixture), 0);
     fixture.station.profile->verify_whole = true;
     check_refused(&fixture, "reaches 131072 bytes");
+    fixture.station.profile->verify_whole = false;
+    fixture.station.profile->if_already = PROFILE_IF_ALREADY_PASS;
+    check_refused(&fixture, "looking whether a board is done already takes 262144");
     close_fixture(&fixture);
 }
 
@@ -199,17 +202,36 @@ static void test_printed(void **state)
                                         "release",
                                         "shortest possible time",
                                         NULL};
-    static const char *const others[] = {"kept; a board whose erase",
-                                         "the rest must be blank",
-                                         "left as it is",
-                                         "0xDE",
-                                         "0xD9  accepted as found, because test",
+    static const char *const others[] = {
+        "EEPROM: the erase keeps it where EESAVE is found on; else a board "
+        "is refused",
+        "unless it reads blank",
+        "the rest must be blank",
+        "left as it is",
+        "0xDE",
+        "0xD9  accepted as found, because test",
+        NULL};
+    static const char *const rework[] = {"read every fuse and the lock byte",
+                                         "a board that carries all of this already, 32768 bytes of "
+                                         "flash read twice, is refused",
+                                         "log what was found",
+                                         "else it is read twice and saved",
+                                         "put back now and verified",
                                          NULL};
+    static const char *const already[] = {
+        "32768 bytes of flash and its EEPROM read twice, passes as it is", "log what was found",
+        NULL};
     struct fixture fixture;
 
     (void)state;
     open_fixture(&fixture, NULL);
     check_printed(&fixture, usual);
+    close_fixture(&fixture);
+    open_fixture(&fixture, "eeprom: {keep: restore}\nif_already: refuse");
+    check_printed(&fixture, rework);
+    close_fixture(&fixture);
+    open_fixture(&fixture, "if_already: pass");
+    check_printed(&fixture, already);
     close_fixture(&fixture);
     open_fixture(&fixture, "eeprom: keep\nverify: whole\nfuses:\n  low: leave\n"
                            "  high: {write: 0xDE, accept: [0xD9], because: test}\n"
