@@ -115,6 +115,18 @@ static bool is_echo(const uint8_t signature[3])
     return signature[0] == 0 && signature[1] == 1 && signature[2] == 2;
 }
 
+/* "The signature bytes are not readable in lock mode 3" of the oldest parts (AT90S8515, 0841): they
+ * give back what they are sent, too. Their lock bits stand one higher than all others'. */
+static bool may_hide_signature(const struct part *part)
+{
+    const struct part_byte *lock = part_byte(part, PART_LOCK);
+
+    for (size_t i = 0; lock != NULL && i < lock->field_count; i++)
+        if (strcmp(lock->fields[i].name, "LB") == 0)
+            return lock->fields[i].mask == 0x06;
+    return false;
+}
+
 static int identify_once(struct programmer *programmer, uint8_t signature[3],
                          const struct operation *operation, struct failure *failure)
 {
@@ -140,9 +152,11 @@ int programmer_identify(struct programmer *programmer, uint8_t signature[3],
                            "signature %02X %02X %02X, then %02X %02X %02X", signature[0],
                            signature[1], signature[2], again[0], again[1], again[2]);
     if (is_echo(signature))
-        return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
-                           "signature 00 01 02: the board is out of step and gives back what it is "
-                           "sent");
+        return failure_set(
+            failure, FAILURE_CONTACT_UNSTABLE,
+            "signature 00 01 02: the board is out of step and gives back what it is "
+            "sent%s",
+            may_hide_signature(programmer->part) ? ", or its lock bits hide the signature" : "");
     return 0;
 }
 

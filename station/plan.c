@@ -273,12 +273,17 @@ static void print_eeprom(const struct plan *plan, FILE *out)
 static void print_flash(const struct plan *plan, FILE *out)
 {
     const struct profile *profile = plan->profile;
-    uint32_t page_size = profile->part->flash.page_size;
+    const struct part_array *array = &profile->part->flash;
 
-    fprintf(out,
-            "flash: write %" PRIu32 " bytes of image as %" PRIu32 " pages of %" PRIu32
-            " bytes, blank pages skipped\n",
-            profile->flash->count, plan->write_bytes / page_size, page_size);
+    if (!array->page_write)
+        fprintf(out,
+                "flash: write %" PRIu32 " bytes of image byte by byte, but for those that are FF\n",
+                profile->flash->count);
+    else
+        fprintf(out,
+                "flash: write %" PRIu32 " bytes of image as %" PRIu32 " pages of %" PRIu32
+                " bytes, blank pages skipped\n",
+                profile->flash->count, plan->write_bytes / array->page_size, array->page_size);
     for (size_t i = 0; i < profile->source_count; i++) {
         const struct profile_image_source *source = &profile->sources[i];
 

@@ -161,6 +161,31 @@ static void the_signature_is_read_twice(void **state)
     assert_int_equal(identified("\x00\x01\x02", "\x00\x01\x02"), FAILURE_CONTACT_UNSTABLE);
 }
 
+/* The oldest parts do so, too, when their lock bits forbid reading: the message says it of them. */
+static void a_locked_old_part_may_hide_its_signature(void **state)
+{
+    (void)state;
+    char name[] = "LB";
+    struct part_field field = {.name = name, .mask = 0x03};
+    struct part old = part;
+    struct programmer *programmer = programmer_create(&driver);
+    struct operation operation = soon();
+    uint8_t signature[3];
+
+    old.bytes[PART_LOCK - PART_FIRST_FUSE] =
+        (struct part_byte){.exists = true, .mask = 0x06, .fields = &field, .field_count = 1};
+    memcpy(self(programmer)->signatures, "\x00\x01\x02\x00\x01\x02", 6);
+    assert_int_equal(programmer_attach(programmer, &old, &operation, NULL), 0);
+    for (int tries = 0; tries < 2; tries++) {
+        struct failure failure = {0};
+
+        assert_int_equal(programmer_identify(programmer, signature, &operation, &failure), -1);
+        assert_true((strstr(failure.detail, "lock bits") != NULL) == (field.mask == 0x06));
+        field.mask = 0x06;
+    }
+    programmer_destroy(programmer);
+}
+
 static void nothing_goes_without_a_session(void **state)
 {
     (void)state;
@@ -305,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_signature_is_read_twice),
+        cmocka_unit_test(a_locked_old_part_may_hide_its_signature),
         cmocka_unit_test(nothing_goes_without_a_session),
         cmocka_unit_test(sessions_are_counted_and_begin_afresh),
         cmocka_unit_test(release_cannot_be_cancelled_and_ends),

@@ -924,6 +924,13 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
     assert_non_null(strstr(text, "(5 + 128 - 63 sent ahead) bytes x 520833 ns = 36458 us"));
     assert_non_null(strstr(text, "224 pages x 99482 us"));
     assert_int_equal(driver->floor_us(&small, 19200, 28672, 28672, NULL, 0), expected);
+
+    /* Without pages: 12 bytes to it and 3 back for each byte. */
+    struct part old = small;
+    old.flash.page_write = false;
+    old.flash.page_size = 1;
+    assert_int_equal(driver->floor_us(&old, 19200, 100, 0, text, sizeof text), 100 * 7812);
+    assert_non_null(strstr(text, "(2 instructions x 6 + 3) bytes"));
 }
 
 /* ---- every part on the simulated bench ---- */

@@ -1176,6 +1176,39 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
 
 /* ---- the shortest time ---- */
 
+/* Microseconds of a page that goes as a block. */
+static int64_t block_floor_us(int64_t page, int64_t wire_ns, char *text, size_t text_bytes)
+{
+    int64_t wire_us = (5 + page - UART_BUFFER_BYTES) * wire_ns / 1000;
+    int64_t spi_us = page * SPI_BYTE_US;
+
+    if (text != NULL)
+        snprintf(text, text_bytes,
+                 "page on the wire: (5 + %" PRId64 " - %d sent ahead) bytes x %" PRId64
+                 " ns = %" PRId64 " us\n"
+                 "page over SPI: %" PRId64 " x %d us = %" PRId64 " us\n"
+                 "page write: %d us wait + %d us instruction = %d us\n",
+                 page, UART_BUFFER_BYTES, wire_ns, wire_us, page, SPI_BYTE_US, spi_us, COMMIT_US,
+                 SPI_BYTE_US, COMMIT_US + SPI_BYTE_US);
+    return (wire_us > 0 ? wire_us : 0) + spi_us + COMMIT_US + SPI_BYTE_US;
+}
+
+/* The same of one that goes by single instructions, or of a byte where there are no pages: what
+ * loads it and writes it and one look, and the answer to the look. */
+static int64_t single_floor_us(const struct part *part, int64_t wire_ns, char *text,
+                               size_t text_bytes)
+{
+    int commands = part->flash.page_write ? (int)part->flash.page_size + 2 : 2;
+    int64_t wire_us = (commands * UNIVERSAL_BYTES + 3) * wire_ns / 1000;
+
+    if (text != NULL)
+        snprintf(text, text_bytes,
+                 "page on the wire: (%d instructions x %d + 3) bytes x %" PRId64 " ns = %" PRId64
+                 " us\n",
+                 commands, UNIVERSAL_BYTES, wire_ns, wire_us);
+    return wire_us;
+}
+
 /* On a UART, per page: its bytes on the wire, less those sent ahead while the page before is
  * programmed; one SPI instruction per byte; the wait of the sketch and its page write instruction.
  * Reading: one byte on the wire per byte, during which SPI gets the next one. The erase, the
@@ -1186,24 +1219,18 @@ static int64_t floor_us(const struct part *part, unsigned baud, uint32_t flash_b
     int64_t page = part->flash.page_size;
     int64_t pages = flash_bytes / page;
     int64_t wire_ns = 10 * INT64_C(1000000000) / baud;
-    int64_t wire_us = (5 + page - UART_BUFFER_BYTES) * wire_ns / 1000;
-    int64_t spi_us = page * SPI_BYTE_US;
-    int64_t commit_us = COMMIT_US + SPI_BYTE_US;
-    int64_t page_us = (wire_us > 0 ? wire_us : 0) + spi_us + commit_us;
-    int64_t write_us = pages * page_us;
+    bool as_block = part->flash.page_write && knows_pages_of(part->flash.page_size);
+    int64_t page_us = as_block ? block_floor_us(page, wire_ns, text, text_bytes)
+                               : single_floor_us(part, wire_ns, text, text_bytes);
     int64_t read_us = verify_bytes * wire_ns / 1000;
+    size_t used = text != NULL ? strlen(text) : 0;
 
     if (text != NULL)
-        snprintf(text, text_bytes,
-                 "page on the wire: (5 + %" PRId64 " - %d sent ahead) bytes x %" PRId64
-                 " ns = %" PRId64 " us\n"
-                 "page over SPI: %" PRId64 " x %d us = %" PRId64 " us\n"
-                 "page write: %d us wait + %d us instruction = %" PRId64 " us\n"
+        snprintf(text + used, text_bytes - used,
                  "write: %" PRId64 " pages x %" PRId64 " us = %" PRId64 " us\n"
                  "verify: %" PRIu32 " bytes x %" PRId64 " ns = %" PRId64 " us\n",
-                 page, UART_BUFFER_BYTES, wire_ns, wire_us, page, SPI_BYTE_US, spi_us, COMMIT_US,
-                 SPI_BYTE_US, commit_us, pages, page_us, write_us, verify_bytes, wire_ns, read_us);
-    return write_us + read_us;
+                 pages, page_us, pages * page_us, verify_bytes, wire_ns, read_us);
+    return pages * page_us + read_us;
 }
 
 const struct programmer_driver stk500v1_driver = {
