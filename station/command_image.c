@@ -13,7 +13,7 @@
 #include "station/image_info.h"
 #include "station/job.h"
 
-#define FILES_MAX 1000
+#define FILES_MAX 64 /* at once in memory: without a part each may take 16 MiB */
 
 enum action { IMAGE_INFO, IMAGE_COMPOSE, IMAGE_DIFF };
 static const char *const action_names[] = {"info", "compose", "diff", NULL};
@@ -83,7 +83,7 @@ static int check_files(const struct config *config, struct failure *failure)
     }
     if (config->file_count == 0)
         return failure_set(failure, FAILURE_USAGE, "image %s: FILE is missing", action);
-    if (config->file_count > FILES_MAX)
+    if (config->action != IMAGE_INFO && config->file_count > FILES_MAX)
         return failure_set(failure, FAILURE_USAGE, "image %s: at most %d files at once", action,
                            FILES_MAX);
     if (config->action == IMAGE_DIFF && config->file_count != 2)
@@ -173,24 +173,16 @@ static bool read_address(const char *text, uint32_t *address)
 
 /* ------------------------------------------------------------------ files */
 
-/* The files of a command, loaded for one part. */
-struct files {
-    struct part *part; /* NULL: for any */
-    char **paths;      /* without the @ADDRESS of a raw binary */
-    struct image_file *files;
-    size_t count;
+struct loaded {
+    char *path; /* without the @ADDRESS of a raw binary */
+    struct image_file file;
 };
 
-static void free_files(struct files *files)
+static void free_loaded(struct loaded *loaded)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        image_file_free(&files->files[i]);
-        free(files->paths[i]);
-    }
-    free(files->files);
-    free(files->paths);
-    part_free(files->part);
-    *files = (struct files){0};
+    image_file_free(&loaded->file);
+    free(loaded->path);
+    loaded->path = NULL;
 }
 
 static int load_part(const char *name, struct part **part, struct failure *failure)
@@ -241,29 +233,19 @@ static int read_request(const struct config *config, struct image_request *reque
     return 0;
 }
 
-static int load_files(const struct config *config, struct files *files, struct failure *failure)
+/* The caller frees, also after a failure. */
+static int load_file(const struct config *config, int index, const struct part *part,
+                     struct loaded *loaded, struct failure *failure)
 {
-    const size_t count = (size_t)config->file_count;
-    struct image_request common = {0};
-    if (read_request(config, &common, failure) != 0 ||
-        (config->part != NULL && load_part(config->part, &files->part, failure) != 0))
-        return -1;
-    files->paths = calloc(count, sizeof(*files->paths));
-    files->files = calloc(count, sizeof(*files->files));
-    if (files->paths == NULL || files->files == NULL)
+    struct image_request request = {0};
+    *loaded = (struct loaded){.path = strdup(config->files[index])};
+    if (loaded->path == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        struct image_request request = common;
-        files->paths[i] = strdup(config->files[i]);
-        files->count = i + 1;
-        if (files->paths[i] == NULL)
-            return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-        split_address(files->paths[i], &request);
-        request.path = files->paths[i];
-        if (image_file_load(&request, files->part, &files->files[i], failure) != 0)
-            return -1;
-    }
-    return 0;
+    if (read_request(config, &request, failure) != 0)
+        return -1;
+    split_address(loaded->path, &request);
+    request.path = loaded->path;
+    return image_file_load(&request, part, &loaded->file, failure);
 }
 
 /* ------------------------------------------------------------------ info */
@@ -277,23 +259,33 @@ static int show(const struct config *config, const struct image_info *info, stru
     return 0;
 }
 
-static int show_files(const struct config *config, const struct files *files,
-                      struct failure *failure)
+static int show_file(const struct config *config, int index, const struct part *part,
+                     struct failure *failure)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        const struct image_file *file = &files->files[i];
+    struct loaded loaded = {0};
+    const struct image_file *file = &loaded.file;
+    int result = load_file(config, index, part, &loaded, failure);
+    if (result == 0) {
         const struct image_info info = {
-            .name = files->paths[i],
+            .name = loaded.path,
             .format = image_format_names[file->format],
             .format_title = image_format_title(file->format),
             .sha256 = file->sha256,
             .file_bytes = (int64_t)file->bytes,
             .memories = file->memories,
-            .part = files->part,
+            .part = part,
         };
-        if (show(config, &info, failure) != 0)
-            return -1;
+        result = show(config, &info, failure);
     }
+    free_loaded(&loaded);
+    return result;
+}
+
+static int show_files(const struct config *config, const struct part *part, struct failure *failure)
+{
+    for (int i = 0; i < config->file_count; i++)
+        if (show_file(config, i, part, failure) != 0)
+            return -1;
     return 0;
 }
 
@@ -398,39 +390,57 @@ static int read_output(const struct config *config, struct image_compose_output 
     return 0;
 }
 
-static int compose(const struct files *files, const struct image_compose_output *output,
-                   struct failure *failure)
+static int compose(const struct config *config, const struct part *part, struct failure *failure)
 {
-    struct image_compose_input *inputs = calloc(files->count, sizeof(*inputs));
-    if (inputs == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    for (size_t i = 0; i < files->count; i++)
-        inputs[i] = (struct image_compose_input){.path = files->paths[i], .file = &files->files[i]};
-    int result = image_compose_files(inputs, files->count, output, failure);
-    free(inputs);
+    const size_t count = (size_t)config->file_count;
+    struct loaded files[FILES_MAX] = {0};
+    struct image_compose_input inputs[FILES_MAX];
+    struct image_compose_output output;
+    int result = read_output(config, &output, failure);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = load_file(config, (int)i, part, &files[i], failure);
+        inputs[i] = (struct image_compose_input){.path = files[i].path, .file = &files[i].file};
+    }
+    if (result == 0)
+        result = image_compose_files(inputs, count, &output, failure);
+    for (size_t i = 0; i < count; i++)
+        free_loaded(&files[i]);
+    return result;
+}
+
+/* ------------------------------------------------------------------ diff */
+
+/* 1: they differ. */
+static int compare(const struct config *config, const struct part *part, struct failure *failure)
+{
+    struct loaded files[2] = {0};
+    int result = load_file(config, 0, part, &files[0], failure);
+    if (result == 0)
+        result = load_file(config, 1, part, &files[1], failure);
+    if (result == 0) {
+        const struct image_diff_side a = {files[0].path, files[0].file.memories};
+        const struct image_diff_side b = {files[1].path, files[1].file.memories};
+        result = image_diff_print(&a, &b, stdout) ? 0 : 1;
+    }
+    free_loaded(&files[0]);
+    free_loaded(&files[1]);
     return result;
 }
 
 /* ------------------------------------------------------------------ the command */
 
 /* 1: two files differ. */
-static int act_on_files(const struct config *config, struct failure *failure)
+static int act(const struct config *config, struct failure *failure)
 {
-    struct image_compose_output output;
-    struct files files = {0};
-    int result = config->action == IMAGE_COMPOSE ? read_output(config, &output, failure) : 0;
-    if (result == 0)
-        result = load_files(config, &files, failure);
-    if (result == 0 && config->action == IMAGE_INFO) {
-        result = show_files(config, &files, failure);
-    } else if (result == 0 && config->action == IMAGE_COMPOSE) {
-        result = compose(&files, &output, failure);
-    } else if (result == 0) {
-        const struct image_diff_side a = {files.paths[0], files.files[0].memories};
-        const struct image_diff_side b = {files.paths[1], files.files[1].memories};
-        result = image_diff_print(&a, &b, stdout) ? 0 : 1;
-    }
-    free_files(&files);
+    static int (*const actions[])(const struct config *, const struct part *, struct failure *) = {
+        [IMAGE_INFO] = show_files, [IMAGE_COMPOSE] = compose, [IMAGE_DIFF] = compare};
+    struct part *part = NULL;
+    if (config->profile != NULL)
+        return show_profile(config, failure);
+    if (config->part != NULL && load_part(config->part, &part, failure) != 0)
+        return -1;
+    int result = actions[config->action](config, part, failure);
+    part_free(part);
     return result;
 }
 
@@ -444,8 +454,7 @@ static int run(const struct command *command, int argc, char **argv)
         return COMMAND_PASSED;
     }
     if (result == 0)
-        result = config.profile != NULL ? show_profile(&config, &failure)
-                                        : act_on_files(&config, &failure);
+        result = act(&config, &failure);
     if (result < 0)
         return command_report(&failure);
     return result == 0 ? COMMAND_PASSED : COMMAND_BOARDS_FAILED;

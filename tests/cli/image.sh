@@ -1,6 +1,7 @@
 # gangflash image: what is in files, files joined, files compared; and profiles with such files.
 set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
+. "$SOURCE/tests/cli/common/hex.bash"
 export COLUMNS=80
 cd "$work"
 
@@ -111,6 +112,17 @@ done
 equal "$(sort -u digests | wc -l)" 1 "the EEPROM by ELF and by HEX"
 expect 0 "$gangflash" image info --json --part ATmega328P stored.elf
 equal "$(jq -r .image_sha256 out)" "$(head -n 1 digests)" "info of flash and EEPROM"
+# What the boards hold then is what the GNU tools make of the program.
+bench
+expect 0 "$gangflash" flash board.yaml --jig bench.yaml --go now --log log.sqlite \
+    --bench-record record
+avr-objcopy -j .text -j .data -O binary stored.elf stored.bin
+avr-objcopy -j .eeprom --change-section-lma .eeprom=0 -O binary stored.elf stored.bytes
+equal "$(jq -r '[.flash, .eeprom] | join(" ")' record | sort -u)" \
+    "$(trimmed_hex stored.bin) $(trimmed_hex stored.bytes)" "the boards' memories"
+equal "$(query log.sqlite "SELECT DISTINCT image_sha256 FROM attempts")" "$(head -n 1 digests)" \
+    "image_sha256 in the log"
+
 sed -i '1s/01020304../01020305F1/' stored.eep
 expect 3 "$gangflash" check board.yaml
 says err "wants the EEPROM at 0x0003 to be 0x04, but the profile's EEPROM file has 0x05"
@@ -178,7 +190,7 @@ refused 2 "stored.elf also holds 4 bytes for the EEPROM" stored.elf -o new.hex
 refused 3 "found no data for the EEPROM" app.elf boot.elf -o new.hex --memory eeprom
 refused 3 "cannot be opened" app.hex absent.hex -o new.hex
 refused 3 "expected below 0x2000" both.hex --part ATmega8 -o new.hex
-refused 2 "at most 1000 files" $(printf 'app.hex %.0s' {1..1001}) -o new.hex
+refused 2 "at most 64 files" $(printf 'app.hex %.0s' {1..65}) -o new.hex
 expect 0 "$gangflash" image compose boot.elf -o both.hex --force
 expect 1 "$gangflash" image diff both.hex other.hex
 # A full disk leaves no half file.
