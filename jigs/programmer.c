@@ -1,5 +1,7 @@
 #include "jigs/programmer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +137,20 @@ static int identify_once(struct programmer *programmer, uint8_t signature[3],
     return isp_identify(programmer, signature, operation, failure);
 }
 
+static int fail_unstable(const struct programmer *programmer, const uint8_t first[3],
+                         const uint8_t second[3], struct failure *failure)
+{
+    char why[100] = "";
+
+    if (programmer->sck_hz != 0)
+        snprintf(why, sizeof why,
+                 ": a loose contact, or SCK of %" PRId64 " Hz is too fast for the board's clock",
+                 programmer->sck_hz);
+    return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
+                       "signature %02X %02X %02X, then %02X %02X %02X%s", first[0], first[1],
+                       first[2], second[0], second[1], second[2], why);
+}
+
 int programmer_identify(struct programmer *programmer, uint8_t signature[3],
                         const struct operation *operation, struct failure *failure)
 {
@@ -148,9 +164,7 @@ int programmer_identify(struct programmer *programmer, uint8_t signature[3],
         return failure_set(failure, FAILURE_NO_BOARD, "signature %02X %02X %02X", signature[0],
                            signature[1], signature[2]);
     if (memcmp(signature, again, 3) != 0)
-        return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
-                           "signature %02X %02X %02X, then %02X %02X %02X", signature[0],
-                           signature[1], signature[2], again[0], again[1], again[2]);
+        return fail_unstable(programmer, signature, again, failure);
     if (is_echo(signature))
         return failure_set(
             failure, FAILURE_CONTACT_UNSTABLE,

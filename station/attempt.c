@@ -13,6 +13,10 @@
 #define DEADLINE_MARGIN_US 10000000
 #define LOOK_DEADLINE_US 10000000
 #define PROGRESS_INTERVAL_US 100000
+/* How long a part that is still busy after ten times its datasheet's time is asked on, and how
+ * often, until it is taken for one that is not there. */
+#define BUSY_PATIENCE_US 1000000
+#define BUSY_LOOK_US 50000
 /* Before this much is done the pace so far says little about the rest. */
 #define PERMILLE_TO_JUDGE_PACE 50
 
@@ -118,24 +122,31 @@ static int keep_step(struct run *run, const struct record_step *step, struct fai
     return hand_over_steps(run, failure);
 }
 
-static bool is_mismatch(enum failure_code code)
+static bool may_be_contact(enum failure_code code)
 {
     return code == FAILURE_VERIFY_MISMATCH || code == FAILURE_FUSE_MISMATCH ||
-           code == FAILURE_LOCK_MISMATCH;
+           code == FAILURE_LOCK_MISMATCH || code == FAILURE_BOARD_BUSY;
 }
 
-/* A board whose needle slipped off reads FF, too: before its part is blamed for what it reads, it
- * is asked for its signature. */
+/* A board whose needle slipped off reads FF, too, and FF is also "busy": before its part is blamed
+ * for what it reads, it is asked for its signature. One that is busy indeed gives none before it is
+ * ready, so it gets more time. */
 static void suspect_contact(struct attempt *attempt, struct failure *why)
 {
-    struct operation operation = {.deadline_us = operation_now_us() + DEADLINE_MARGIN_US,
+    int64_t now_us = operation_now_us();
+    int64_t until_us = now_us + (why->code == FAILURE_BOARD_BUSY ? BUSY_PATIENCE_US : 0);
+    struct operation operation = {.deadline_us = now_us + DEADLINE_MARGIN_US,
                                   .cancel = attempt->options->cancel};
-    struct failure found = {0};
+    struct failure found;
     uint8_t signature[3];
 
-    if (programmer_identify(attempt->programmer, signature, &operation, &found) == 0 ||
-        failure_lookup(found.code)->blame != FAILURE_BLAME_CONTACT)
-        return;
+    do {
+        found = (struct failure){0};
+        if (programmer_identify(attempt->programmer, signature, &operation, &found) == 0 ||
+            failure_lookup(found.code)->blame != FAILURE_BLAME_CONTACT)
+            return;
+    } while (operation_now_us() < until_us &&
+             operation_sleep_us(&operation, BUSY_LOOK_US, NULL) == 0);
     failure_set(&found, FAILURE_CONTACT_LOST, "the board answers no more (%s); %s", found.detail,
                 why->detail);
     *why = found;
@@ -143,7 +154,7 @@ static void suspect_contact(struct attempt *attempt, struct failure *why)
 
 static void find_cause(struct attempt *attempt, struct failure *why)
 {
-    if (is_mismatch(why->code))
+    if (may_be_contact(why->code))
         suspect_contact(attempt, why);
     /* A board that was there and is not any more is no empty site. */
     if (why->code == FAILURE_NO_BOARD && attempt->record.signature[0] != '\0')

@@ -86,8 +86,13 @@ int attempt_identify(struct attempt *attempt, const struct operation *operation,
 {
     uint8_t signature[3];
 
-    if (programmer_identify(attempt->programmer, signature, operation, failure) < 0)
+    if (programmer_identify(attempt->programmer, signature, operation, failure) < 0) {
+        /* Its own signature, if only once: there was a board. */
+        if (failure->code == FAILURE_CONTACT_UNSTABLE &&
+            memcmp(signature, attempt->part->signature, sizeof signature) == 0)
+            record_set_signature(attempt->record.signature, signature);
         return -1;
+    }
     record_set_signature(attempt->record.signature, signature);
     return fuse_gate_enter_session(attempt->gate, attempt->programmer->session, signature, failure);
 }
@@ -342,18 +347,38 @@ static int step_reenter(struct attempt *attempt, const struct operation *operati
     return programmer_attach(attempt->programmer, attempt->part, operation, failure);
 }
 
+/* Silence after new fuses may be their doing. */
+static void suspect_clock(struct attempt *attempt, struct failure *failure)
+{
+    struct part_bit cksel = attempt->part->cksel;
+    const struct attempt_byte *byte;
+
+    if (failure_lookup(failure->code)->blame != FAILURE_BLAME_CONTACT || cksel.mask == 0)
+        return;
+    byte = attempt_byte_of(attempt, cksel.memory);
+    if (byte->to_write && ((byte->found ^ byte->value) & cksel.mask) != 0)
+        failure_set(failure, failure->code,
+                    "%s, since its fuses choose another clock: perhaps that clock does not run",
+                    failure->detail);
+}
+
+/* Ends with the signature, which no empty place gives: what was read before it came from the board,
+ * even if it was FF. */
 static int step_recheck(struct attempt *attempt, const struct operation *operation,
                         struct failure *failure)
 {
-    if (attempt_identify(attempt, operation, failure) < 0)
+    if (attempt_identify(attempt, operation, failure) < 0) {
+        suspect_clock(attempt, failure);
         return -1;
+    }
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
         const struct attempt_byte *byte = attempt_byte_of(attempt, memory);
 
         if (byte->exists && check_byte(attempt, memory, byte->expected, operation, failure) < 0)
             return -1;
     }
-    return 0;
+    /* The lock step begins with it. */
+    return wants_lock(attempt) ? 0 : attempt_identify(attempt, operation, failure);
 }
 
 /* release */

@@ -355,6 +355,12 @@ static void faults_are_held_against_the_parts(void **state)
         jig_free(jig);
     }
     jig = parse("jig: j\nbench: simulated\nsites:\n"
+                "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega32A}\n"
+                "faults:\n  - {fault: bad-fuse, fuse: extended}\n");
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
+    assert_string_equal(failure.detail, "j.yaml:6:5: fault bad-fuse: ATmega32A has no such fuse");
+    jig_free(jig);
+    jig = parse("jig: j\nbench: simulated\nsites:\n"
                 "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega8}\n");
     assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/tests", &failure), -1);
     assert_non_null(strstr(failure.detail, "j.yaml:4:5: board of site 1: no part 'ATmega8'"));
