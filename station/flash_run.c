@@ -48,6 +48,7 @@ struct run {
     bool go_posted;                            /* and neither its cycle nor a refusal came yet */
     int starting; /* sites of a cycle that have not said yet that they work */
     bool stopped;
+    bool asked_to_stop; /* it was stopped by an operator, or by a signal */
     bool ended;
     bool programmer_failed; /* some board did not pass for it, which is no fault of the board */
     struct failure fault;   /* what stopped the run, if not an operator */
@@ -73,6 +74,13 @@ static void stop(struct run *run, const char *why)
     /* Should the log fail here, its faulted callback tells everybody. */
     (void)log_add_event(run->log, "run-stopped", why, NULL);
     scheduler_post_stop(run->scheduler);
+}
+
+static void stop_as_asked(struct run *run)
+{
+    run->asked_to_stop = true;
+    if (run->scheduler != NULL) /* else the run is over already */
+        stop(run, "stopping: every board is released and logged");
 }
 
 static void end(struct run *run)
@@ -151,7 +159,7 @@ static void take_keys(struct run *run)
             end(run);
             break;
         case VIEW_KEY_STOP:
-            stop(run, "stopping: every board is released and logged");
+            stop_as_asked(run);
             break;
         case VIEW_KEY_NONE:
             return;
@@ -164,7 +172,7 @@ static void take_signals(struct run *run)
     struct signalfd_siginfo info;
     while (read(run->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo != SIGWINCH)
-            stop(run, "stopping: every board is released and logged");
+            stop_as_asked(run);
         else if (run->view->resize != NULL)
             run->view->resize(run->view);
     }
@@ -509,6 +517,24 @@ static void close_work(struct run *run)
     run->bench = NULL;
 }
 
+/* The operator looks at the boards, not at the screen: a verdict that asks for hands is not taken
+ * away by the end of the run, but by a key. Whoever asked to stop waits for no screen. */
+static void wait_until_seen(struct run *run)
+{
+    if (run->view->needs_hands == NULL || !run->view->needs_hands(run->view))
+        return;
+    while (!run->asked_to_stop) {
+        struct pollfd wanted[] = {{STDIN_FILENO, POLLIN, 0}, {run->signals, POLLIN, 0}};
+        (void)poll(wanted, sizeof(wanted) / sizeof(wanted[0]), TICK_MS);
+        if (wanted[1].revents != 0)
+            take_signals(run);
+        if (wanted[0].revents != 0 &&
+            (run->view->read_key(run->view) != VIEW_KEY_NONE || (wanted[0].revents & POLLIN) == 0))
+            return;
+        run->view->tick(run->view);
+    }
+}
+
 /* After the loop: what the run came to, told when everything it wrote is safe. */
 static int finish(struct run *run)
 {
@@ -522,6 +548,7 @@ static int finish(struct run *run)
     ended.exit_status = exit_status(run, status);
     ended.failure = run->fault;
     run->view->show(run->view, &ended);
+    wait_until_seen(run);
     close_view(run);
     if (!run->config->json)
         summary_print(run->summary, &run->view_run, &ended.counts, stdout);

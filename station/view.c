@@ -1,6 +1,7 @@
 #include "station/view.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 const char *view_verdict_word(enum verdict verdict)
@@ -22,6 +23,61 @@ const char *view_sentence(const struct record_attempt *record)
     if (record->verdict == VERDICT_PASS || record->failure == FAILURE_NONE)
         return "";
     return failure_lookup(record->failure)->operator_sentence;
+}
+
+/* The failures whose operator is not told what everybody to blame alike is. */
+static const struct {
+    enum failure_code code;
+    const char *bin;
+} special_bins[] = {
+    {FAILURE_EEPROM_WOULD_BE_LOST, "set aside"},
+    {FAILURE_ALREADY_PROGRAMMED, "finished boards"},
+    {FAILURE_INTERRUPTED, "set aside"},
+    {FAILURE_DEADLINE, "set aside"},
+};
+
+const char *view_bin(enum failure_code code)
+{
+    for (size_t i = 0; i < sizeof(special_bins) / sizeof(special_bins[0]); i++) {
+        if (special_bins[i].code == code)
+            return special_bins[i].bin;
+    }
+    switch (failure_lookup(code)->blame) {
+    case FAILURE_BLAME_NOBODY:
+        return "";
+    case FAILURE_BLAME_BOARD:
+        return "reject bin";
+    case FAILURE_BLAME_CONTACT:
+        return "reseat";
+    case FAILURE_BLAME_PROGRAMMER:
+        return "check programmer";
+    case FAILURE_BLAME_PROFILE:
+        return "hold the lot";
+    case FAILURE_BLAME_STATION:
+        return "stop";
+    }
+    return "";
+}
+
+const char *view_step_words(const char *step)
+{
+    static const struct {
+        const char *step, *words;
+    } table[] = {
+        {"attach", "connecting"},      {"identify", "reading signature"},
+        {"read", "reading fuses"},     {"compare", "comparing"},
+        {"keep", "saving EEPROM"},     {"open", "writing the log"},
+        {"erase", "erasing"},          {"flash", "writing flash"},
+        {"eeprom", "writing EEPROM"},  {"verify", "verifying"},
+        {"fuses", "writing fuses"},    {"reenter", "connecting again"},
+        {"recheck", "checking fuses"}, {"lock", "writing lock bits"},
+        {"release", "letting go"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (strcmp(table[i].step, step) == 0)
+            return table[i].words;
+    }
+    return step;
 }
 
 bool view_site_wanted(const struct view_run *run, size_t index)

@@ -40,6 +40,9 @@ struct view {
     enum view_key (*read_key)(struct view *view);
     /* The terminal has another size. NULL: does not matter. */
     void (*resize)(struct view *view);
+    /* Asked when the run is over: is there a verdict to be seen that asks for hands? NULL: what was
+     * shown stays to be read. */
+    bool (*needs_hands)(struct view *view);
     /* Frees the view and leaves the terminal as it was. */
     void (*close)(struct view *view);
 };
@@ -54,6 +57,11 @@ struct view *screen_open(const struct view_run *run);
 const char *view_verdict_word(enum verdict verdict);
 /* What the operator is told about a record: the failure's sentence; for a pass nothing (""). */
 const char *view_sentence(const struct record_attempt *record);
+/* Where a board goes that did not pass for this failure, in two words, by who is to blame: "reject
+ * bin". "" for FAILURE_NONE. */
+const char *view_bin(enum failure_code code);
+/* What an attempt's step does, for people: "writing the flash". */
+const char *view_step_words(const char *step);
 bool view_site_wanted(const struct view_run *run, size_t index);
 size_t view_site_count(const struct view_run *run);
 /* "2024-05-01T12:00:00.000000Z", as the log's views have it. */

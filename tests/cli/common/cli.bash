@@ -77,14 +77,14 @@ wait_for() {
     done
 }
 
-# bench [FAULT…] : $work/bench.yaml, two sites and these faults
+# bench [FAULT…] : $work/bench.yaml, two sites (or those in $bench_sites) and these faults
 bench() {
     {
         echo "jig: test-bench"
         echo "bench: {simulated: true, pace: fast, seed: 1}"
         echo "contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}"
         echo "sites:"
-        for site in 1 2; do
+        for site in ${bench_sites:-1 2}; do
             echo "  - {site: $site, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P," \
                 "crystal: 16 MHz}"
         done
