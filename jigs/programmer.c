@@ -117,9 +117,7 @@ static bool is_echo(const uint8_t signature[3])
     return signature[0] == 0 && signature[1] == 1 && signature[2] == 2;
 }
 
-/* "The signature bytes are not readable in lock mode 3" of the oldest parts (AT90S8515, 0841): they
- * give back what they are sent, too. Their lock bits stand one higher than all others'. */
-static bool may_hide_signature(const struct part *part)
+bool programmer_may_hide_signature(const struct part *part)
 {
     const struct part_byte *lock = part_byte(part, PART_LOCK);
 
@@ -166,11 +164,12 @@ int programmer_identify(struct programmer *programmer, uint8_t signature[3],
     if (memcmp(signature, again, 3) != 0)
         return fail_unstable(programmer, signature, again, failure);
     if (is_echo(signature))
-        return failure_set(
-            failure, FAILURE_CONTACT_UNSTABLE,
-            "signature 00 01 02: the board is out of step and gives back what it is "
-            "sent%s",
-            may_hide_signature(programmer->part) ? ", or its lock bits hide the signature" : "");
+        return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
+                           "signature 00 01 02: the board is out of step and gives back what it is "
+                           "sent%s",
+                           programmer_may_hide_signature(programmer->part)
+                               ? ", or its lock bits hide the signature"
+                               : "");
     return 0;
 }
 

@@ -100,6 +100,9 @@ int programmer_release(struct programmer *programmer, struct failure *failure);
  * FAILURE_CONTACT_UNSTABLE when the two differ, or are only what was sent. */
 int programmer_identify(struct programmer *programmer, uint8_t signature[3],
                         const struct operation *operation, struct failure *failure);
+/* "The signature bytes are not readable in lock mode 3" of the oldest parts (AT90S8515, 0841): they
+ * give back what they are sent. Their lock bits stand one higher than all others'. */
+bool programmer_may_hide_signature(const struct part *part);
 int programmer_erase(struct programmer *programmer, struct fuse_permit *permit,
                      const struct operation *operation, struct failure *failure);
 int programmer_read(struct programmer *programmer, enum part_memory memory, uint32_t start,

@@ -145,6 +145,10 @@ static void suspect_contact(struct attempt *attempt, struct failure *why)
         if (programmer_identify(attempt->programmer, signature, &operation, &found) == 0 ||
             failure_lookup(found.code)->blame != FAILURE_BLAME_CONTACT)
             return;
+        /* The lock bits just written may be why; silence has another reason. */
+        if (why->code == FAILURE_LOCK_MISMATCH && found.code != FAILURE_NO_BOARD &&
+            programmer_may_hide_signature(attempt->part))
+            return;
     } while (operation_now_us() < until_us &&
              operation_sleep_us(&operation, BUSY_LOOK_US, NULL) == 0);
     failure_set(&found, FAILURE_CONTACT_LOST, "the board answers no more (%s); %s", found.detail,

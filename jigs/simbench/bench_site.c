@@ -63,6 +63,7 @@ static struct avr_target *make_target(struct bench_site *site, const struct part
         .bad_bits = bad_bits,
         .context = site,
     };
+    site->board.is_slow = slow_write != NULL;
     struct avr_target *target = avr_target_create(
         part, no_crystal ? 0 : site->options.site->crystal_hz, site->options.real_pace);
     if (target != NULL) {
@@ -89,7 +90,7 @@ static void put_in(struct bench_site *site)
         part = site->options.find_part(site->options.context, wrong->part);
     }
     site->board.target = make_target(site, part);
-    take_fault(site, JIG_FAULT_STUCK_MISO);
+    site->board.stuck_miso = take_fault(site, JIG_FAULT_STUCK_MISO);
 }
 
 static void take_out(struct bench_site *site)
@@ -199,22 +200,21 @@ static void count_look(struct bench_site *site, int64_t enables, bool stuck)
  * time that comes on top of the real time. */
 static int64_t board_clock_us(const struct bench_site *site, int64_t now_us)
 {
-    bool slow = fault_set_find(site->faults, JIG_FAULT_SLOW_WRITE) != NULL;
-    return slow && !site->options.real_pace ? clock_us() + now_us : now_us;
+    return site->board.is_slow && !site->options.real_pace ? clock_us() + now_us : now_us;
 }
 
 static void shift_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t miso[4],
                         int64_t sck_hz, int64_t now_us)
 {
     enum jig_miso level = JIG_MISO_HIGH;
-    const struct jig_fault *stuck = fault_set_find(site->faults, JIG_FAULT_STUCK_MISO);
+    const struct jig_fault *stuck = site->board.stuck_miso;
     struct avr_target *target = site->board.target;
     int64_t enables = target == NULL ? 0 : avr_target_counts(target)->enables;
     bool contact = target != NULL && has_contact(site, &level);
     if (contact) {
         pass_frame(site, mosi, miso, sck_hz, board_clock_us(site, now_us));
     }
-    if (stuck != NULL && site->board.number != 0 && target != NULL && !site->board.dead) {
+    if (stuck != NULL && target != NULL && !site->board.dead) {
         level = stuck->miso;
         contact = false;
     }

@@ -12,13 +12,15 @@
 /* A board's turn on a site. */
 struct bench_board {
     int site;
-    int64_t number;            /* the site's n-th, from 1 */
-    struct avr_target *target; /* NULL: the place stays empty for this turn */
-    int64_t frames;            /* SPI frames the programmer sent */
-    bool dead;                 /* fault: it no longer answers */
-    enum jig_miso dead_miso;   /* what the programmer reads then */
-    int64_t bootloader_pages;  /* written into the programmer's own flash */
-    int64_t receive_lost;      /* bytes that its full receive buffer lost */
+    int64_t number;                     /* the site's n-th, from 1 */
+    struct avr_target *target;          /* NULL: the place stays empty for this turn */
+    int64_t frames;                     /* SPI frames the programmer sent */
+    bool dead;                          /* fault: it no longer answers */
+    enum jig_miso dead_miso;            /* what the programmer reads then */
+    bool is_slow;                       /* fault: its writes take longer than they should */
+    const struct jig_fault *stuck_miso; /* NULL: it is not */
+    int64_t bootloader_pages;           /* written into the programmer's own flash */
+    int64_t receive_lost;               /* bytes that its full receive buffer lost */
     char lamp[16]; /* the verdict that the lamp showed when it was taken out; "": none */
 };
 

@@ -28,6 +28,7 @@ struct fault_set {
     uint64_t random;
     struct fault_wire wires[WIRE_COUNT];
     bool watches_instructions;
+    bool strikes; /* any at the present instruction */
     int64_t late_us;
     size_t count;
     struct fault_state states[];
@@ -87,7 +88,7 @@ static bool is_spent(const struct fault_state *state)
 void fault_set_begin(struct fault_set *set, int64_t board)
 {
     memset(set->wires, 0, sizeof set->wires);
-    set->watches_instructions = false;
+    set->watches_instructions = set->strikes = false;
     set->late_us = 0;
     for (size_t i = 0; i < set->count; i++) {
         struct fault_state *state = &set->states[i];
@@ -250,16 +251,18 @@ static bool happens(struct fault_set *set, struct fault_state *state, const uint
 
 void fault_set_instruction(struct fault_set *set, const uint8_t bytes[4])
 {
+    set->strikes = false;
     for (size_t i = 0; set->watches_instructions && i < set->count; i++) {
         struct fault_state *state = &set->states[i];
         state->strikes = state->active && jig_fault_is_on_instructions(state->fault->kind) &&
                          !is_spent(state) && happens(set, state, bytes);
+        set->strikes |= state->strikes;
     }
 }
 
 const struct jig_fault *fault_set_strikes(struct fault_set *set, enum jig_fault_kind kind)
 {
-    for (size_t i = 0; set->watches_instructions && i < set->count; i++) {
+    for (size_t i = 0; set->strikes && i < set->count; i++) {
         struct fault_state *state = &set->states[i];
         if (state->strikes && state->fault->kind == kind) {
             state->applied++;

@@ -13,8 +13,14 @@ import re
 import sqlite3
 import sys
 
-PART = "ATmega328P"
 PAGE = 128
+# What a new one holds, and the bits that exist.
+PARTS = {
+    "ATmega328P": {"new": {"low": 0x62, "high": 0xD9, "extended": 0xFF, "lock": 0xFF},
+                   "masks": {"low": 0xFF, "high": 0xFF, "extended": 0x07, "lock": 0x3F}},
+    "ATtiny12": {"new": {"fuse": 0x52, "lock": 0xFF}, "masks": {"fuse": 0xFF, "lock": 0x06}},
+}
+PART = "ATmega328P"
 # By name: what the profile says, besides the flash image. `plain` writes and locks all, so that
 # most steps of an attempt are taken; `open` leaves as many bytes at FF as it can: they look like an
 # empty place. `blank` is what a new board carries already, also all FF.
@@ -27,8 +33,10 @@ PROFILES = {
     "keep": {"low": 0xF7, "high": 0xD1, "extended": 0xFD, "lock": 0xFF, "eeprom": {"keep": "restore"}},
     "blank": {"low": 0x62, "high": 0xD9, "extended": 0xFF, "lock": 0xFF, "eeprom": "erase",
               "if_already": "pass", "flash": "blank.hex"},
+    # No pages, nothing to ask for the end of a write but the byte itself.
+    "old": {"part": "ATtiny12", "fuse": 0xD2, "lock": 0xF9, "eeprom": EEPROM_FILE,
+            "flash": "old.hex"},
 }
-MASKS = {"low": 0xFF, "high": 0xFF, "extended": 0x07, "lock": 0x3F}
 WITNESS = "a sound board"
 WITNESS_SECONDS = 20
 ROW_SITES = 12  # of each run
@@ -88,6 +96,20 @@ LOST_ELSEWHERE = {
     "keep": ("keep", dead("A0 00", nth=100), "fail", "contact-lost", "none"),
 }
 
+LOST_OLD = {
+    "attach": LOST["attach"],
+    "identify": LOST["identify"],
+    "read": LOST["read"],
+    "erase": (dead("AC 80"), "fail", "contact-lost", "written", "verify"),
+    "flash": (dead("40", nth=50), "fail", "contact-lost", "written", "verify"),
+    "eeprom": (dead("C0", nth=5), "fail", "contact-lost", "written", "verify"),
+    "verify": LOST["verify"],
+    "fuses": (dead("AC A0"), "fail", "contact-lost", "fused", "fuses"),
+    "reenter": LOST["reenter"],
+    "recheck": LOST["recheck"],
+    "lock": (dead("AC F9"), "fail", "contact-lost", "locked", "lock"),
+}
+
 # With MISO at 0, F0 reads as ready: the loss shows later.
 LOST_LOW = {"erase": "written"}
 
@@ -106,7 +128,25 @@ def lost_rows(model):
                   model=model, profile=profile, held="new")
 
 
-ROWS = list(lost_rows(MICRO)) + list(lost_rows(UNO)) + [
+def lost_rows_of_old_part():
+    for step, (lost, verdict, failure, touched, failing) in LOST_OLD.items():
+        yield Row("contact lost in %s, byte by byte" % step, [lost], verdict, failure, touched,
+                  failing, profile="old", seconds=20)
+
+
+ROWS = list(lost_rows(MICRO)) + list(lost_rows(UNO)) + list(lost_rows_of_old_part()) + [
+    Row("flash byte that stays blank, byte by byte", [fault("bad-page", address=0x55)], "fail",
+        "verify-mismatch", "written", "verify", profile="old", seconds=20),
+    Row("stuck bit of EEPROM, byte by byte",
+        [fault("bad-page", memory="eeprom", address=7, mask=0x01)], "fail", "verify-mismatch",
+        "written", "verify", profile="old", seconds=20),
+    Row("fuse that does not take, byte by byte", [fault("bad-fuse", fuse="fuse")], "fail",
+        "fuse-mismatch", "fused", "fuses", held="flash", profile="old", seconds=20),
+    Row("lock bit that does not take, byte by byte",
+        [fault("bad-fuse", fuse="lock", mask=0x02)], "fail", "lock-mismatch", "locked", "lock",
+        held="flash", profile="old", seconds=20),
+    Row("power lost in a write, byte by byte", [fault("power-loss", match="40", nth=20)], "fail",
+        "contact-lost", "written", "verify", profile="old", seconds=20),
     # The contact.
     Row("no board", [fault("no-board")], "empty", "no-board"),
     Row("no contact from the start", [dead()], "empty", "no-board", held="new"),
@@ -270,12 +310,22 @@ BLANK = b"\xff" * (4 * PAGE)
 
 
 def images():
-    """Flash with a blank page within and one that must be written byte by byte, and EEPROM."""
+    """Flash with a blank page within and one that must be written byte by byte, others, and
+    EEPROM."""
     chance = random.Random(1)
     pages = [chance.randbytes(PAGE) for _ in range(8)]
     pages[3] = b"\xff" * PAGE
     pages[6] = bytes.fromhex("56aca000c0c0").ljust(PAGE, b"\x37")
-    return b"".join(pages) + b"the end", chance.randbytes(40)
+    return {"flash.hex": b"".join(pages) + b"the end", "blank.hex": BLANK, "old.hex": pages[0],
+            "eeprom.hex": chance.randbytes(40)}
+
+
+def part_of(profile):
+    return PROFILES[profile].get("part", PART)
+
+
+def flash_of(profile):
+    return images()[PROFILES[profile].get("flash", "flash.hex")]
 
 
 def hex_records(data):
@@ -290,7 +340,7 @@ def write(directory, name, text):
         file.write(text)
 
 
-def make_jig(name, pace, sites):
+def make_jig(name, profile, pace, sites):
     faults = []
     for number, row in enumerate(sites, 1):
         faults += [dict(one, site=number, board=1) for one in (row.faults if row else [])]
@@ -298,8 +348,8 @@ def make_jig(name, pace, sites):
         "jig": name,
         "bench": {"simulated": True, "pace": pace, "seed": 1, "boards": 1},
         "contact": {"present": "0 ms", "gone": "0 ms", "poll": "20 ms"},
-        "sites": [{"site": number, "programmer": "stk500v1", "board": PART, "crystal": "16 MHz",
-                   "baud": 115200,
+        "sites": [{"site": number, "programmer": "stk500v1", "board": part_of(profile),
+                   "crystal": "16 MHz", "baud": 115200,
                    "model": row.model if row else [MICRO, UNO, TEENSY][number % 3]}
                   for number, row in enumerate(sites, 1)],
         "faults": faults,
@@ -317,25 +367,22 @@ def check_steps(source):
 
 def make(directory, source):
     check_steps(source)
-    for name, data in zip(("flash.hex", "eeprom.hex", "blank.hex"), images() + (BLANK,)):
+    for name, data in images().items():
         write(directory, name, "\n".join(hex_records(data)) + "\n")
     for name, values in PROFILES.items():
         write(directory, name + ".yaml", json.dumps({
             "format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp",
-            "part": PART, "images": [{"file": values.get("flash", "flash.hex")}],
-            "fuses": {fuse: values[fuse] for fuse in ("low", "high", "extended")},
+            "part": part_of(name), "images": [{"file": values.get("flash", "flash.hex")}],
+            "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
             "lock": values["lock"], "eeprom": values["eeprom"],
             "if_already": values.get("if_already", "redo"),
             "retry": values.get("retry", {"contact": 1, "verify": 0})}))
     for name, profile, pace, sites in runs():
-        write(directory, name + ".jig", json.dumps(make_jig(name, pace, sites), indent=1))
+        write(directory, name + ".jig", json.dumps(make_jig(name, profile, pace, sites), indent=1))
         print(name, profile)
 
 
 # --- judging ---
-
-NEW = {"low": 0x62, "high": 0xD9, "extended": 0xFF, "lock": 0xFF}
-
 
 def holds(record, name):
     return bytes.fromhex(record[name]).ljust(record[name + "_size"], b"\xff")
@@ -346,31 +393,32 @@ def padded(data, record, name):
 
 
 def bytes_are(record, values):
-    return all((record[fuse] ^ values[fuse]) & MASKS[fuse] == 0 for fuse in MASKS)
+    masks = PARTS[record["part"]]["masks"]
+    return all((record[fuse] ^ values[fuse]) & masks[fuse] == 0 for fuse in masks)
 
 
 def is_new(record, profile):
-    if record["part"] != PART:
-        return set(holds(record, "flash")) == {0xFF} and not record["fuse_writes"]
-    return set(holds(record, "flash") + holds(record, "eeprom")) == {0xFF} and bytes_are(record, NEW)
+    blank = set(holds(record, "flash") + holds(record, "eeprom")) == {0xFF}
+    if record["part"] != part_of(profile):
+        return blank and not record["fuse_writes"]
+    return blank and bytes_are(record, PARTS[record["part"]]["new"])
 
 
 def has_memories(record, profile):
-    flash, eeprom = images()
-    flash = BLANK if "flash" in PROFILES[profile] else flash
-    eeprom = eeprom if PROFILES[profile]["eeprom"] == EEPROM_FILE else b""
-    return (holds(record, "flash") == padded(flash, record, "flash") and
+    has_eeprom = PROFILES[profile]["eeprom"] == EEPROM_FILE
+    eeprom = images()["eeprom.hex"] if has_eeprom else b""
+    return (holds(record, "flash") == padded(flash_of(profile), record, "flash") and
             holds(record, "eeprom") == padded(eeprom, record, "eeprom"))
 
 
 def is_as_profile(record, profile):
-    return (record["part"] == PART and has_memories(record, profile) and
+    return (record["part"] == part_of(profile) and has_memories(record, profile) and
             bytes_are(record, PROFILES[profile]))
 
 
 def has_half_a_page(record, profile):
     """The third page that is written is half written, and nothing after it."""
-    flash = images()[0]
+    flash = flash_of(profile)
     end = 2 * PAGE + PAGE // 2
     return holds(record, "flash") == padded(flash[:end], record, "flash")
 
@@ -420,7 +468,7 @@ def judge_board(judge, name, faults, profile, attempt, record):
             if write["value"] != PROFILES[profile].get(write["fuse"])]
     judge.check(not sent or reaches_the_board_changed(faults), name,
                 "fuse writes that the profile does not call for", sent)
-    judge.check(record["part"] == PART or not changed, name, "another part was changed")
+    judge.check(record["part"] == part_of(profile) or not changed, name, "another part was changed")
 
 
 def judge_row(judge, row, attempt, record, log):
