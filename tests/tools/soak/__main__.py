@@ -1,0 +1,133 @@
+"""The soak: many boards under all faults that a jig file knows, judged by what the bench knows.
+
+usage: python3 soak BOARDS SEED GANGFLASH, in an empty directory
+"""
+import collections
+import concurrent.futures
+import math
+import multiprocessing
+import os
+import sys
+import threading
+import time
+
+from boards import PROFILES, make_images
+from faults import WEIGHTS, Deck, make_jig
+from runs import Run, all_silent_run, judge_all
+
+TELL_S = 10
+WRONG_SHOWN = 40
+
+
+class Soak:
+    def __init__(self, boards, seed, gangflash):
+        self.wanted, self.seed, self.gangflash = boards, seed, gangflash
+        self.done = 0
+        self.begun = self.told = time.monotonic()
+        self.seen = collections.Counter()
+        self.longest_still_s = 0
+        self.failed = False
+        self.deck = Deck(seed)
+        # One board in five is bad enough; where they are few, more are needed to see all kinds.
+        self.share = 0.2 if boards >= 5000 else 0.6
+
+    def tell(self, boards, force=False):
+        now = time.monotonic()
+        boards += self.done
+        if not force and (now - self.told < TELL_S or boards == 0):
+            return
+        self.told = now
+        left_s = (now - self.begun) * max(0, self.wanted - boards) / boards
+        print("%d of %d boards, about %d min %02d s to go" %
+              (boards, self.wanted, left_s // 60, left_s % 60), flush=True)
+
+    def take(self, run, judge):
+        self.seen.update(judge.seen)
+        self.longest_still_s = max(self.longest_still_s, judge.longest_still_s)
+        growth = ", ".join("%s %+d KiB %+d descriptors" % (name, *grown)
+                           for name, grown in judge.growth.items())
+        print("run %s: %s, %d sites, seed %d: %d boards in %.0f s, exit status %s%s" %
+              (run.name, run.profile.part, len(run.jig["sites"]), run.seed, judge.seen["boards"],
+               run.took_s, run.status, growth and "; " + growth), flush=True)
+        if not judge.wrong:
+            for name in run.files():
+                if os.path.exists(name):
+                    os.remove(name)
+            return
+        self.failed = True
+        print("\n".join(judge.wrong[:WRONG_SHOWN]))
+        print("run %s of SOAK_SEED=%d SOAK_BOARDS=%d is wrong in %d ways" %
+              (run.name, self.seed, self.wanted, len(judge.wrong)), flush=True)
+
+
+def plan_runs(soak):
+    """Each profile its share of the boards; then what is missing, because runs are counted by
+    boards that pass."""
+    number = 0
+    for profile in PROFILES:
+        number += 1
+        yield profile, number, profile.share * soak.wanted // 1000
+    while soak.done < soak.wanted:
+        number += 1
+        yield PROFILES[number % 3], number, soak.wanted - soak.done
+
+
+def run_all(soak, judges):
+    waiting = []
+    for profile, number, boards in plan_runs(soak):
+        count, seed = max(4, math.ceil((1 - soak.share / 2) * boards)), soak.seed + number
+        run = Run("run-%d" % number, profile, seed, count, soak.gangflash,
+                  make_jig(profile, seed, soak.deck, count, soak.share))
+        run.start()
+        run.follow(soak.tell)
+        soak.done += run.boards()
+        del run.station  # is not for the judge's process
+        waiting.append((run, judges.submit(judge_all, run)))
+        while waiting and (waiting[0][1].done() or soak.done >= soak.wanted):
+            first, judge = waiting.pop(0)
+            soak.take(first, judge.result())
+        if soak.failed:
+            break
+    for run, judge in waiting:
+        soak.take(run, judge.result())
+
+
+def run_silent(soak, judges):
+    run = all_silent_run(PROFILES[0], soak.seed, soak.gangflash)
+    run.start()
+    run.follow(lambda boards: None)
+    del run.station
+    judge = judges.submit(judge_all, run).result()
+    judge.check(judge.seen["site out: not back"] == len(judge.sites), "sites out when all are silent")
+    soak.take(run, judge)
+
+
+def never_applied(seen):
+    kinds = {"%s %s by %s" % (*kind[:2], "rate" if kind[2] == "rate" else "position")
+             if isinstance(kind, tuple) else kind for kind in WEIGHTS}
+    return sorted(kind for kind in kinds if seen["fault " + kind] == 0)
+
+
+def main():
+    boards, seed, gangflash = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    make_images()
+    soak = Soak(boards, seed, gangflash)
+    # Spawned: a process with threads does not fork well.
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as judges:
+        silent = threading.Thread(target=run_silent, args=(soak, judges))
+        silent.start()
+        run_all(soak, judges)
+        silent.join()
+    for what in sorted(soak.seen):
+        print("%6d %s" % (soak.seen[what], what))
+    print("%6.1f s was the longest that a site stood still" % soak.longest_still_s)
+    print("%6.1f s in all" % (time.monotonic() - soak.begun))
+    missing = never_applied(soak.seen)
+    if missing:
+        print("never applied: " + ", ".join(missing))
+    return 1 if soak.failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
