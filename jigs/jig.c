@@ -149,7 +149,7 @@ static int refuse_keys(struct jig_reader *reader, const struct document_node *ma
 static int read_bench_site(struct jig_reader *reader, const struct document_node *map,
                            struct jig_site *site)
 {
-    static const char *const simulated_keys[] = {"model", "board", "crystal", NULL};
+    static const char *const simulated_keys[] = {"model", "board", "crystal", "found", NULL};
     static const char *const real_keys[] = {"at", NULL};
 
     if (reader->jig->bench.simulated) {
@@ -166,8 +166,8 @@ static int read_bench_site(struct jig_reader *reader, const struct document_node
 static int read_site(struct jig_reader *reader, const struct document_node *map,
                      struct jig_site *site)
 {
-    static const char *const keys[] = {"site",  "programmer", "at",      "baud", "supply",
-                                       "model", "board",      "crystal", NULL};
+    static const char *const keys[] = {"site",  "programmer", "at",      "baud",  "supply",
+                                       "model", "board",      "crystal", "found", NULL};
     int64_t baud = 0;
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0)
@@ -196,8 +196,10 @@ static int read_sites(struct jig_reader *reader, const struct document_node *roo
     if (jig->sites == NULL)
         return failure_set(reader->failure, FAILURE_OUT_OF_MEMORY, "%s", jig->path);
     for (size_t i = 0; i < count; i++) {
-        if (read_site(reader, document_item(list, i), &jig->sites[i]) != 0)
+        if (read_site(reader, document_item(list, i), &jig->sites[i]) != 0) {
+            jig_free_found(&jig->sites[i].found);
             return -1;
+        }
         jig->site_count++; /* after it was compared with those before it */
     }
     return 0;
@@ -288,6 +290,8 @@ void jig_free(struct jig *jig)
 {
     if (jig == NULL)
         return;
+    for (size_t i = 0; i < jig->site_count; i++)
+        jig_free_found(&jig->sites[i].found);
     free(jig->path);
     free(jig->sites);
     free(jig->bench.faults);

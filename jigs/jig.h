@@ -8,12 +8,21 @@
 #include <stdint.h>
 
 #include "jigs/place.h"
+#include "profiles/image.h"
 #include "profiles/part.h"
 #include "reports/digest.h"
 #include "reports/failure.h"
 
 #define JIG_SITES_MAX 256
 #define JIG_PATTERN_MAX 8
+
+/* What boards carry already when they are put in. */
+struct jig_found {
+    char *flash; /* image files, as opened: beside the jig file unless absolute; NULL: blank */
+    char *eeprom;
+    bool given[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE; else as delivered */
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
+};
 
 struct jig_site {
     int site; /* 1…JIG_SITES_MAX, as on the sticker */
@@ -27,6 +36,7 @@ struct jig_site {
     char model[32]; /* "arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp" */
     char board[32]; /* part on the boards that are put in */
     int64_t crystal_hz;
+    struct jig_found found;
 };
 
 /* What may go wrong on a simulated bench, by its name in a jig file, and what describes it there.
@@ -148,9 +158,20 @@ void jig_free(struct jig *jig);
 /* NULL if there is none. */
 const struct jig_site *jig_find_site(const struct jig *jig, int site);
 
-/* Are all parts there that its boards and faults name, and have they the pages and fuses that its
- * faults name? FAILURE_JIG_INVALID, with the place in the jig file. */
+/* Are all parts there that its boards and faults name, have they the pages and fuses that its
+ * faults name, and can they carry what boards are to be found with? FAILURE_JIG_INVALID, with the
+ * place in the jig file. */
 int jig_check_parts(const struct jig *jig, const char *parts_directories, struct failure *failure);
+
+/* The memories of a board as found; NULL: blank. */
+struct jig_contents {
+    struct image *flash;
+    struct image *eeprom;
+};
+/* Loads what the boards of a site are found with. The caller frees. */
+int jig_load_found(const struct jig *jig, const struct jig_site *site, const struct part *part,
+                   struct jig_contents *contents, struct failure *failure);
+void jig_free_contents(struct jig_contents *contents);
 
 /* "flip", "to-programmer", as in jig files. */
 const char *jig_fault_kind_name(enum jig_fault_kind kind);

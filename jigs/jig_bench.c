@@ -95,5 +95,7 @@ int jig_read_simulated_site(struct jig_reader *reader, const struct document_nod
         jig_read_text(reader, board, site->board, sizeof site->board) != 0)
         return -1;
     memcpy(site->model, models[index], strlen(models[index]) + 1);
-    return crystal != NULL ? jig_read_frequency(reader, crystal, &site->crystal_hz) : 0;
+    if (crystal != NULL && jig_read_frequency(reader, crystal, &site->crystal_hz) != 0)
+        return -1;
+    return jig_read_found(reader, map, site);
 }

@@ -46,6 +46,7 @@ static int check_fault(const struct jig *jig, const struct jig_fault *fault,
 static int check_site(const struct jig *jig, const struct jig_site *site, const char *directories,
                       struct failure *failure)
 {
+    struct jig_contents contents = {NULL, NULL};
     struct part *part = NULL;
     struct failure why = {0};
     int result = 0;
@@ -56,6 +57,9 @@ static int check_site(const struct jig *jig, const struct jig_site *site, const 
     for (size_t i = 0; i < jig->bench.fault_count && result == 0; i++)
         if (jig->bench.faults[i].site == 0 || jig->bench.faults[i].site == site->site)
             result = check_fault(jig, &jig->bench.faults[i], part, failure);
+    if (result == 0)
+        result = jig_load_found(jig, site, part, &contents, failure);
+    jig_free_contents(&contents);
     part_free(part);
     return result;
 }

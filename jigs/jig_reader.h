@@ -1,5 +1,5 @@
 /* Shared by the readers of jig files: jig.c (sites, contact), jig_layout.c, jig_bench.c (the
- * simulated bench) and jig_fault.c. */
+ * simulated bench), jig_found.c and jig_fault.c. */
 #ifndef JIGS_JIG_READER_H
 #define JIGS_JIG_READER_H
 
@@ -34,5 +34,9 @@ int jig_read_layout(struct jig_reader *reader, const struct document_node *root)
 /* What a site has on a simulated bench instead of `at:`. */
 int jig_read_simulated_site(struct jig_reader *reader, const struct document_node *map,
                             struct jig_site *site);
+/* `found:` of such a site. */
+int jig_read_found(struct jig_reader *reader, const struct document_node *map,
+                   struct jig_site *site);
+void jig_free_found(struct jig_found *found);
 
 #endif

@@ -208,6 +208,10 @@ static void a_layout_says_where_each_site_stands(void **state)
     "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P}\n"
 #define FAULT SIMULATED "faults:\n  - "
 
+#define FOUND(found)                                                                               \
+    "jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, board: ATtiny85,\n"     \
+    "     model: arduino-uno-isp, found: " found "}\n"
+
 static const struct {
     const char *text;
     const char *place; /* line and column */
@@ -216,6 +220,12 @@ static const struct {
     {"jig: j\nsite: []\n", "2:1", "sites"}, /* the nearest key is named */
     {"sites: []\n", "1:1", "jig"},
     {"jig: j\n", "1:1", "sites"},
+    {FOUND("blank"), "5:37", "mapping"},
+    {FOUND("{lfuse: 1}"), "5:38", "unknown key 'lfuse'"},
+    {FOUND("{lock: 256}"), "5:44", "from 0 to 255"},
+    {FOUND("{flash: [a.hex]}"), "5:45", "expected text"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, found: {low: 1}}\n", "3:57",
+     "only on a simulated bench"},
     {"jig: j\nsites: []\n", "2:8", "1 to 256"},
     {"jig: j\nsites: 7\n", "2:8", "1 to 256"},
     {"format: 2\njig: j\n", "1:9", "2"},
@@ -367,6 +377,43 @@ static void faults_are_held_against_the_parts(void **state)
     jig_free(jig);
 }
 
+static void boards_are_found_as_they_are(void **state)
+{
+    (void)state;
+    static const char parts[] = TEST_SOURCE_DIR "/profiles/parts";
+    static const char hex[] = TEST_SOURCE_DIR "/profiles/boards/demo/demo.hex";
+    struct failure failure = {0};
+    struct jig_contents contents;
+    struct part *part = NULL;
+    struct jig *jig = parse(FOUND("{flash: " TEST_SOURCE_DIR "/profiles/boards/demo/demo.hex,\n"
+                                  "  eeprom: e.hex, low: 0x62, lock: 0xFC}"));
+    const struct jig_found *found = &jig->sites[0].found;
+
+    assert_string_equal(found->flash, hex);
+    assert_string_equal(found->eeprom, "e.hex");
+    assert_true(found->given[0] && !found->given[1] && !found->given[2] && found->given[3]);
+    assert_int_equal(found->bytes[0], 0x62);
+    assert_int_equal(found->bytes[3], 0xFC);
+    assert_int_equal(jig_check_parts(jig, parts, &failure), -1);
+    assert_non_null(strstr(failure.detail, "j.yaml:4:5: found on site 1: e.hex"));
+    jig_free(jig);
+
+    jig = parse(FOUND("{flash: " TEST_SOURCE_DIR "/profiles/boards/demo/demo.hex}"));
+    assert_int_equal(part_load(parts, "ATtiny85", &part, &failure), 0);
+    assert_int_equal(jig_check_parts(jig, parts, &failure), 0);
+    assert_int_equal(jig_load_found(jig, &jig->sites[0], part, &contents, &failure), 0);
+    assert_int_equal(contents.flash->size, part->flash.size);
+    assert_true(contents.flash->count > 0);
+    assert_null(contents.eeprom);
+    jig_free_contents(&contents);
+    part->bytes[1].exists = false;
+    jig->sites[0].found.given[1] = true;
+    assert_int_equal(jig_load_found(jig, &jig->sites[0], part, &contents, &failure), -1);
+    assert_non_null(strstr(failure.detail, "ATtiny85 has no such fuse"));
+    part_free(part);
+    jig_free(jig);
+}
+
 static void two_sites_at_one_place_are_refused(void **state)
 {
     (void)state;
@@ -409,6 +456,7 @@ int main(void)
         cmocka_unit_test(the_short_form_of_a_simulated_bench),
         cmocka_unit_test(a_layout_says_where_each_site_stands),
         cmocka_unit_test(every_mistake_is_told_with_its_place),
+        cmocka_unit_test(boards_are_found_as_they_are),
         cmocka_unit_test(two_sites_at_one_place_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

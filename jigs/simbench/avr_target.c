@@ -735,6 +735,19 @@ struct avr_target *avr_target_create(const struct part *part, int64_t crystal_hz
     return target;
 }
 
+void avr_target_preset(struct avr_target *target, enum part_memory memory, const uint8_t *bytes,
+                       uint32_t count)
+{
+    if (memory == PART_FLASH || memory == PART_EEPROM) {
+        memcpy(memory == PART_FLASH ? target->flash : target->eeprom, bytes, count);
+        return;
+    }
+    uint8_t mask = mask_of(target, memory);
+    uint8_t *byte = byte_of(target, memory);
+    *byte = (uint8_t)((*byte & ~mask) | (bytes[0] & mask));
+    latch_fuses(target);
+}
+
 void avr_target_set_defects(struct avr_target *target, const struct avr_target_defects *defects)
 {
     target->defects = *defects;

@@ -42,6 +42,10 @@ struct avr_target_defects {
 struct avr_target *avr_target_create(const struct part *part, int64_t crystal_hz, bool keeps_time);
 void avr_target_free(struct avr_target *target);
 
+/* Before the first instruction: what the part holds already, from the memory's first byte on. Bits
+ * that a fuse or the lock byte does not have stay as they are. */
+void avr_target_preset(struct avr_target *target, enum part_memory memory, const uint8_t *bytes,
+                       uint32_t count);
 /* Before the first instruction. */
 void avr_target_set_defects(struct avr_target *target, const struct avr_target_defects *defects);
 /* The supply goes away in the middle of what the next instruction writes. */

@@ -18,6 +18,7 @@ struct bench_post {
     const struct jig_site *jig_site;
     char link[WIRE_LINK_BYTES]; /* where its port is found, in the bench's directory; "": none */
     char place[WIRE_LINK_BYTES + 8];
+    struct jig_contents contents; /* that its boards are found with */
     struct bench_site *site;
     struct wire *wire;
     struct arduino_isp_options firmware;
@@ -201,13 +202,18 @@ static int start_site(struct bench *bench, struct bench_post *post, struct failu
     if (model == NULL) {
         return refuse_site(bench, site, site->model, arduino_isp_model_names(), failure);
     }
+    const struct part *part = find_part(bench, site->board);
+    if (jig_load_found(bench->options.jig, site, part, &post->contents, failure) != 0) {
+        return -1;
+    }
     const struct bench_site_options options = {
         .site = site,
         .bench = &bench->options.jig->bench,
         .real_pace = bench->options.real_pace,
         .empty_us = empty_time_us(&bench->options),
         .seed = bench->options.seed,
-        .part = find_part(bench, site->board),
+        .part = part,
+        .contents = &post->contents,
         .find_part = find_part,
         .record = write_record,
         .context = bench,
@@ -303,6 +309,7 @@ int bench_stop(struct bench *bench)
             bench_site_remove(post->site);
         }
         bench_site_free(post->site);
+        jig_free_contents(&post->contents);
         wire_free(post->wire);
     }
     for (size_t i = 0; i < bench->part_count; i++) {

@@ -52,6 +52,24 @@ static const struct jig_fault *take_fault(struct bench_site *site, enum jig_faul
     return fault;
 }
 
+/* What boards with the right part carry already. */
+static void preset(const struct bench_site *site, struct avr_target *target)
+{
+    const struct jig_contents *contents = site->options.contents;
+    const struct jig_found *found = &site->options.site->found;
+    if (contents->flash != NULL) {
+        avr_target_preset(target, PART_FLASH, contents->flash->data, contents->flash->size);
+    }
+    if (contents->eeprom != NULL) {
+        avr_target_preset(target, PART_EEPROM, contents->eeprom->data, contents->eeprom->size);
+    }
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        if (found->given[i]) {
+            avr_target_preset(target, (enum part_memory)(PART_FIRST_FUSE + i), &found->bytes[i], 1);
+        }
+    }
+}
+
 static struct avr_target *make_target(struct bench_site *site, const struct part *part)
 {
     const struct jig_fault *slow_write = take_fault(site, JIG_FAULT_SLOW_WRITE);
@@ -67,6 +85,9 @@ static struct avr_target *make_target(struct bench_site *site, const struct part
     struct avr_target *target = avr_target_create(
         part, no_crystal ? 0 : site->options.site->crystal_hz, site->options.real_pace);
     if (target != NULL) {
+        if (part == site->options.part) {
+            preset(site, target);
+        }
         avr_target_set_defects(target, &defects);
         avr_target_drive_reset(target, site->reset_low);
     }

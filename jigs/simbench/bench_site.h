@@ -24,7 +24,8 @@ struct bench_site_options {
     bool real_pace;
     int64_t empty_us; /* the operator leaves the place empty so long at least */
     uint64_t seed;
-    const struct part *part; /* on the boards that are put in */
+    const struct part *part;             /* on the boards that are put in */
+    const struct jig_contents *contents; /* that such boards are found with */
     /* A part by name, for boards with a wrong one. Never NULL for the bench's own faults. */
     const struct part *(*find_part)(void *context, const char *name);
     /* Takes the record of a board that leaves, and frees it. */

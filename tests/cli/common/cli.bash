@@ -77,7 +77,9 @@ wait_for() {
     done
 }
 
-# bench [FAULT…] : $work/bench.yaml, two sites (or those in $bench_sites) and these faults
+# bench [FAULT…] : $work/bench.yaml, two sites (or those in $bench_sites) and these faults. What $found
+# says, their boards carry already.
+found=
 bench() {
     {
         echo "jig: test-bench"
@@ -86,7 +88,7 @@ bench() {
         echo "sites:"
         for site in ${bench_sites:-1 2}; do
             echo "  - {site: $site, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P," \
-                "crystal: 16 MHz}"
+                "crystal: 16 MHz${found:+, found: {$found\}}}"
         done
         [ $# -eq 0 ] || echo "faults:"
         [ $# -eq 0 ] || printf '  - {%s}\n' "$@"
