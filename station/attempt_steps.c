@@ -205,6 +205,24 @@ static int step_open(struct attempt *attempt, const struct operation *operation,
 
 /* erase */
 
+static int reenter(struct attempt *attempt, const struct operation *operation,
+                   struct failure *failure)
+{
+    if (attempt_let_go(attempt, failure) < 0)
+        return -1;
+    return programmer_attach(attempt->programmer, attempt->part, operation, failure);
+}
+
+/* After an erase the oldest parts want a pulse on RESET and to be enabled again (AT90S1200, 0838,
+ * AT90S8535, 1041, "Serial Programming Algorithm"). They have no pages, or such as take longer than
+ * any other's. */
+#define OLDEST_PAGE_US 10000
+
+static bool wants_pulse_after_erase(const struct part *part)
+{
+    return !part->flash.page_write || part->flash.write_delay_us > OLDEST_PAGE_US;
+}
+
 static int step_erase(struct attempt *attempt, const struct operation *operation,
                       struct failure *failure)
 {
@@ -215,7 +233,12 @@ static int step_erase(struct attempt *attempt, const struct operation *operation
         return -1;
     mark_touched(attempt, TOUCHED_ERASED);
     attempt->kept_is_owed = attempt->kept_eeprom != NULL;
-    return programmer_erase(attempt->programmer, permit, operation, failure);
+    if (programmer_erase(attempt->programmer, permit, operation, failure) < 0)
+        return -1;
+    if (!wants_pulse_after_erase(attempt->part))
+        return 0;
+    return reenter(attempt, operation, failure) < 0 ? -1
+                                                    : attempt_identify(attempt, operation, failure);
 }
 
 /* flash, eeprom */
@@ -337,14 +360,6 @@ static int step_lock(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure)
 {
     return write_byte(attempt, PART_LOCK, operation, failure);
-}
-
-static int step_reenter(struct attempt *attempt, const struct operation *operation,
-                        struct failure *failure)
-{
-    if (attempt_let_go(attempt, failure) < 0)
-        return -1;
-    return programmer_attach(attempt->programmer, attempt->part, operation, failure);
 }
 
 /* Silence after new fuses may be their doing. */
@@ -505,7 +520,7 @@ static const struct attempt_step steps[] = {
     {"eeprom", true, attempt_wants_eeprom, expect_eeprom, attempt_step_eeprom},
     {"verify", true, NULL, expect_verify, attempt_step_verify},
     {"fuses", true, wants_fuses, expect_few, step_fuses},
-    {"reenter", true, NULL, expect_session, step_reenter},
+    {"reenter", true, NULL, expect_session, reenter},
     {"recheck", false, NULL, expect_few, step_recheck},
     {"lock", true, wants_lock, expect_few, step_lock},
     {"release", false, NULL, expect_session, step_release},

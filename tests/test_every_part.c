@@ -280,9 +280,22 @@ static void check_byte(const struct fixture *fixture, enum part_memory memory)
         give_up(fixture, name, "is not as the profile has it");
 }
 
+/* A session until the fuses are written and one to see them act; the oldest parts begin another one
+ * after their erase. */
+static void check_sessions(const struct fixture *fixture)
+{
+    const struct part *part = fixture->part;
+    bool oldest = !part->flash.page_write || strcmp(part->name, "ATmega103") == 0 ||
+                  strcmp(part->name, "ATmega161") == 0 || strcmp(part->name, "ATmega163") == 0;
+
+    if (strstr(fixture->record, oldest ? "\"enables\":3," : "\"enables\":2,") == NULL)
+        give_up(fixture, "sessions", strstr(fixture->record, "\"counts\""));
+}
+
 static void check_board(struct fixture *fixture)
 {
     read_record(fixture);
+    check_sessions(fixture);
     check_array(fixture, "flash", fixture->part->flash.size);
     check_array(fixture, "eeprom", fixture->part->eeprom.size);
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
