@@ -108,7 +108,8 @@ int programmer_erase(struct programmer *programmer, struct fuse_permit *permit,
 int programmer_read(struct programmer *programmer, enum part_memory memory, uint32_t start,
                     uint8_t *bytes, uint32_t count, const struct operation *operation,
                     struct failure *failure);
-/* Flash: whole pages of erased memory. Fuses and lock: one byte, with its permit. */
+/* Flash: whole pages of erased memory, or any bytes of it where the part has no pages. Fuses and
+ * lock: one byte, with its permit. */
 int programmer_write(struct programmer *programmer, enum part_memory memory, uint32_t start,
                      const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
                      const struct operation *operation, struct failure *failure);

@@ -32,10 +32,31 @@
         }                                                                                          \
     } while (0)
 
-/* A fresh ATmega328P has 62 D9 FF, so all four bytes are to be written. */
-enum { LOW = 0xFF, HIGH = 0xDE, EXTENDED = 0xFD, LOCK = 0xCF };
+/* A part, and values for each of its bytes that a fresh one does not have: all are to be written.
+ * The oldest parts carry them in the second byte of the instruction. */
+struct wire_part {
+    const char *name;
+    struct {
+        const char *byte;
+        uint8_t value;
+        const char *write; /* how the universal command for it begins */
+    } bytes[4];
+    int count;
+};
+
+static const struct wire_part atmega328p = {"ATmega328P",
+                                            {{"low", 0xFF, "56 AC A0"},
+                                             {"high", 0xDE, "56 AC A8"},
+                                             {"extended", 0xFD, "56 AC A4"},
+                                             {"lock", 0xCF, "56 AC E0"}},
+                                            4};
+static const struct wire_part at90s8535 = {
+    "AT90S8535", {{"fuse", 0xDE, "56 AC BE"}, {"lock", 0xFD, "56 AC FD"}}, 2};
+static const struct wire_part at90s4433 = {
+    "AT90S4433", {{"fuse", 0xDB, "56 AC BB"}, {"lock", 0xF9, "56 AC F9"}}, 2};
 
 struct fixture {
+    const struct wire_part *part;
     char directory[64];
     char path[160];
     struct profile *profile;
@@ -83,13 +104,18 @@ static void write_hex(struct fixture *fixture, const uint8_t *pattern, size_t pa
 
 static void write_profile(struct fixture *fixture)
 {
+    const struct wire_part *part = fixture->part;
     char text[600];
-    snprintf(text, sizeof text,
-             "format: 1\nprofile: wire\narticle: WIRE-1\nrevision: 1\nvia: isp\n"
-             "part: ATmega328P\nboard: {clock: crystal 16 MHz, supply: 5 V}\n"
-             "images:\n  - {file: image.hex}\n"
-             "fuses: {low: 0x%02X, high: 0x%02X, extended: 0x%02X}\nlock: 0x%02X\neeprom: erase\n",
-             LOW, HIGH, EXTENDED, LOCK);
+    int used = snprintf(text, sizeof text,
+                        "format: 1\nprofile: wire\narticle: WIRE-1\nrevision: 1\nvia: isp\n"
+                        "part: %s\nboard: {clock: crystal 16 MHz, supply: 5 V}\n"
+                        "images:\n  - {file: image.hex}\neeprom: erase\nfuses: {",
+                        part->name);
+    for (int i = 0; i < part->count - 1; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s: 0x%02X", i > 0 ? ", " : "",
+                         part->bytes[i].byte, part->bytes[i].value);
+    snprintf(text + used, sizeof text - (size_t)used, "}\nlock: 0x%02X\n",
+             part->bytes[part->count - 1].value);
     write_text(fixture, "wire.yaml", text);
 }
 
@@ -98,9 +124,9 @@ static void write_jig(struct fixture *fixture, const char *fault)
     char text[600];
     snprintf(text, sizeof text,
              "jig: wire\nbench: {simulated: true, pace: fast, seed: 7}\nsites:\n"
-             "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P, "
+             "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: %s, "
              "crystal: 16 MHz}\n%s%s\n",
-             fault[0] != '\0' ? "faults:\n  - " : "", fault);
+             fixture->part->name, fault[0] != '\0' ? "faults:\n  - " : "", fault);
     write_text(fixture, "jig.yaml", text);
 }
 
@@ -179,10 +205,11 @@ static void run_attempt(struct fixture *fixture)
     CHECK((fclose(stream)) == (0));
 }
 
-static void run_case(struct fixture *fixture, const uint8_t *pattern, size_t pattern_count,
-                     const char *fault)
+static void run_case(struct fixture *fixture, const struct wire_part *part, const uint8_t *pattern,
+                     size_t pattern_count, const char *fault)
 {
     memset(fixture, 0, sizeof *fixture);
+    fixture->part = part;
     strcpy(fixture->directory, "/tmp/gangflash-wire-XXXXXX");
     CHECK((mkdtemp(fixture->directory)) != NULL);
     write_hex(fixture, pattern, pattern_count);
@@ -192,17 +219,31 @@ static void run_case(struct fixture *fixture, const uint8_t *pattern, size_t pat
     run_attempt(fixture);
 }
 
-/* The profile's value for a fuse of the record, -1 for a name it does not know. */
-static int value_called_for(const char *fuse)
+/* The profile's value for a fuse of the record; -1 for a name it does not know. */
+static int value_called_for(const struct fixture *fixture, const char *fuse)
 {
-    static const struct {
-        const char *fuse;
-        int value;
-    } called_for[] = {{"low", LOW}, {"high", HIGH}, {"extended", EXTENDED}, {"lock", LOCK}};
-    for (size_t i = 0; i < sizeof called_for / sizeof called_for[0]; i++)
-        if (strcmp(called_for[i].fuse, fuse) == 0)
-            return called_for[i].value;
+    for (int i = 0; i < fixture->part->count; i++)
+        if (strcmp(fixture->part->bytes[i].byte, fuse) == 0)
+            return fixture->part->bytes[i].value;
     return -1;
+}
+
+/* Is this what a write of the called-for value looks like to the board? Bits that the instruction
+ * does not carry are 1 in its record. */
+static bool is_called_for(const struct fixture *fixture, const char *fuse, int value)
+{
+    const struct part *part = fixture->profile->part;
+    int called_for = value_called_for(fixture, fuse);
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        const struct part_byte *byte = &part->bytes[i];
+        if (called_for < 0 || !byte->exists || strcmp(byte->name, fuse) != 0)
+            continue;
+        for (int n = 0; n < 8; n++)
+            if (byte->write.place[n] == 0)
+                called_for |= 1 << n;
+        return value == (called_for | (uint8_t)~byte->mask);
+    }
+    return false;
 }
 
 /* How many fuse and lock writes with a value the profile does not call for the board was sent. */
@@ -220,7 +261,7 @@ static int deviating_writes(const struct fixture *fixture, int *writes)
             CHECK((sscanf(at, "\"fuse\":\"%15[^\"]\",\"value\":%d,\"count\":%d", fuse, &value,
                           &count)) == (3));
         *writes += count;
-        if (value != value_called_for(fuse))
+        if (!is_called_for(fixture, fuse, value))
             deviating += count;
         at++;
     }
@@ -245,8 +286,9 @@ static bool board_is_as_called_for(const struct fixture *fixture)
     const struct part *part = fixture->profile->part;
     for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++) {
         const char *name = part_memory_name(part, memory);
-        if (!part_byte_equal(part, memory, (uint8_t)byte_of_board(fixture, name),
-                             (uint8_t)value_called_for(name)))
+        if (part_byte(part, memory) != NULL &&
+            !part_byte_equal(part, memory, (uint8_t)byte_of_board(fixture, name),
+                             (uint8_t)value_called_for(fixture, name)))
             return false;
     }
     return true;
@@ -254,6 +296,7 @@ static bool board_is_as_called_for(const struct fixture *fixture)
 
 /* One board with one fault on its way, and who judges it. */
 struct wire_case {
+    const struct wire_part *part;
     uint8_t pattern[8]; /* fills the image */
     size_t pattern_count;
     char fault[192];
@@ -263,10 +306,12 @@ struct wire_case {
 static void run_in_child(const struct wire_case *wire_case)
 {
     struct fixture fixture;
-    run_case(&fixture, wire_case->pattern, wire_case->pattern_count, wire_case->fault);
+    run_case(&fixture, wire_case->part, wire_case->pattern, wire_case->pattern_count,
+             wire_case->fault);
     if (!wire_case->judge(&fixture)) {
-        fprintf(stderr, "with the fault '%s' (verdict %s) the board was left as %s\n",
-                wire_case->fault, verdict_name(fixture.result.verdict), fixture.record);
+        fprintf(stderr, "%s, with the fault '%s' (verdict %s) the board was left as %s\n",
+                wire_case->part->name, wire_case->fault, verdict_name(fixture.result.verdict),
+                fixture.record);
         exit(1);
     }
     close_everything(&fixture);
@@ -314,11 +359,11 @@ static bool meets_its_fault(const struct fixture *fixture)
     return is_sent_nothing_else(fixture) && strstr(fixture->record, "\"applied\":1") != NULL;
 }
 
-static bool passes_with_four_writes(const struct fixture *fixture)
+static bool passes_with_all_writes(const struct fixture *fixture)
 {
     int writes;
     return fixture->result.verdict == VERDICT_PASS && deviating_writes(fixture, &writes) == 0 &&
-           writes == 4;
+           writes == fixture->part->count && board_is_as_called_for(fixture);
 }
 
 /* A turned bit in the value or in the second byte is executed by the ArduinoISP sketch before
@@ -329,22 +374,25 @@ static bool is_no_false_pass(const struct fixture *fixture)
     return fixture->result.verdict != VERDICT_PASS || board_is_as_called_for(fixture);
 }
 
-static void without_a_fault_all_four_are_written(void **state)
+static const struct wire_part *const parts[] = {&atmega328p, &at90s8535, &at90s4433};
+enum { PARTS_TRIED = 3, BYTES_MAX = 4, COMMAND_BYTES = 6 };
+
+static void without_a_fault_all_are_written(void **state)
 {
     (void)state;
-    const struct wire_case one = {HARMLESS, "", passes_with_four_writes};
-    run_cases(&one, 1);
+    struct wire_case cases[PARTS_TRIED];
+    for (int i = 0; i < PARTS_TRIED; i++)
+        cases[i] = (struct wire_case){parts[i], HARMLESS, "", passes_with_all_writes};
+    run_cases(cases, PARTS_TRIED);
 }
 
-static const char *const fuse_writes[] = {"56 AC A0", "56 AC A8", "56 AC A4", "56 AC E0"};
-enum { FUSE_WRITES = 4, COMMAND_BYTES = 6 };
-
-static struct wire_case fuse_write_case(const char *fault, size_t fuse, int offset)
+static struct wire_case fuse_write_case(const struct wire_part *part, const char *fault, int byte,
+                                        int offset)
 {
-    struct wire_case made = {HARMLESS, "", meets_its_fault};
+    struct wire_case made = {part, HARMLESS, "", meets_its_fault};
     snprintf(made.fault, sizeof made.fault,
              "{site: 1, fault: %s, wire: to-programmer, match: \"%s\", offset: %d, times: 1}",
-             fault, fuse_writes[fuse], offset);
+             fault, part->bytes[byte].write, offset);
     return made;
 }
 
@@ -352,12 +400,12 @@ static struct wire_case fuse_write_case(const char *fault, size_t fuse, int offs
 static void a_lost_byte_never_makes_another_value(void **state)
 {
     (void)state;
-    struct wire_case cases[FUSE_WRITES * COMMAND_BYTES];
+    struct wire_case cases[PARTS_TRIED * BYTES_MAX * COMMAND_BYTES];
     size_t count = 0;
-    for (size_t fuse = 0; fuse < FUSE_WRITES; fuse++)
-        for (int offset = 0; offset < COMMAND_BYTES; offset++) {
-            cases[count++] = fuse_write_case("lost-byte", fuse, offset);
-        }
+    for (int part = 0; part < PARTS_TRIED; part++)
+        for (int byte = 0; byte < parts[part]->count; byte++)
+            for (int offset = 0; offset < COMMAND_BYTES; offset++)
+                cases[count++] = fuse_write_case(parts[part], "lost-byte", byte, offset);
     run_cases(cases, count);
 }
 
@@ -367,18 +415,19 @@ static void a_turned_bit_is_harmless_or_found(void **state)
 {
     (void)state;
     enum { SECOND_BYTE = 2, VALUE = 4 };
-    static struct wire_case cases[FUSE_WRITES * COMMAND_BYTES * 8];
+    static struct wire_case cases[PARTS_TRIED * BYTES_MAX * COMMAND_BYTES * 8];
     size_t count = 0;
-    for (size_t fuse = 0; fuse < FUSE_WRITES; fuse++)
-        for (int offset = 0; offset < COMMAND_BYTES; offset++)
-            for (int bit = 0; bit < 8; bit++) {
-                char fault[24];
-                snprintf(fault, sizeof fault, "flip, mask: 0x%02X", 1 << bit);
-                cases[count] = fuse_write_case(fault, fuse, offset);
-                if (offset == SECOND_BYTE || offset == VALUE)
-                    cases[count].judge = is_no_false_pass;
-                count++;
-            }
+    for (int part = 0; part < PARTS_TRIED; part++)
+        for (int i = 0; parts[part] != &at90s8535 && i < parts[part]->count * COMMAND_BYTES * 8;
+             i++) {
+            int bit = i % 8, offset = i / 8 % COMMAND_BYTES;
+            char fault[24];
+            snprintf(fault, sizeof fault, "flip, mask: 0x%02X", 1 << bit);
+            cases[count] = fuse_write_case(parts[part], fault, i / 8 / COMMAND_BYTES, offset);
+            if (offset == SECOND_BYTE || (offset == VALUE && parts[part] == &atmega328p))
+                cases[count].judge = is_no_false_pass;
+            count++;
+        }
     run_cases(cases, count);
 }
 
@@ -387,7 +436,7 @@ static void a_turned_bit_in_a_reply_never_makes_another_value(void **state)
     (void)state;
     struct wire_case cases[8];
     for (int bit = 0; bit < 8; bit++) {
-        cases[bit] = (struct wire_case){HARMLESS, "", is_sent_nothing_else};
+        cases[bit] = (struct wire_case){&atmega328p, HARMLESS, "", is_sent_nothing_else};
         snprintf(cases[bit].fault, sizeof cases[bit].fault,
                  "{site: 1, fault: flip, wire: from-programmer, rate: 0.01, mask: 0x%02X}",
                  1 << bit);
@@ -401,12 +450,12 @@ static void an_image_full_of_fuse_writes_sends_none(void **state)
 {
     (void)state;
     static const struct wire_case images[] = {
-        {{0xAC, 0xA0, 0x00, 0x20}, 4, "", passes_with_four_writes},
-        {{0xAC, 0xE0}, 2, "", passes_with_four_writes},
-        {{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5, "", passes_with_four_writes},
-        {{0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6, "", passes_with_four_writes},
-        {{0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5, "", passes_with_four_writes},
-        {{0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_four_writes},
+        {&atmega328p, {0xAC, 0xA0, 0x00, 0x20}, 4, "", passes_with_all_writes},
+        {&atmega328p, {0xAC, 0xE0}, 2, "", passes_with_all_writes},
+        {&atmega328p, {0x56, 0xAC, 0xA0, 0x00, 0x20}, 5, "", passes_with_all_writes},
+        {&atmega328p, {0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6, "", passes_with_all_writes},
+        {&atmega328p, {0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5, "", passes_with_all_writes},
+        {&atmega328p, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
     };
     enum { IMAGES = sizeof images / sizeof images[0], OFFSETS = 14 };
     static const int offsets[OFFSETS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 130, 131, 132};
@@ -426,14 +475,44 @@ static void an_image_full_of_fuse_writes_sends_none(void **state)
     run_cases(cases, count);
 }
 
+/* The same where flash has no pages and each byte goes by an instruction of its own: in the frame
+ * of one byte a byte is lost or a bit turned. */
+static void bytes_full_of_fuse_writes_send_none(void **state)
+{
+    (void)state;
+    static const struct wire_case images[] = {
+        {&at90s8535, {0xAC, 0xBE}, 2, "", passes_with_all_writes},
+        {&at90s8535, {0x56, 0xAC, 0xBE, 0x00}, 4, "", passes_with_all_writes},
+        {&at90s8535, {0xAC, 0x56, 0xFD}, 3, "", passes_with_all_writes},
+        {&at90s4433, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
+        {&at90s4433, {0xA0, 0xAC}, 2, "", passes_with_all_writes},
+    };
+    enum { IMAGES = sizeof images / sizeof images[0] };
+    static struct wire_case cases[IMAGES * (1 + 2 * COMMAND_BYTES)];
+    size_t count = 0;
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[count++] = images[i];
+        for (int o = 0; o < 2 * COMMAND_BYTES; o++) {
+            cases[count] = images[i];
+            cases[count].judge = meets_its_fault;
+            snprintf(cases[count++].fault, sizeof cases[0].fault,
+                     "{site: 1, fault: %s, wire: to-programmer, match: \"56 48 00 12\", "
+                     "offset: %d, times: 1}",
+                     o < COMMAND_BYTES ? "flip" : "lost-byte", o % COMMAND_BYTES);
+        }
+    }
+    run_cases(cases, count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_fault_all_four_are_written),
+        cmocka_unit_test(without_a_fault_all_are_written),
         cmocka_unit_test(a_lost_byte_never_makes_another_value),
         cmocka_unit_test(a_turned_bit_is_harmless_or_found),
         cmocka_unit_test(a_turned_bit_in_a_reply_never_makes_another_value),
         cmocka_unit_test(an_image_full_of_fuse_writes_sends_none),
+        cmocka_unit_test(bytes_full_of_fuse_writes_send_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
