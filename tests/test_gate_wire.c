@@ -303,18 +303,32 @@ struct wire_case {
     bool (*judge)(const struct fixture *fixture);
 };
 
+/* On a machine that is very busy an attempt may run out of time before its fault is met. */
+static bool missed_its_fault(const struct fixture *fixture)
+{
+    int writes;
+    return strstr(fixture->record, "\"applied\":0") != NULL &&
+           deviating_writes(fixture, &writes) == 0;
+}
+
+enum { TRIES_MAX = 3 };
+
 static void run_in_child(const struct wire_case *wire_case)
 {
     struct fixture fixture;
-    run_case(&fixture, wire_case->part, wire_case->pattern, wire_case->pattern_count,
-             wire_case->fault);
-    if (!wire_case->judge(&fixture)) {
-        fprintf(stderr, "%s, with the fault '%s' (verdict %s) the board was left as %s\n",
-                wire_case->part->name, wire_case->fault, verdict_name(fixture.result.verdict),
-                fixture.record);
-        exit(1);
+    bool good = false;
+    for (int tries = 1; !good; tries++) {
+        run_case(&fixture, wire_case->part, wire_case->pattern, wire_case->pattern_count,
+                 wire_case->fault);
+        good = wire_case->judge(&fixture);
+        if (!good && (tries == TRIES_MAX || !missed_its_fault(&fixture))) {
+            fprintf(stderr, "%s, with the fault '%s' (verdict %s) the board was left as %s\n",
+                    wire_case->part->name, wire_case->fault, verdict_name(fixture.result.verdict),
+                    fixture.record);
+            exit(1);
+        }
+        close_everything(&fixture);
     }
-    close_everything(&fixture);
     exit(0);
 }
 

@@ -96,17 +96,20 @@ LOST_ELSEWHERE = {
     "keep": ("keep", dead("A0 00", nth=100), "fail", "contact-lost", "none"),
 }
 
+# A part without pages: it is let go and enabled again after its erase, too.
 LOST_OLD = {
     "attach": LOST["attach"],
     "identify": LOST["identify"],
     "read": LOST["read"],
-    "erase": (dead("AC 80"), "fail", "contact-lost", "written", "verify"),
+    "erase": LOST["erase"],
+    "pulse": (dead("AC 53", nth=2), "fail", "contact-lost", "erased", "erase"),
     "flash": (dead("40", nth=50), "fail", "contact-lost", "written", "verify"),
     "eeprom": (dead("C0", nth=5), "fail", "contact-lost", "written", "verify"),
     "verify": LOST["verify"],
     "fuses": (dead("AC A0"), "fail", "contact-lost", "fused", "fuses"),
-    "reenter": LOST["reenter"],
-    "recheck": LOST["recheck"],
+    "reenter": (dead("AC 53", nth=3), "fail", "contact-lost", "fused", "recheck"),
+    "recheck": (dead("AC 53", nth=3, after=IDENTIFY + 1), "fail", "contact-lost", "fused",
+                "recheck"),
     "lock": (dead("AC F9"), "fail", "contact-lost", "locked", "lock"),
 }
 
