@@ -172,9 +172,9 @@ static bool draw_verdict(struct screen_grid *grid, const struct screen_rect *inn
     struct screen_advice advice;
     struct arrangement made;
     screen_site_advise(site, &advice);
-    if (outcome == SCREEN_OUTCOME_PASS && inner->columns < TAKE_OUT_COLUMNS &&
-        site->state == SITE_HELD)
-        (void)snprintf(advice.text, sizeof(advice.text), "take it out");
+    if (outcome == SCREEN_OUTCOME_PASS && inner->columns < TAKE_OUT_COLUMNS)
+        (void)snprintf(advice.text, sizeof(advice.text), "%s",
+                       site->state == SITE_HELD ? "take it out" : "");
     arrange(grid, inner, word, &advice, &made);
     bool bin_told = false;
     if (made.dot_rows > 0)

@@ -638,6 +638,23 @@ static void messages_stay_until_they_are_done(void **state)
     close_fixture(&fixture);
 }
 
+static void a_board_that_was_done_already_passes_and_says_so(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, 8, 4);
+    set_all(&fixture, SITE_WORKING);
+    judge(&fixture, 1, VERDICT_PASS, FAILURE_NONE, "already programmed");
+    draw(&fixture, 80, 24);
+    assert_int_equal(big_rows(&fixture, 1, "PASS"), 5);
+    assert_true(site_shows(&fixture, 1, "unchanged"));
+    draw(&fixture, 200, 60);
+    assert_true(site_shows(&fixture, 1, "already programmed; take the board out"));
+    assert_false(screen_model_needs_hands(&fixture.model));
+    close_fixture(&fixture);
+}
+
 static void a_lost_programmer_is_shown_unless_a_board_needs_hands(void **state)
 {
     struct fixture fixture;
@@ -796,6 +813,69 @@ static void every_size_can_be_drawn(void **state)
     }
 }
 
+/* The picture in the README is what the screen shows. */
+static void make_readme_scene(struct fixture *fixture)
+{
+    static const struct {
+        int site, permille;
+        int64_t left_us;
+    } working[] = {{1, 107, 7300000}, {2, 107, 7400000}, {4, 95, 7100000}};
+    struct station_event progressed = {.kind = STATION_EVENT_PROGRESS, .step = "flash"};
+
+    fixture->run.go = SCHEDULER_GO_NOW;
+    set_all(fixture, SITE_WORKING);
+    for (int site = 1; site <= 8; site++)
+        judge(fixture, site, VERDICT_PASS, FAILURE_NONE, "");
+    set_all(fixture, SITE_ARMED);
+    set_all(fixture, SITE_WORKING);
+    for (size_t i = 0; i < sizeof working / sizeof working[0]; i++) {
+        progressed.site = working[i].site;
+        progressed.permille = working[i].permille;
+        progressed.left_us = working[i].left_us;
+        show(fixture, &progressed);
+    }
+    judge(fixture, 3, VERDICT_REFUSED, FAILURE_SIGNATURE_MISMATCH,
+          "found signature 1E 95 02, expected 1E 95 0F (ATmega328P)");
+    judge(fixture, 6, VERDICT_FAIL, FAILURE_CONTACT_LOST, "the board answers no more");
+    for (int site = 5; site <= 8; site++)
+        if (site != 6)
+            judge(fixture, site, VERDICT_PASS, FAILURE_NONE, "");
+    fixture->model.counts = (struct station_counts){.passed = 11,
+                                                    .failed = 1,
+                                                    .refused = 1,
+                                                    .lot_count = 24,
+                                                    .lot_passed = 11,
+                                                    .boards_per_hour = 4595};
+    (void)draw_at(fixture, 80, 24, SCREEN_TURN_US);
+}
+
+static void the_readme_shows_this_screen(void **state)
+{
+    struct fixture fixture;
+    char line[ROW_BYTES], row[ROW_BYTES];
+    bool found = false;
+    FILE *readme = fopen(TEST_SOURCE_DIR "/README.md", "r");
+
+    (void)state;
+    assert_non_null(readme);
+    open_fixture(&fixture, 8, 4);
+    make_readme_scene(&fixture);
+    for (bool heading = false; !found && fgets(line, sizeof line, readme) != NULL;) {
+        found = heading && strcmp(line, "```\n") == 0;
+        heading = heading || strcmp(line, "## What the operator sees\n") == 0;
+    }
+    for (int i = 0; i < fixture.grid.rows; i++) {
+        assert_non_null(fgets(line, sizeof line, readme));
+        line[strcspn(line, "\n")] = '\0';
+        (void)row_text(&fixture, i, row);
+        for (size_t end = strlen(row); end > 0 && row[end - 1] == ' '; end--)
+            row[end - 1] = '\0';
+        assert_string_equal(line, row);
+    }
+    fclose(readme);
+    close_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -809,12 +889,14 @@ int main(void)
         cmocka_unit_test(every_shape_tells_number_and_verdict),
         cmocka_unit_test(counts_and_causes),
         cmocka_unit_test(messages_stay_until_they_are_done),
+        cmocka_unit_test(a_board_that_was_done_already_passes_and_says_so),
         cmocka_unit_test(a_lost_programmer_is_shown_unless_a_board_needs_hands),
         cmocka_unit_test(only_verdicts_that_need_hands_are_waited_for),
         cmocka_unit_test(hostile_names_do_no_harm),
         cmocka_unit_test(half_a_wide_character_is_never_left),
         cmocka_unit_test(a_window_too_small_lists_what_needs_hands_first),
         cmocka_unit_test(every_size_can_be_drawn),
+        cmocka_unit_test(the_readme_shows_this_screen),
     };
 
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
