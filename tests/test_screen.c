@@ -595,7 +595,7 @@ static void counts_and_causes(void **state)
     judge(&fixture, 4, VERDICT_NONE, FAILURE_LOG, "disk full");
     draw(&fixture, 80, 24);
     assert_shows(&fixture, "passed 6  failed 3  unknown 1");
-    assert_hides(&fixture, "yield");
+    assert_hides(&fixture, "%");
     close_fixture(&fixture);
 }
 

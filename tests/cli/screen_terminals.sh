@@ -20,24 +20,24 @@ colors() { # FROM TO : rows that set a colour
 # open_judged COLUMNS ROWS : both boards are done; what is drawn is captured
 open_judged() {
     open_session "$1" "$2" --jig "$work/bench.yaml" --log "$log"
-    wait_for 30 row_shows 2 "armed 1-2"
+    row_shown 2 "armed 1-2"
     press Enter
-    wait_for 90 row_shows 2 "take out 1-2"
+    row_shown 2 "take out 1-2"
     capture
 }
 
 leave() {
     press C-c
-    left_with 1
+    left_with 130
     end_session
 }
 
 environment="TERM=screen-256color"
 open_judged 80 24
-area_shows "██████    ██    ██████  ██████" 3 18 1 40
-area_shows "═══" 3 18 1 40
-area_shows "██  ███ ███ █ █ ███ ███ ██" 3 18 41 40
-area_shows "╱╱╱" 3 18 41 40
+area_shown "██████    ██    ██████  ██████" 3 18 1 40
+area_shown "═══" 3 18 1 40
+area_shown "██  ███ ███ █ █ ███ ███ ██" 3 18 41 40
+area_shown "╱╱╱" 3 18 41 40
 grep -qE "$escape\[([0-9]+;)*42m" "$work/escapes" || fail "no green on a terminal with colours"
 grep -qE "$escape\[([0-9]+;)*43m" "$work/escapes" || fail "no yellow on a terminal with colours"
 leave
@@ -47,10 +47,10 @@ for type in vt100 xterm-mono; do
     environment="TERM=$type LC_ALL=C"
     open_judged 80 24
     equal "$(colors 1 24)" 0 "colours on $type"
-    area_shows "######    ##    ######  ######" 3 18 1 40
-    area_shows "===" 3 18 1 40
-    area_shows "##  ### ### # # ### ### ##" 3 18 41 40
-    area_shows "///" 3 18 41 40
+    area_shown "######    ##    ######  ######" 3 18 1 40
+    area_shown "===" 3 18 1 40
+    area_shown "##  ### ### # # ### ### ##" 3 18 41 40
+    area_shown "///" 3 18 41 40
     ! LC_ALL=C grep -q '[^ -~]' "$work/out" || fail "more than ASCII on $type"
     # The pass stands left: nothing is reversed before the other verdict begins.
     line=$(sed -n 4p "$work/escapes")
@@ -73,17 +73,17 @@ bench "site: 12, fault: wrong-part, part: ATmega32U4" "site: 13, fault: no-board
 } >>"$work/bench.yaml"
 environment=
 open_session 80 24 --jig "$work/bench.yaml" --log "$log"
-wait_for 60 row_shows 2 "armed 1-64"
+row_shown 2 "armed 1-64"
 press Enter
-wait_for 90 row_shows 22 "passed 62  failed 0  refused 1  empty 1"
-wait_for 30 row_shows 2 "armed 1-64"
+row_shown 22 "passed 62  failed 0  refused 1  empty 1"
+row_shown 2 "armed 1-64"
 for site in $(seq 64); do
     row=$((3 + (site - 1) / 8 * 2))
     column=$((1 + (site - 1) % 8 * 10))
-    area_shows "$site " $row $row $column 10
-    [ "$site" = 13 ] || area_shows "last " $((row + 1)) $((row + 1)) $column 10
+    area_shown "$site " $row $row $column 10
+    [ "$site" = 13 ] || area_shown "last " $((row + 1)) $((row + 1)) $column 10
 done
-area_shows "EMPTY" 5 5 41 10
+area_shown "EMPTY" 5 5 41 10
 press C-c
-left_with 1
+left_with 130
 end_session

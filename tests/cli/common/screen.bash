@@ -3,8 +3,10 @@
 command -v tmux >/dev/null || exit 77
 socket=$work/tmux
 environment= # of the station: NAME=VALUE …
+# Without a session its server stays, so that the next one does not meet a server that is leaving.
+echo "set -s exit-empty off" >"$work/tmux.conf"
 tmux() {
-    command tmux -S "$socket" -f /dev/null "$@"
+    command tmux -S "$socket" -f "$work/tmux.conf" "$@"
 }
 trap 'tmux kill-server 2>/dev/null || true; cleanup' EXIT
 
@@ -47,24 +49,34 @@ row_shows() {
     sed -n "$1p" "$work/out" | grep -qF -- "$2"
 }
 
-# area FROM TO COLUMN COLUMNS : what was captured last, rows FROM to TO, columns from COLUMN
-area() {
-    local line
-    sed -n "$1,$2p" "$work/out" | while IFS= read -r line; do
-        printf '%s\n' "${line:$(($3 - 1)):$4}"
-    done
+# The same with patience: a picture arrives bit by bit.
+shown() {
+    wait_for 60 shows "$1"
+}
+row_shown() {
+    wait_for 60 row_shows "$1" "$2"
 }
 
-# area_shows TEXT FROM TO COLUMN COLUMNS
+# area_shows TEXT FROM TO COLUMN COLUMNS : rows FROM to TO, so many columns from COLUMN
 area_shows() {
-    local text=$1
-    shift
-    area "$@" | grep -qF -- "$text" || fail "'$text' in rows $1 to $2, columns from $3"
+    local line
+    tmux capture-pane -p -t test >"$work/out"
+    sed -n "$2,$3p" "$work/out" | while IFS= read -r line; do
+        printf '%s\n' "${line:$(($4 - 1)):$5}"
+    done | grep -qF -- "$1"
+}
+area_shown() {
+    wait_for 60 area_shows "$@"
+}
+
+ended_with() {
+    tmux capture-pane -p -t test >"$work/out"
+    grep -qx "status $1" "$work/out"
 }
 
 # The station ended with this status, and the terminal is as it was.
 left_with() {
-    wait_for 60 shows "status $1"
+    wait_for 60 ended_with "$1"
     wait_for 30 test -s "$work/stty-after"
     cmp "$work/stty-before" "$work/stty-after" || fail "the terminal is not as it was"
     equal "$(tmux display-message -p -t test '#{alternate_on} #{cursor_flag}')" "0 1" \
