@@ -36,6 +36,7 @@ struct programmer *programmer_create(const struct programmer_driver *driver)
     programmer->driver = driver;
     programmer->sck_hz = driver->sck_hz;
     programmer->extended_address = -1;
+    programmer->owed_value = -1;
     return programmer;
 }
 

@@ -27,6 +27,11 @@ struct programmer {
     char firmware[64];        /* what claim found: "ArduinoISP 1.18" */
     int64_t sck_hz;           /* in use or known of this firmware; 0: not known */
     int64_t extended_address; /* last one loaded in this session; -1: none */
+    /* A byte that the programmer may still wait for, and would take any other for; -1: none. It
+     * stays owed when the link is lost: whoever claims the same place again with a new instance
+     * copies it there before programmer_claim(), which sends it before anything else. The driver
+     * sets it, and clears it when the programmer has shown that it waits for nothing. */
+    int owed_value;
 };
 
 struct programmer_settings {

@@ -26,6 +26,7 @@ struct worker {
     /* the worker's own */
     struct programmer *programmer; /* NULL: not claimed */
     char firmware[64];             /* of the one that was lost */
+    int owed_value;                /* by it, to the next one: see struct programmer */
     int64_t previous_attempt;      /* of the board that was not taken out yet; 0: none */
     int64_t since_us;  /* looks agree that the board is there, or gone, since; 0: they do not */
     int failed_boards; /* in a row, by the programmer's fault */

@@ -23,6 +23,7 @@ static int claim(struct worker *worker, int64_t deadline_us, const atomic_bool *
     worker->programmer = programmer_create(worker->plan.driver);
     if (worker->programmer == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a programmer");
+    worker->programmer->owed_value = worker->owed_value;
     if (programmer_claim(worker->programmer, &settings, &operation, failure) == 0)
         return 0;
     worker_unclaim(worker);
@@ -31,6 +32,8 @@ static int claim(struct worker *worker, int64_t deadline_us, const atomic_bool *
 
 void worker_unclaim(struct worker *worker)
 {
+    if (worker->programmer != NULL)
+        worker->owed_value = worker->programmer->owed_value;
     programmer_destroy(worker->programmer);
     worker->programmer = NULL;
 }
@@ -47,6 +50,7 @@ void worker_claim(struct worker *worker)
 {
     struct failure failure = {0};
 
+    worker->owed_value = -1;
     if (claim(worker, INT64_MAX, &worker->scheduler->cancel, &failure) == 0)
         return;
     if (failure.code == FAILURE_INTERRUPTED)

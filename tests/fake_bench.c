@@ -164,7 +164,12 @@ static int fake_claim(struct programmer *programmer, const struct programmer_set
     lock_site(programmer);
     fake->site->claims++;
     fault = strike(fake->site, FAKE_CLAIM, 0);
+    fake->site->claims_owing += programmer->owed_value >= 0;
+    if (programmer->owed_value >= 0)
+        assert_int_equal(programmer->owed_value, fake->site->owes);
     result = fail_before(fault, failure);
+    if (result == 0)
+        programmer->owed_value = -1;
     snprintf(programmer->firmware, sizeof programmer->firmware, "%s",
              fake->site->firmware != NULL ? fake->site->firmware : "fake 1.0");
     programmer->sck_hz = 125000;
@@ -311,6 +316,8 @@ static int fake_write(struct programmer *programmer, enum part_memory memory, ui
         operation_progress(operation, count);
         result = fail_after(fault, failure);
     }
+    if (result != 0 && site->owes != 0)
+        programmer->owed_value = site->owes;
     pthread_mutex_unlock(&site->mutex);
     return result;
 }

@@ -64,6 +64,8 @@ struct fake_site {
     int attaches, releases, claims, unclaims;
     int boards;           /* put in so far */
     const char *firmware; /* that a claim finds; NULL: "fake 1.0" */
+    int owes;             /* the value that a failed write leaves owed, 0: none… */
+    int claims_owing;     /* …and how many claims were told it */
     struct fake_fault faults[FAKE_FAULTS_MAX];
     int fault_count;
 };

@@ -697,6 +697,29 @@ static void test_programmer_recovers(void **state)
     close_bench(bench);
 }
 
+/* What the lost programmer waits for is known to each claim until one succeeds. */
+static void test_owed_value_is_handed_on(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 2);
+    struct fake_site *site = &bench->sites[0];
+
+    (void)state;
+    bench->swap_boards = true;
+    site->owes = 0x5E;
+    fake_site_add_fault(site, (struct fake_fault){.call = FAKE_WRITE,
+                                                  .memory = PART_FLASH,
+                                                  .nth = 1,
+                                                  .code = FAILURE_PROGRAMMER_SILENT});
+    fake_site_add_fault(
+        site, (struct fake_fault){.call = FAKE_CLAIM, .nth = 2, .code = FAILURE_PROGRAMMER_SILENT});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 2);
+    assert_int_equal(site->claims, 3);
+    assert_int_equal(site->claims_owing, 2);
+    close_bench(bench);
+}
+
 /* The log has so many events of a kind whose detail fits the pattern; it may be writing them yet.
  */
 static void check_logged(const struct bench *bench, const char *kind, const char *like,
@@ -1070,6 +1093,7 @@ int main(void)
         cmocka_unit_test(test_place_trouble_stops_the_run),
         cmocka_unit_test(test_silent_programmer_is_out),
         cmocka_unit_test(test_programmer_recovers),
+        cmocka_unit_test(test_owed_value_is_handed_on),
         cmocka_unit_test(test_programmer_comes_back),
         cmocka_unit_test(test_programmer_gone),
         cmocka_unit_test(test_wait_ends_with_the_run),

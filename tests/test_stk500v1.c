@@ -43,6 +43,7 @@ struct sketch {
     enum speech speech;
     atomic_bool stop;
     atomic_int drop_in;   /* loses the n-th byte from now; -1: none */
+    atomic_int cut_in;    /* after so many bytes all others are lost; -1: none */
     atomic_int mute;      /* so many bytes of answers are lost */
     atomic_int stray;     /* this byte comes before the next answer; -1: none */
     atomic_bool patient;  /* waits until nothing more comes before it answers a page or 56 */
@@ -78,6 +79,10 @@ static bool take_in(struct sketch *sketch, int timeout_ms)
         atomic_fetch_add(&sketch->logged, 1);
         if (sketch->drop_in >= 0 && atomic_fetch_sub(&sketch->drop_in, 1) == 0)
             continue;
+        if (sketch->cut_in == 0)
+            continue;
+        if (sketch->cut_in > 0)
+            atomic_fetch_sub(&sketch->cut_in, 1);
         sketch->waiting[sketch->waiting_end++] = bytes[i];
     }
     if (count <= 0)
@@ -350,7 +355,7 @@ static struct sketch *sketch_start(enum speech speech)
 
     assert_non_null(sketch);
     sketch->speech = speech;
-    sketch->drop_in = sketch->stray = -1;
+    sketch->drop_in = sketch->stray = sketch->cut_in = -1;
     memset(sketch->flash, 0xFF, sizeof sketch->flash);
     memset(sketch->page, 0xFF, sizeof sketch->page);
     sketch->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -640,6 +645,60 @@ static void a_lost_answer_to_a_fuse_write_is_no_success(void **state)
 {
     (void)state;
     lose_one_byte_of_a_fuse_write(0xDE, -1, 1);
+}
+
+/* From `at` on nothing was sent but the value. */
+static void assert_only_fed(const struct sketch *sketch, size_t at, uint8_t value)
+{
+    assert_true(sketch->logged > at);
+    for (size_t i = at; i < sketch->logged; i++)
+        if (sketch->log[i] != value)
+            fail_msg("byte %zu after the cut is %02X", i - at, sketch->log[i]);
+}
+
+/* The link is cut within a fuse write, and opening it again does not reset the Arduino: neither the
+ * old instance, nor a claim that fails, nor the one that succeeds sends anything before the value.
+ */
+static void claim_after_a_cut_fuse_write(uint8_t value)
+{
+    struct fixture fixture;
+    struct failure failure = {0};
+    uint8_t fed[5], signature[3];
+    size_t at;
+
+    open_fixture(&fixture);
+    memset(fed, value, sizeof fed);
+    fixture.sketch->cut_in = 4; /* 56 AC A8 00 */
+    assert_int_equal(send_fuse(&fixture, PART_FUSE_HIGH, value, &failure), -1);
+    assert_int_equal(fixture.programmer->owed_value, value);
+    at = fixture.sketch->logged;
+    assert_int_equal(programmer_release(fixture.programmer, &failure), -1);
+    assert_only_fed(fixture.sketch, at, value);
+    for (int cut = 1; cut >= 0; cut--) {
+        programmer_destroy(fixture.programmer);
+        fixture.programmer = programmer_create(programmer_driver_by_name("stk500v1"));
+        fixture.programmer->owed_value = value;
+        fixture.sketch->cut_in = cut ? 0 : -1;
+        at = fixture.sketch->logged;
+        assert_int_equal(claim(fixture.programmer, fixture.sketch, 20 * SECOND_US, NULL), -cut);
+        assert_int_equal(fixture.programmer->owed_value, cut ? value : -1);
+        if (cut)
+            assert_only_fed(fixture.sketch, at, value);
+    }
+    assert_logged(fixture.sketch, at, fed, sizeof fed);
+    attach(&fixture);
+    if (programmer_identify(fixture.programmer, signature, &fixture.operation, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    assert_int_equal(fixture.sketch->fuse_write_count, 1);
+    assert_only_value_written(fixture.sketch, 0xA8, value);
+    close_fixture(&fixture);
+}
+
+static void a_claim_begins_with_the_value_that_is_owed(void **state)
+{
+    (void)state;
+    claim_after_a_cut_fuse_write(0xDE);
+    claim_after_a_cut_fuse_write(0x42); /* the longest command */
 }
 
 /* ---- flash ---- */
@@ -1088,6 +1147,7 @@ int main(void)
         cmocka_unit_test(a_fuse_value_is_its_own_end_byte),
         cmocka_unit_test(a_lost_byte_cannot_make_another_fuse_value),
         cmocka_unit_test(a_lost_answer_to_a_fuse_write_is_no_success),
+        cmocka_unit_test(a_claim_begins_with_the_value_that_is_owed),
         cmocka_unit_test(the_next_page_is_sent_ahead_up_to_the_buffer),
         cmocka_unit_test(above_128_kib_the_extended_address_is_loaded),
         cmocka_unit_test(data_that_could_write_a_fuse_never_go_as_a_block),

@@ -28,6 +28,11 @@
  * were lost. EEPROM addresses have no high byte of 80.
  *
  * Fuse and lock writes are spoken so that a lost byte cannot make another value: see write_fuse().
+ * When the link is cut within one, the sketch takes the next byte for the value, and opening the
+ * port again does not reset every Arduino. So the value is owed to the place (owed_value), and the
+ * next claim begins with it. Only another process cannot know it, and no byte is harmless to a
+ * sketch that waits so: after a program was killed within a fuse write, the Arduino has to be reset
+ * before it is claimed again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,6 +90,7 @@ enum {
 #define BOOTLOADER_ROUNDS 3
 
 #define FUSE_FEED_COUNT 5
+#define FUSE_FEED_ROUNDS 10 /* 2.5 s; together they fit into the UART's buffer */
 #define END_FEED_COUNT 8
 #define END_FEED_LIMIT 32 /* the longest command but a page has 20 arguments */
 
@@ -94,7 +100,6 @@ struct stk500v1 {
     int64_t byte_us;    /* on the wire */
     bool out_of_step;   /* an exchange failed: recover() before the next one */
     bool entered;       /* the sketch may hold the target in reset */
-    int fuse_value;     /* of a fuse write whose reply did not come; -1: none */
     size_t feed_limit;  /* end bytes the sketch may be waiting for, and has room for */
     int64_t flash_next; /* where the sketch's address counter stands in flash; -1: not known */
 };
@@ -308,16 +313,25 @@ static void note_in_step(struct stk500v1 *stk)
 }
 
 /* A fuse write whose reply did not come may still wait for bytes: its value and its end byte. They
- * must be the value, whatever was lost (never 20), before anything else is sent. */
-static int feed_fuse_value(struct stk500v1 *stk, const struct operation *operation,
+ * must be the value, whatever was lost (never 20), and until an answer shows that bytes arrive,
+ * nothing else may be sent: it could be the first to arrive. The longest command that a value can
+ * be (42, 20 arguments) is answered within these rounds. */
+static int feed_owed_value(struct stk500v1 *stk, const struct operation *operation,
                            struct failure *failure)
 {
     uint8_t values[FUSE_FEED_COUNT], reply[64];
     size_t received = 0;
 
-    memset(values, stk->fuse_value, sizeof values);
-    return ask(stk, values, sizeof values, reply, sizeof reply, QUIET_US, &received, operation,
-               failure);
+    memset(values, stk->base.owed_value, sizeof values);
+    for (int round = 0; received == 0 && round < FUSE_FEED_ROUNDS; round++)
+        if (ask(stk, values, sizeof values, reply, sizeof reply, KNOCK_SILENCE_US, &received,
+                operation, failure) != 0)
+            return -1;
+    if (received == 0)
+        return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
+                           "no answer to the fuse value %02X that it may be waiting for",
+                           (unsigned)stk->base.owed_value);
+    return 0;
 }
 
 static int recover(struct stk500v1 *stk, const struct operation *operation, struct failure *failure)
@@ -327,7 +341,7 @@ static int recover(struct stk500v1 *stk, const struct operation *operation, stru
 
     if (link_stream_drain(stk->stream, QUIET_US, DRAIN_LIMIT_US, operation, failure) != 0)
         return -1;
-    if (stk->fuse_value >= 0 && feed_fuse_value(stk, operation, failure) != 0)
+    if (stk->base.owed_value >= 0 && feed_owed_value(stk, operation, failure) != 0)
         return -1;
     if (feed_ends(stk, operation, failure) != 0)
         return -1;
@@ -342,7 +356,7 @@ static int recover(struct stk500v1 *stk, const struct operation *operation, stru
     if (!in_step)
         return fail_reply(stk, "sync", OK, heard.bytes, heard.count, failure);
     note_in_step(stk);
-    stk->fuse_value = -1;
+    stk->base.owed_value = -1;
     stk->flash_next = -1;
     return 0;
 }
@@ -408,6 +422,21 @@ static int find_sketch(struct stk500v1 *stk, struct heard *heard, bool *proven,
     return knock(stk, heard, proven, &bootloader, operation, failure);
 }
 
+/* What an instance before this one owes. First a silence, in which the bootloader of an Arduino
+ * that was reset ends: it could take the value for a command of its own, and 64 would write its
+ * flash. */
+static int settle_owed_value(struct stk500v1 *stk, const struct operation *operation,
+                             struct failure *failure)
+{
+    if (stk->base.owed_value < 0)
+        return 0;
+    if (operation_sleep_us(operation, BOOTLOADER_TIME_US, failure) != 0 ||
+        link_stream_drain(stk->stream, QUIET_US, DRAIN_LIMIT_US, operation, failure) != 0 ||
+        feed_owed_value(stk, operation, failure) != 0)
+        return -1;
+    return feed_ends(stk, operation, failure);
+}
+
 static int look_for_sketch(struct stk500v1 *stk, const struct operation *operation,
                            struct failure *failure)
 {
@@ -415,7 +444,8 @@ static int look_for_sketch(struct stk500v1 *stk, const struct operation *operati
     struct heard heard = {0};
     bool proven = false;
 
-    if (find_sketch(stk, &heard, &proven, operation, &cause) != 0) {
+    if (settle_owed_value(stk, operation, &cause) != 0 ||
+        find_sketch(stk, &heard, &proven, operation, &cause) != 0) {
         if (cause.code == FAILURE_DEADLINE)
             return fail_to_find(&heard, failure);
         return failure_set(failure, cause.code, "%s", cause.detail);
@@ -423,6 +453,7 @@ static int look_for_sketch(struct stk500v1 *stk, const struct operation *operati
     if (!proven)
         return fail_to_find(&heard, failure);
     note_in_step(stk);
+    stk->base.owed_value = -1;
     return 0;
 }
 
@@ -440,7 +471,6 @@ static int claim(struct programmer *programmer, const struct programmer_settings
     struct stk500v1 *stk = self(programmer);
     uint8_t major = 0, minor = 0;
 
-    stk->fuse_value = -1;
     stk->flash_next = -1;
     stk->feed_limit = END_FEED_LIMIT;
     stk->byte_us = 10 * INT64_C(1000000) / settings->baud;
@@ -472,8 +502,9 @@ static int release(struct programmer *programmer, const struct operation *operat
     struct stk500v1 *stk = self(programmer);
 
     if (stk->out_of_step && recover(stk, operation, failure) != 0) {
-        /* Perhaps it hears what it does not confirm. */
-        link_stream_write(stk->stream, command, sizeof command, operation, NULL);
+        /* Perhaps it hears what it does not confirm; but it must not take this for a fuse value. */
+        if (stk->base.owed_value < 0)
+            link_stream_write(stk->stream, command, sizeof command, operation, NULL);
         return -1;
     }
     return leave(stk, operation, failure);
@@ -562,7 +593,7 @@ static bool writes_fuse_or_lock(const uint8_t instruction[4])
  *                           00, v or v - the value is in its place; an end byte is missing
  *
  * The first case gives a second 15, which is why a sync is asked for after the write. Whenever the
- * right answer does not come, fuse_value stays set and recover() feeds the value first.
+ * right answer does not come, the value stays owed: recover() or the next claim feeds it first.
  * A garbled value or address cannot be prevented with this sketch; reading back finds it. */
 static int write_fuse(struct stk500v1 *stk, const uint8_t instruction[4],
                       const struct operation *operation, struct failure *failure)
@@ -576,7 +607,7 @@ static int write_fuse(struct stk500v1 *stk, const uint8_t instruction[4],
 
     if (begin(stk, operation, failure) != 0)
         return -1;
-    stk->fuse_value = value;
+    stk->base.owed_value = value;
     if (send(stk, command, sizeof command, &whole, failure) != 0)
         return -1;
     if (value == END) {
@@ -593,7 +624,7 @@ static int write_fuse(struct stk500v1 *stk, const uint8_t instruction[4],
         expect(stk, "sync after a fuse write", OK, REPLY_SILENCE_US, &whole, failure) != 0)
         return -1;
     note_in_step(stk);
-    stk->fuse_value = -1;
+    stk->base.owed_value = -1;
     return 0;
 }
 
