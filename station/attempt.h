@@ -15,6 +15,8 @@ struct attempt_options {
     struct log *log;
     struct event_queue *events;
     const atomic_bool *cancel;
+    /* The site was looked at ever since record.previous_attempt: no other board can stand there. */
+    bool watched;
     /* filled in by the caller: lot, cycle, site, operator_name, purpose, jig, software, programmer,
      * previous_attempt. attempt_run() fills in the rest. */
     struct record_attempt record;

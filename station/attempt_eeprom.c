@@ -118,8 +118,8 @@ static int note_back(struct attempt *attempt, const struct log_eeprom *owed,
     return log_add_event(attempt->options->log, LOG_EEPROM_RESTORED, detail, failure);
 }
 
-/* Looks at one EEPROM that an earlier attempt owes. When that was this very board, and the profile
- * puts back, `*content` becomes what was saved then. */
+/* Looks at one EEPROM that an earlier attempt owes. When that was this very board beyond doubt, and
+ * the profile puts back, `*content` becomes what was saved then. */
 static int consider_owed(struct attempt *attempt, const struct log_eeprom *owed, uint8_t **content,
                          struct failure *failure)
 {
@@ -132,7 +132,7 @@ static int consider_owed(struct attempt *attempt, const struct log_eeprom *owed,
         return owed->same_board ? note_back(attempt, owed, failure) : 0;
     if (!may_be_rest_of(&attempt->part->eeprom, *content, owed->bytes))
         return owed->same_board ? refuse_owed(owed, failure) : 0;
-    if (!owed->same_board || !restores)
+    if (!owed->same_board || !attempt->options->watched || !restores)
         return refuse_owed(owed, failure);
     memcpy(*content, owed->bytes, size);
     attempt->kept_from = owed->attempt;

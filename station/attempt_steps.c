@@ -78,6 +78,7 @@ static int step_attach(struct attempt *attempt, const struct operation *operatio
                        struct failure *failure)
 {
     attempt->record.tries++;
+    attempt->compared = false; /* in this try */
     return programmer_attach(attempt->programmer, attempt->part, operation, failure);
 }
 
@@ -121,8 +122,7 @@ static int check_unchanged(const struct attempt *attempt, enum part_memory memor
 
     if (attempt->record.attempt == 0 || value == before)
         return 0;
-    return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
-                       "%s read 0x%02X in an earlier try, now 0x%02X",
+    return failure_set(failure, FAILURE_CONTACT_UNSTABLE, "%s read 0x%02X before, now 0x%02X",
                        part_memory_name(attempt->part, memory), before, value);
 }
 
@@ -223,12 +223,33 @@ static bool wants_pulse_after_erase(const struct part *part)
     return !part->flash.page_write || part->flash.write_delay_us > OLDEST_PAGE_US;
 }
 
+/* What was decided before the first erase hangs on the bytes found: EESAVE says whether the EEPROM
+ * survives, the lock byte whether what was read of it is its content. A needle that bounced reads
+ * 00 or FF, perhaps twice, but hardly again after the signature. */
+static int check_found_again(struct attempt *attempt, const struct operation *operation,
+                             struct failure *failure)
+{
+    if (attempt->record.touched != TOUCHED_NONE)
+        return 0;
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        uint8_t value;
+
+        if (!attempt_byte_of(attempt, memory)->exists)
+            continue;
+        if (read_byte(attempt, memory, &value, operation, failure) < 0 ||
+            check_unchanged(attempt, memory, value, failure) < 0)
+            return -1;
+    }
+    return attempt_identify(attempt, operation, failure);
+}
+
 static int step_erase(struct attempt *attempt, const struct operation *operation,
                       struct failure *failure)
 {
     struct fuse_permit *permit;
 
     if (attempt_identify(attempt, operation, failure) < 0 ||
+        check_found_again(attempt, operation, failure) < 0 ||
         fuse_gate_permit_erase(attempt->gate, &permit, failure) < 0)
         return -1;
     mark_touched(attempt, TOUCHED_ERASED);
@@ -356,10 +377,42 @@ static bool wants_lock(const struct attempt *attempt)
     return attempt->bytes[PART_LOCK - PART_FIRST_FUSE].to_write;
 }
 
+/* The oldest parts, fully locked, hide their signature: they give back the number of the byte that
+ * is asked for. So does a part that is out of step; a pulse on RESET leaves none so. */
+static int confirm_hidden(struct attempt *attempt, const struct operation *operation,
+                          struct failure *failure)
+{
+    static const uint8_t echo[3] = {0, 1, 2};
+    uint8_t value = attempt_byte_of(attempt, PART_LOCK)->value;
+    uint8_t signature[3] = {0};
+
+    if (reenter(attempt, operation, failure) < 0 ||
+        check_byte(attempt, PART_LOCK, value, operation, failure) < 0)
+        return -1;
+    if (programmer_identify(attempt->programmer, signature, operation, failure) == 0)
+        return attempt_identify(attempt, operation, failure);
+    return failure->code == FAILURE_CONTACT_UNSTABLE && memcmp(signature, echo, sizeof echo) == 0
+               ? 0
+               : -1;
+}
+
+static bool hides_signature(const struct attempt *attempt)
+{
+    uint8_t value = attempt->bytes[PART_LOCK - PART_FIRST_FUSE].value;
+
+    return programmer_may_hide_signature(attempt->part) &&
+           (value & part_byte(attempt->part, PART_LOCK)->mask) == 0;
+}
+
+/* Ends with a sign of the board, as the other readings do: a lock byte of 0 is also what a place
+ * gives at which nothing answers. */
 static int step_lock(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure)
 {
-    return write_byte(attempt, PART_LOCK, operation, failure);
+    if (write_byte(attempt, PART_LOCK, operation, failure) < 0)
+        return -1;
+    return hides_signature(attempt) ? confirm_hidden(attempt, operation, failure)
+                                    : attempt_identify(attempt, operation, failure);
 }
 
 /* Silence after new fuses may be their doing. */

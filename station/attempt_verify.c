@@ -139,6 +139,10 @@ static int verify_memories(struct attempt *attempt, const struct image *flash,
     digest_readback(attempt, flash, eeprom);
     record_set_text(attempt->record.verification, sizeof attempt->record.verification,
                     attempt->profile->verify_whole ? "whole" : "image");
+    /* Where all is to be blank an empty place reads right, too; and a board that was put in
+     * meanwhile is in no programming session. */
+    if (attempt_identify(attempt, operation, failure) < 0)
+        return -1;
     return judge_memories(attempt, flash, eeprom, failure);
 }
 

@@ -64,6 +64,7 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
     if (empty)
         note_board_out(worker);
     worker->previous_attempt = empty ? 0 : record->attempt;
+    worker->watched = true;
     worker->since_us = 0;
     worker->done = options->go == SCHEDULER_GO_NOW && options->count == 0;
     pthread_mutex_lock(&scheduler->mutex);
@@ -87,7 +88,8 @@ static void do_board(struct worker *worker, int64_t cycle)
                                       .programmer = worker->programmer,
                                       .log = scheduler->options.log,
                                       .events = scheduler->options.events,
-                                      .cancel = &scheduler->cancel};
+                                      .cancel = &scheduler->cancel,
+                                      .watched = worker->watched};
     struct record_attempt record;
     struct failure failure = {0};
     int logged;

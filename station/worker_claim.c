@@ -185,6 +185,7 @@ static void recover(struct worker *worker, const struct failure *failure)
     if (absence_us == 0)
         absence_us = SCHEDULER_ABSENCE_US;
     note_lost(worker, failure);
+    worker->watched = false; /* until it is back nobody sees which board stands there */
     memcpy(worker->firmware, worker->programmer->firmware, sizeof worker->firmware);
     worker_unclaim(worker);
     if (wait_for_programmer(worker, lost_us + absence_us, &again))

@@ -28,6 +28,7 @@ struct bench {
     atomic_bool cancel;
     int runs;
     int64_t previous_attempt; /* on the same board; 0: none */
+    bool unwatched;           /* another board may have been put in since */
     struct record_attempt record;
     int status;
     struct failure failure;
@@ -86,7 +87,8 @@ static inline void run(struct bench *bench)
                                       .programmer = bench->programmer,
                                       .log = bench->station.log,
                                       .events = bench->station.events,
-                                      .cancel = &bench->cancel};
+                                      .cancel = &bench->cancel,
+                                      .watched = !bench->unwatched};
 
     options.record.site = 7;
     options.record.cycle = 3;

@@ -37,9 +37,10 @@ struct attempt_case {
         .call = call_, .memory = (int)memory_, .nth = nth_, .address = address_, .flip = flip_     \
     }
 
-/* The calls of an undisturbed attempt: IDENTIFY twice each for identify, erase, low, high,
- * extended, recheck, lock; READ of a fuse: twice for read, once before and once after its writing,
- * once for recheck; of the lock byte: twice for read, recheck, before, after. */
+/* The calls of an undisturbed attempt: IDENTIFY twice each for identify, erase (before and after
+ * the bytes are read again), verify, low, high, extended, recheck, lock (before and after); READ of
+ * a fuse: twice for read, once for erase, before and after its writing, for recheck; of the lock
+ * byte: twice for read, for erase, recheck, before, after. */
 static const struct attempt_case cases[] = {
     {"nothing wrong", NULL, {0}, VERDICT_PASS, FAILURE_NONE, TOUCHED_LOCKED, 1},
     {"attach: silent", NULL, FAILS(FAKE_ATTACH, 0, 1, FAILURE_PROGRAMMER_SILENT), VERDICT_FAIL,
@@ -95,22 +96,31 @@ static const struct attempt_case cases[] = {
      FAILURE_VERIFY_MISMATCH, TOUCHED_WRITTEN, 1},
     {"verify: contact, not retried", NULL, FAILS(FAKE_READ, PART_FLASH, 1, FAILURE_CONTACT_LOST),
      VERDICT_FAIL, FAILURE_CONTACT_LOST, TOUCHED_WRITTEN, 1},
+    {"erase: a fuse found otherwise", NULL, FLIPS(FAKE_READ, HIGH, 3, 0, 0x08), VERDICT_PASS,
+     FAILURE_NONE, TOUCHED_LOCKED, 2},
+    {"verify: board gone when all was read",
+     NULL,
+     {.call = FAKE_IDENTIFY, .nth = 7, .onward = true, .code = FAILURE_NO_BOARD},
+     VERDICT_FAIL,
+     FAILURE_CONTACT_LOST,
+     TOUCHED_WRITTEN,
+     1},
     {"fuses: another part by now",
      NULL,
-     {.call = FAKE_IDENTIFY, .nth = 5, .onward = true, .address = 2, .flip = 0x01},
+     {.call = FAKE_IDENTIFY, .nth = 9, .onward = true, .address = 2, .flip = 0x01},
      VERDICT_FAIL,
      FAILURE_SIGNATURE_MISMATCH,
      TOUCHED_WRITTEN,
      1},
-    {"fuses: found another than before", NULL, FLIPS(FAKE_READ, LOW, 3, 0, 0x80), VERDICT_FAIL,
+    {"fuses: found another than before", NULL, FLIPS(FAKE_READ, LOW, 4, 0, 0x80), VERDICT_FAIL,
      FAILURE_FUSE_MISMATCH, TOUCHED_WRITTEN, 1},
     {"fuses: not sent", NULL, FAILS(FAKE_WRITE, LOW, 1, FAILURE_PROGRAMMER_SILENT), VERDICT_FAIL,
      FAILURE_PROGRAMMER_SILENT, TOUCHED_FUSED, 1},
     {"fuses: sent, no answer", NULL, DONE_BUT_FAILS(FAKE_WRITE, HIGH, 1, FAILURE_PROGRAMMER_SILENT),
      VERDICT_FAIL, FAILURE_PROGRAMMER_SILENT, TOUCHED_FUSED, 1},
-    {"fuses: reads back another", NULL, FLIPS(FAKE_READ, EXTENDED, 4, 0, 0x04), VERDICT_FAIL,
+    {"fuses: reads back another", NULL, FLIPS(FAKE_READ, EXTENDED, 5, 0, 0x04), VERDICT_FAIL,
      FAILURE_FUSE_MISMATCH, TOUCHED_FUSED, 1},
-    {"fuses: another in bits that are not there", NULL, FLIPS(FAKE_READ, EXTENDED, 4, 0, 0xF8),
+    {"fuses: another in bits that are not there", NULL, FLIPS(FAKE_READ, EXTENDED, 5, 0, 0xF8),
      VERDICT_PASS, FAILURE_NONE, TOUCHED_LOCKED, 1},
     {"reenter: release not confirmed", NULL, FAILS(FAKE_RELEASE, 0, 1, FAILURE_PROGRAMMER_SILENT),
      VERDICT_FAIL, FAILURE_PROGRAMMER_SILENT, TOUCHED_FUSED, 1},
@@ -118,18 +128,18 @@ static const struct attempt_case cases[] = {
      FAILURE_CONTACT_LOST, TOUCHED_FUSED, 1},
     {"recheck: the board's clock does not run",
      NULL,
-     {.call = FAKE_IDENTIFY, .nth = 11, .onward = true, .code = FAILURE_NO_BOARD},
+     {.call = FAKE_IDENTIFY, .nth = 15, .onward = true, .code = FAILURE_NO_BOARD},
      VERDICT_FAIL,
      FAILURE_CONTACT_LOST,
      TOUCHED_FUSED,
      1},
-    {"recheck: a fuse did not hold", NULL, FLIPS(FAKE_READ, HIGH, 5, 0, 0x01), VERDICT_FAIL,
+    {"recheck: a fuse did not hold", NULL, FLIPS(FAKE_READ, HIGH, 6, 0, 0x01), VERDICT_FAIL,
      FAILURE_FUSE_MISMATCH, TOUCHED_FUSED, 1},
-    {"recheck: lock not erased", NULL, FLIPS(FAKE_READ, PART_LOCK, 3, 0, 0x01), VERDICT_FAIL,
+    {"recheck: lock not erased", NULL, FLIPS(FAKE_READ, PART_LOCK, 4, 0, 0x01), VERDICT_FAIL,
      FAILURE_LOCK_MISMATCH, TOUCHED_FUSED, 1},
     {"lock: not sent", NULL, FAILS(FAKE_WRITE, PART_LOCK, 1, FAILURE_PROGRAMMER_SILENT),
      VERDICT_FAIL, FAILURE_PROGRAMMER_SILENT, TOUCHED_LOCKED, 1},
-    {"lock: reads back another", NULL, FLIPS(FAKE_READ, PART_LOCK, 5, 0, 0x10), VERDICT_FAIL,
+    {"lock: reads back another", NULL, FLIPS(FAKE_READ, PART_LOCK, 6, 0, 0x10), VERDICT_FAIL,
      FAILURE_LOCK_MISMATCH, TOUCHED_LOCKED, 1},
     {"release: not confirmed", NULL, FAILS(FAKE_RELEASE, 0, 2, FAILURE_PROGRAMMER_GONE),
      VERDICT_FAIL, FAILURE_PROGRAMMER_GONE, TOUCHED_LOCKED, 1},
@@ -222,11 +232,68 @@ static void test_no_pass_with_a_wrong_byte(void **state)
     for (uint32_t address = 0; address < 0x400; address += 113)
         check_flip(PART_EEPROM, 0, address, (uint8_t)(1u << address % 8));
     for (int bit = 0; bit < 8; bit++) {
-        check_flip(LOW, 5, 0, (uint8_t)(1u << bit));
-        check_flip(HIGH, 4, 0, (uint8_t)(1u << bit));
+        check_flip(LOW, 6, 0, (uint8_t)(1u << bit));
+        check_flip(HIGH, 5, 0, (uint8_t)(1u << bit));
         if (bit < 6) /* the lock byte has six bits */
-            check_flip(PART_LOCK, 5, 0, (uint8_t)(1u << bit));
+            check_flip(PART_LOCK, 6, 0, (uint8_t)(1u << bit));
     }
+}
+
+/* The last byte that is read back is the lock byte. When the board is gone by then, what a dead
+ * line reads may be the very value: all bits that exist 0. */
+static void test_no_pass_without_a_board_at_the_end(void **state)
+{
+    struct bench bench;
+    struct fake_fault dead_line = FLIPS(FAKE_READ, PART_LOCK, 6, 0, 0x3F);
+    struct fake_fault gone = {
+        .call = FAKE_IDENTIFY, .nth = 19, .onward = true, .code = FAILURE_NO_BOARD};
+
+    (void)state;
+    open_bench(&bench, "lock: 0xC0");
+    bench.site.board.stuck[PART_LOCK - PART_FIRST_FUSE] = 0x3F;
+    fake_site_add_fault(&bench.site, dead_line);
+    fake_site_add_fault(&bench.site, gone);
+    run(&bench);
+    check_always(&bench);
+    assert_int_equal(bench.record.verdict, VERDICT_FAIL);
+    assert_int_equal(bench.record.failure, FAILURE_CONTACT_LOST);
+    assert_int_equal(bench.record.touched, TOUCHED_LOCKED);
+    close_bench(&bench);
+}
+
+static void leave_place(void *context)
+{
+    ((struct fake_site *)context)->present = false;
+}
+
+static void put_another_in(void *context)
+{
+    struct fake_site *site = context;
+
+    site->present = true;
+    memset(site->board.flash, 0x55, sizeof site->board.flash);
+    memset(site->board.eeprom, 0x55, sizeof site->board.eeprom);
+}
+
+/* The board is taken out while its EEPROM is read, which is to be blank, as an empty place is; then
+ * another one stands there, whose fuses are right. */
+static void test_no_pass_for_another_board(void **state)
+{
+    struct bench bench;
+    struct fake_fault out = {
+        .call = FAKE_READ, .memory = PART_EEPROM, .nth = 1, .hook = leave_place};
+    struct fake_fault in = {.call = FAKE_ATTACH, .nth = 2, .hook = put_another_in};
+
+    (void)state;
+    open_bench(&bench, "fuses: {low: 0x62, high: 0xD9, extended: 0xFF}\nlock: 0xFF");
+    out.context = in.context = &bench.site;
+    fake_site_add_fault(&bench.site, out);
+    fake_site_add_fault(&bench.site, in);
+    run(&bench);
+    check_always(&bench);
+    assert_int_equal(bench.record.verdict, VERDICT_FAIL);
+    assert_int_equal(bench.record.failure, FAILURE_CONTACT_LOST);
+    close_bench(&bench);
 }
 
 /* What the record says of a good board. */
@@ -658,6 +725,8 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_every_call_fails),
         cmocka_unit_test(test_no_pass_with_a_wrong_byte),
+        cmocka_unit_test(test_no_pass_without_a_board_at_the_end),
+        cmocka_unit_test(test_no_pass_for_another_board),
         cmocka_unit_test(test_record_of_a_pass),
         cmocka_unit_test(test_fuses_not_sent),
         cmocka_unit_test(test_decisions_of_a_failure),

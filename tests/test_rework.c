@@ -477,6 +477,41 @@ static void test_same_board(void **state)
     }
 }
 
+/* The programmer was away meanwhile: perhaps it is another board, which must not get this content;
+ * one that holds something else is not done either, else the debt would count as settled. */
+static void test_perhaps_the_same_board(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    leave_torn(&bench, RESTORE, 1);
+    bench.previous_attempt = 1;
+    bench.unwatched = true;
+    refused_as_owed(&bench);
+    memcpy(bench.site.board.eeprom, "another board's", 15);
+    refused_as_owed(&bench);
+    close_bench(&bench);
+}
+
+/* A needle bounces while EESAVE is read: twice it reads 0, programmed. */
+static void test_eesave_misread(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    open_used(&bench, RESTORE "\nretry: {contact: 0, verify: 0}", EESAVE_OFF, 0xFF);
+    for (int nth = 1; nth <= 2; nth++)
+        fake_site_add_fault(
+            &bench.site,
+            (struct fake_fault){.call = FAKE_READ, .memory = HIGH, .nth = nth, .flip = 0x08});
+    run(&bench);
+    check_always(&bench);
+    check_verdict(&bench, "bounce", VERDICT_FAIL, FAILURE_CONTACT_UNSTABLE);
+    assert_int_equal(bench.site.board.touched, TOUCHED_NONE);
+    check_content(&bench);
+    close_bench(&bench);
+}
+
 /* A byte that was being written may hold anything. */
 static void test_torn_page(void **state)
 {
@@ -816,6 +851,8 @@ int main(void)
         cmocka_unit_test(test_blank_is_not_believed),
         cmocka_unit_test(test_settled),
         cmocka_unit_test(test_same_board),
+        cmocka_unit_test(test_perhaps_the_same_board),
+        cmocka_unit_test(test_eesave_misread),
         cmocka_unit_test(test_torn_page),
         cmocka_unit_test(test_other_content),
         cmocka_unit_test(test_found_in_its_board),
