@@ -250,6 +250,8 @@ static void begin(struct worker *worker)
     worker_claim(worker);
     pthread_mutex_lock(&scheduler->mutex);
     worker->previous_attempt = worker->left_in;
+    /* It is done again only when --retest says that it is that board. */
+    worker->watched = worker->left_in != 0;
     scheduler_claim_ended(scheduler);
     pthread_mutex_unlock(&scheduler->mutex);
 }

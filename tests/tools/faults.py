@@ -88,7 +88,7 @@ LOST = {
                 "recheck"),
     "lock": (dead("AC E0"), "fail", "contact-lost", "locked", "lock"),
     # All is proved by then, and no instruction follows.
-    "release": (dead("AC E0", after=3), "pass", None, "locked", None),
+    "release": (dead("AC E0", after=3 + IDENTIFY), "pass", None, "locked", None),
 }
 # Steps that are taken for some profiles only. What is lost there reads FF, as a blank board does.
 LOST_ELSEWHERE = {
