@@ -24,8 +24,13 @@ struct programmer {
     const struct part *part; /* of the session; set by programmer_attach() */
     uint32_t session;        /* counts programming sessions from 1 */
     bool attached;
-    char firmware[64];        /* what claim found: "ArduinoISP 1.18" */
-    int64_t sck_hz;           /* in use or known of this firmware; 0: not known */
+    char firmware[64]; /* what claim found: "ArduinoISP 1.18" */
+    /* What the target's clock is now, as far as is known; set before programmer_attach(). 0: not
+     * known, programmer_target_hz() says what is assumed then. */
+    int64_t target_hz;
+    /* In use or known of this firmware; 0: not known. Where SCK can be chosen, attach chooses it.
+     */
+    int64_t sck_hz;
     int64_t extended_address; /* last one loaded in this session; -1: none */
     /* A byte that the programmer may still wait for, and would take any other for; -1: none. It
      * stays owed when the link is lost: whoever claims the same place again with a new instance
@@ -39,14 +44,33 @@ struct programmer_settings {
     unsigned baud; /* 0: the driver's default */
 };
 
+/* Which places a jig file may give a programmer. */
+enum programmer_link { PROGRAMMER_STREAM, PROGRAMMER_USB };
+
+/* What a USB device is taken by for a programmer. */
+struct programmer_usb_id {
+    uint16_t vendor, product;
+    const char *product_name; /* the device's text must be this one; NULL: any */
+};
+
+/* What the shortest time depends on besides the part. */
+struct programmer_speed {
+    unsigned baud;
+    int64_t sck_hz; /* at most this, where it can be chosen; 0: the driver's fastest */
+};
+
 /* Everything the plan needs to know before any wire is touched. */
 struct programmer_driver {
     const char *name;  /* in jig files: "stk500v1" */
     const char *title; /* for people */
     size_t instance_bytes;
-    unsigned default_baud;
-    uint32_t flash_bytes_max; /* 0: no limit */
-    int64_t sck_hz;           /* fixed SCK; 0: can be chosen */
+    enum programmer_link link;
+    const struct programmer_usb_id *usb_ids; /* PROGRAMMER_USB */
+    size_t usb_id_count;
+    unsigned default_baud;                  /* PROGRAMMER_STREAM */
+    uint32_t flash_bytes_max;               /* 0: no limit */
+    int64_t sck_hz;                         /* fixed SCK; 0: can be chosen */
+    int64_t sck_slowest_hz, sck_fastest_hz; /* where it can be chosen */
 
     /* Opens the place, makes sure the right programmer answers, fills in firmware and sck_hz. */
     int (*claim)(struct programmer *programmer, const struct programmer_settings *settings,
@@ -81,8 +105,8 @@ struct programmer_driver {
     /* Shortest time this driver could need for `flash_bytes` in whole pages and `verify_bytes`, in
      * microseconds; the formula stands beside the driver. Writes its parts, one line each, into
      * `text` when that is not NULL. */
-    int64_t (*floor_us)(const struct part *part, unsigned baud, uint32_t flash_bytes,
-                        uint32_t verify_bytes, char *text, size_t text_bytes);
+    int64_t (*floor_us)(const struct part *part, const struct programmer_speed *speed,
+                        uint32_t flash_bytes, uint32_t verify_bytes, char *text, size_t text_bytes);
 };
 
 /* All drivers; `count` receives their number. */
@@ -93,6 +117,15 @@ const struct programmer_driver *programmer_driver_by_name(const char *name);
 /* A new, unclaimed instance; NULL when out of memory. programmer_destroy() unclaims and frees. */
 struct programmer *programmer_create(const struct programmer_driver *driver);
 void programmer_destroy(struct programmer *programmer);
+
+/* What the target's clock is taken for: target_hz, else the part's factory clock, else 1 MHz, which
+ * is what most parts leave the factory with. */
+int64_t programmer_target_hz(const struct programmer *programmer);
+/* For drivers that can choose SCK: of `count` values offered, fastest first, the first one that is
+ * at most a sixth of the target's clock (RC clocks drift, so less than any datasheet allows) and
+ * below what the part's divider allows; `count` when even the slowest is too fast. */
+size_t programmer_pick_sck(const struct programmer *programmer, const int64_t *offered_hz,
+                           size_t count);
 
 int programmer_claim(struct programmer *programmer, const struct programmer_settings *settings,
                      const struct operation *operation, struct failure *failure);

@@ -157,14 +157,16 @@ static void measure(struct plan *plan)
 {
     const struct profile *profile = plan->profile;
     const struct part_array *flash = &profile->part->flash;
-    unsigned baud = plan->site->baud != 0 ? plan->site->baud : plan->driver->default_baud;
+    const struct programmer_speed speed = {
+        .baud = plan->site->baud != 0 ? plan->site->baud : plan->driver->default_baud,
+        .sck_hz = plan->driver->sck_hz};
 
     plan->eeprom_read = profile->part->eeprom.size > 0 && !profile_keeps_eeprom(profile);
     plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
     plan->verify_bytes =
         profile->verify_whole ? flash->size : page_bytes(profile->flash, flash->page_size, false);
     if (plan->driver->floor_us != NULL)
-        plan->floor_us = plan->driver->floor_us(profile->part, baud, plan->write_bytes,
+        plan->floor_us = plan->driver->floor_us(profile->part, &speed, plan->write_bytes,
                                                 plan->verify_bytes, NULL, 0);
 }
 

@@ -322,12 +322,13 @@ static int fake_write(struct programmer *programmer, enum part_memory memory, ui
     return result;
 }
 
-static int64_t fake_floor_us(const struct part *part, unsigned baud, uint32_t flash_bytes,
-                             uint32_t verify_bytes, char *text, size_t text_bytes)
+static int64_t fake_floor_us(const struct part *part, const struct programmer_speed *speed,
+                             uint32_t flash_bytes, uint32_t verify_bytes, char *text,
+                             size_t text_bytes)
 {
     (void)part;
     if (text != NULL)
-        snprintf(text, text_bytes, "%u baud", baud);
+        snprintf(text, text_bytes, "%u baud", speed->baud);
     return (int64_t)flash_bytes * 100 + (int64_t)verify_bytes * 50;
 }
 

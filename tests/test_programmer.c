@@ -305,6 +305,33 @@ static void the_drivers_default_baud_rate_is_used(void **state)
     programmer_destroy(NULL);
 }
 
+/* The part of these tests: below a quarter of the clock, from 12 MHz on below a sixth. */
+static void sck_is_a_sixth_of_the_clock_at_most(void **state)
+{
+    (void)state;
+    static const int64_t offered[] = {2000000, 1333333, 250000, 160000};
+    struct part slow = {.sck_divider = 4, .sck_divider_from_12mhz = 6};
+    struct programmer programmer = {.part = &slow};
+
+    assert_int_equal(programmer_target_hz(&programmer), 1000000);
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 3);
+    slow.factory_clock_hz = 8000000;
+    assert_int_equal(programmer_target_hz(&programmer), 8000000);
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 1);
+    programmer.target_hz = 12000000;
+    assert_int_equal(programmer_target_hz(&programmer), 12000000);
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 1); /* not: below a sixth */
+    programmer.target_hz = 12000006;
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 0);
+    programmer.target_hz = 960000;
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 3);
+    programmer.target_hz = 959999;
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 4);
+    slow.sck_divider = 6; /* some part that takes less than all others */
+    programmer.target_hz = 960000;
+    assert_int_equal(programmer_pick_sck(&programmer, offered, 4), 4);
+}
+
 static void the_table_of_drivers_is_sound(void **state)
 {
     (void)state;
@@ -319,6 +346,10 @@ static void the_table_of_drivers_is_sound(void **state)
         assert_true(drivers[i]->instance_bytes >= sizeof(struct programmer));
         assert_true(drivers[i]->claim && drivers[i]->unclaim && drivers[i]->attach &&
                     drivers[i]->release);
+        assert_true((drivers[i]->link == PROGRAMMER_USB) == (drivers[i]->usb_id_count > 0));
+        assert_true((drivers[i]->link == PROGRAMMER_STREAM) == (drivers[i]->default_baud > 0));
+        assert_true((drivers[i]->sck_hz == 0) == (drivers[i]->sck_slowest_hz > 0));
+        assert_true(drivers[i]->sck_slowest_hz <= drivers[i]->sck_fastest_hz);
         assert_true(drivers[i]->instruct != NULL ||
                     (drivers[i]->identify && drivers[i]->read && drivers[i]->write));
         assert_ptr_equal(programmer_driver_by_name(drivers[i]->name), drivers[i]);
@@ -337,6 +368,7 @@ int main(void)
         cmocka_unit_test(ranges_are_checked),
         cmocka_unit_test(what_a_driver_cannot_is_said),
         cmocka_unit_test(the_drivers_default_baud_rate_is_used),
+        cmocka_unit_test(sck_is_a_sixth_of_the_clock_at_most),
         cmocka_unit_test(the_table_of_drivers_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -974,21 +974,22 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
 {
     (void)state;
     const struct programmer_driver *driver = programmer_driver_by_name("stk500v1");
+    const struct programmer_speed speed = {.baud = 19200};
     char text[800];
     /* 224 pages: 70 bytes at 520.833 us, 128 instructions of 256 us, 30 ms, one more instruction;
      * 28672 bytes back. */
     int64_t expected = 224 * (36458 + 32768 + 30000 + 256) + 14933323;
 
-    assert_int_equal(driver->floor_us(&small, 19200, 28672, 28672, text, sizeof text), expected);
+    assert_int_equal(driver->floor_us(&small, &speed, 28672, 28672, text, sizeof text), expected);
     assert_non_null(strstr(text, "(5 + 128 - 63 sent ahead) bytes x 520833 ns = 36458 us"));
     assert_non_null(strstr(text, "224 pages x 99482 us"));
-    assert_int_equal(driver->floor_us(&small, 19200, 28672, 28672, NULL, 0), expected);
+    assert_int_equal(driver->floor_us(&small, &speed, 28672, 28672, NULL, 0), expected);
 
     /* Without pages: 12 bytes to it and 3 back for each byte. */
     struct part old = small;
     old.flash.page_write = false;
     old.flash.page_size = 1;
-    assert_int_equal(driver->floor_us(&old, 19200, 100, 0, text, sizeof text), 100 * 7812);
+    assert_int_equal(driver->floor_us(&old, &speed, 100, 0, text, sizeof text), 100 * 7812);
     assert_non_null(strstr(text, "(2 instructions x 6 + 3) bytes"));
 }
 

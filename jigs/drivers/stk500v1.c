@@ -1244,12 +1244,12 @@ static int64_t single_floor_us(const struct part *part, int64_t wire_ns, char *t
  * programmed; one SPI instruction per byte; the wait of the sketch and its page write instruction.
  * Reading: one byte on the wire per byte, during which SPI gets the next one. The erase, the
  * addresses, the answers and the adapter's latency are not counted: a floor. */
-static int64_t floor_us(const struct part *part, unsigned baud, uint32_t flash_bytes,
-                        uint32_t verify_bytes, char *text, size_t text_bytes)
+static int64_t floor_us(const struct part *part, const struct programmer_speed *speed,
+                        uint32_t flash_bytes, uint32_t verify_bytes, char *text, size_t text_bytes)
 {
     int64_t page = part->flash.page_size;
     int64_t pages = flash_bytes / page;
-    int64_t wire_ns = 10 * INT64_C(1000000000) / baud;
+    int64_t wire_ns = 10 * INT64_C(1000000000) / speed->baud;
     bool as_block = part->flash.page_write && knows_pages_of(part->flash.page_size);
     int64_t page_us = as_block ? block_floor_us(page, wire_ns, text, text_bytes)
                                : single_floor_us(part, wire_ns, text, text_bytes);
@@ -1268,6 +1268,7 @@ const struct programmer_driver stk500v1_driver = {
     .name = "stk500v1",
     .title = "Arduino as ISP (ArduinoISP sketch, STK500 version 1)",
     .instance_bytes = sizeof(struct stk500v1),
+    .link = PROGRAMMER_STREAM,
     .default_baud = 19200,
     .sck_hz = 125000,
     .claim = claim,
