@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/part_clock.h"
+
 #define RELEASE_TIME_US 3000000
 #define ASSUMED_TARGET_HZ 1000000
-#define FAST_CLOCK_HZ 12000000 /* from here on the part's other SCK divider counts */
-#define CHOSEN_DIVIDER 6       /* of the target's clock, where SCK can be chosen */
 
 extern const struct programmer_driver stk500v1_driver;
 
@@ -63,12 +63,10 @@ int64_t programmer_target_hz(const struct programmer *programmer)
 size_t programmer_pick_sck(const struct programmer *programmer, const int64_t *offered_hz,
                            size_t count)
 {
-    const struct part *part = programmer->part;
-    int64_t clock_hz = programmer_target_hz(programmer);
-    int64_t divider = clock_hz < FAST_CLOCK_HZ ? part->sck_divider : part->sck_divider_from_12mhz;
+    int64_t most_hz = part_clock_safe_sck_hz(programmer->part, programmer_target_hz(programmer));
 
     for (size_t i = 0; i < count; i++)
-        if (offered_hz[i] * CHOSEN_DIVIDER <= clock_hz && offered_hz[i] * divider < clock_hz)
+        if (offered_hz[i] <= most_hz)
             return i;
     return count;
 }

@@ -1,0 +1,254 @@
+#include "profiles/part_clock.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define CKDIV8_DIVIDER 8
+/* "SCK must be below f/4, below f/6 from 12 MHz on": the AVR datasheets' chapter on serial
+ * programming; the part file says the dividers. */
+#define FAST_CLOCK_HZ 12000000
+/* RC oscillators drift, so a sixth wherever there is a choice. */
+#define SAFE_DIVIDER 6
+
+/* "Calibrated internal RC oscillator, 8 MHz": all parts with a prescaler whose files name no
+ * frequency, among them those whose oscillator runs at 16 MHz behind a fixed divider
+ * (ATmega128RFA1, 8266, "Calibrated internal RC oscillator"). */
+#define PRESCALED_RC_HZ 8000000
+/* The older ones: nominally 1 MHz at 5 V (ATmega163, 1142, table 5; AT90S1200, 0838), 1.2 MHz
+ * (ATtiny12, 1006), and less at lower voltages. */
+#define OLD_RC_HZ 1000000
+
+#define WATCH_CRYSTAL_HZ 32768
+
+enum source {
+    INTERNAL,     /* this frequency */
+    AT_LEAST,     /* this frequency or more */
+    PLAIN_RC,     /* an RC oscillator whose frequency the name does not say */
+    BOARD,        /* what the board has; this at least, as far as the fuses tell */
+    BOARD_OR_SO,  /* the same, but it drifts */
+    FED_PLL,      /* as much as the board feeds it with, but this at most */
+    WATCH_CRYSTAL /* 32.768 kHz */
+};
+
+/* How the names of a clock field's values begin; the first that fits counts. */
+static const struct {
+    const char *prefix;
+    enum source source;
+    int64_t hz;
+} sources[] = {
+    {"INTRCOSC_128KHZ", INTERNAL, 128000},
+    {"INTRCOSC_1MHZ", INTERNAL, 1000000},
+    {"INTRCOSC_2MHZ", INTERNAL, 2000000},
+    {"INTRCOSC_4MHZ8", INTERNAL, 4800000},
+    {"INTRCOSC_4MHZ", INTERNAL, 4000000},
+    /* ATtiny15 compatibility mode: 6.4 MHz divided by four (ATtiny25/45/85, 2586, table 6-8) */
+    {"INTRCOSC_6MHZ4", INTERNAL, 1600000},
+    {"INTRCOSC_8MHZ", INTERNAL, 8000000},
+    {"INTRCOSC_9MHZ6", INTERNAL, 9600000},
+    {"INTRCOSC", PLAIN_RC, 0},
+    /* ATtiny441/828/841: other fuses may make it faster */
+    {"INTULPOSC_32KHZ", AT_LEAST, 32000},
+    {"WDOSC_128KHZ", INTERNAL, 128000},
+    {"RC_1MHZ", INTERNAL, 1000000},
+    {"RC_8MHZ", INTERNAL, 8000000},
+    /* ATtiny15 knows but its own oscillator; the names tell how it starts. */
+    {"SLOWPWR", INTERNAL, 1600000},
+    {"QUICKPWR", INTERNAL, 1600000},
+    {"VQUICKPWR", INTERNAL, 1600000},
+    /* Fed from outside it makes more of it, 16 MHz of 8 MHz (ATmega64M1, 7647, "PLL"). */
+    {"PLLCLK_PLLIN_EXT", FED_PLL, 16000000},
+    {"PLLCLK_DIV4_PLLIN_EXTCLK", FED_PLL, 16000000},
+    {"PLLCLK_DIV4_PLLIN_XOSC", FED_PLL, 16000000},
+    /* 32 to 64 MHz, divided by four (AT90PWM81/161, 7734, "PLL") */
+    {"PLLCLK_DIV4_PLLIN_RC_8MHZ", AT_LEAST, 8000000},
+    {"PLLCLK", INTERNAL, 16000000},
+    {"EXTLOFXTALRES", BOARD, 400000},
+    {"EXTMEDFXTALRES", BOARD, 900000},
+    /* From 3 MHz on, but from 1 MHz on with CKOPT, which stands elsewhere (ATmega16, 2466) */
+    {"EXTHIFXTALRES", BOARD, 1000000},
+    {"EXTLOFXTAL", WATCH_CRYSTAL, 0},
+    {"EXTFSXTAL", BOARD, 400000},
+    {"FSOSC", BOARD, 400000},
+    {"EXTXOSC_0MHZ4_", BOARD, 400000},
+    {"EXTXOSC_0MHZ9_", BOARD, 900000},
+    {"EXTXOSC_3MHZ_", BOARD, 3000000},
+    {"EXTXOSC_8MHZ_", BOARD, 8000000},
+    {"EXTXOSC", BOARD, 0},
+    {"EXTCRES_0MHZ4_", BOARD, 400000},
+    {"EXTCRES_0MHZ9_", BOARD, 900000},
+    {"EXTCRES_3MHZ_", BOARD, 3000000},
+    {"EXTCRES_8MHZ_", BOARD, 8000000},
+    {"EXTXTALCRES", BOARD, 0},
+    {"EXTRCOSC_0MHZ9_", BOARD_OR_SO, 900000},
+    {"EXTRCOSC_3MHZ_", BOARD_OR_SO, 3000000},
+    {"EXTRCOSC_8MHZ_", BOARD_OR_SO, 8000000},
+    {"EXTRCOSC", BOARD_OR_SO, 0},
+    {"EXTCLK", BOARD, 0},
+    {"XOSC_3MHZ_", BOARD, 3000000},
+    {"XOSC_8MHZ_", BOARD, 8000000},
+    {"XOSC", BOARD, 0},
+    {"CRES", BOARD, 0},
+    {"TRXOSC", AT_LEAST, 8000000}, /* of the transceiver, 16 MHz */
+    {"TOSC", AT_LEAST, WATCH_CRYSTAL_HZ},
+};
+
+static const struct part_clock not_known = {0, false};
+
+static const struct part_field *clock_field(const struct part *part)
+{
+    const struct part_byte *byte =
+        part->cksel.mask != 0 ? part_byte(part, part->cksel.memory) : NULL;
+
+    for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
+        if ((byte->fields[i].mask & part->cksel.mask) != 0)
+            return &byte->fields[i];
+    return NULL;
+}
+
+static const char *value_name(const struct part_field *field, uint8_t byte)
+{
+    uint8_t lowest = field->mask & (uint8_t)-field->mask;
+
+    for (size_t i = 0; i < field->value_count; i++)
+        if (field->values[i].code == (byte & field->mask) / lowest)
+            return field->values[i].name;
+    return NULL;
+}
+
+static struct part_clock board_clock(int64_t board_hz, int64_t lower_end_hz)
+{
+    return (struct part_clock){board_hz != 0 ? board_hz : lower_end_hz, board_hz != 0};
+}
+
+/* Undivided. */
+static struct part_clock clock_of_source(const struct part *part, const char *name,
+                                         int64_t board_hz)
+{
+    size_t i = 0;
+    const size_t count = sizeof sources / sizeof sources[0];
+
+    while (i < count && strncmp(name, sources[i].prefix, strlen(sources[i].prefix)) != 0)
+        i++;
+    if (i == count)
+        return not_known;
+    switch (sources[i].source) {
+    case INTERNAL:
+        return (struct part_clock){sources[i].hz, true};
+    case AT_LEAST:
+        return (struct part_clock){sources[i].hz, false};
+    case PLAIN_RC:
+        if (part->ckdiv8.mask != 0)
+            return (struct part_clock){PRESCALED_RC_HZ, true};
+        return (struct part_clock){OLD_RC_HZ, false};
+    case BOARD:
+        return board_clock(board_hz, sources[i].hz);
+    case BOARD_OR_SO:
+        return (struct part_clock){board_clock(board_hz, sources[i].hz).hz, false};
+    case FED_PLL:
+        return (struct part_clock){board_hz < sources[i].hz ? board_hz : sources[i].hz, false};
+    case WATCH_CRYSTAL:
+        /* Whatever else the board has does not run on this setting. */
+        return (struct part_clock){WATCH_CRYSTAL_HZ, true};
+    }
+    return not_known;
+}
+
+/* Undivided, of a field that stands as it leaves the factory but whose values have no names that
+ * tell (ATmega16HVB and the like, which have RC oscillators only). */
+static struct part_clock factory_source(const struct part *part, const struct part_field *field,
+                                        uint8_t byte)
+{
+    int factory = part_byte(part, part->cksel.memory)->factory_default;
+
+    if (part->factory_clock_hz == 0 || factory < 0 || ((byte ^ factory) & field->mask) != 0)
+        return not_known;
+    return (struct part_clock){part->factory_clock_hz * (part->factory_ckdiv8 ? CKDIV8_DIVIDER : 1),
+                               true};
+}
+
+static struct part_clock undivided(const struct part *part, uint8_t byte, int64_t board_hz)
+{
+    const struct part_field *field = clock_field(part);
+    const char *name = field != NULL ? value_name(field, byte) : NULL;
+    struct part_clock clock = not_known;
+
+    if (field == NULL)
+        return not_known;
+    if (name != NULL)
+        clock = clock_of_source(part, name, board_hz);
+    return clock.hz != 0 ? clock : factory_source(part, field, byte);
+}
+
+struct part_clock part_clock_by_fuses(const struct part *part,
+                                      const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                                      int64_t board_hz)
+{
+    struct part_bit ckdiv8 = part->ckdiv8;
+    struct part_clock clock;
+
+    /* Without clock fuses there is either an oscillator of its own or what the board has. */
+    if (part->cksel.mask == 0 && part->factory_clock_hz != 0)
+        return (struct part_clock){part->factory_clock_hz, true};
+    if (part->cksel.mask == 0)
+        return board_clock(board_hz, 0);
+    clock = undivided(part, bytes[part->cksel.memory - PART_FIRST_FUSE], board_hz);
+    if (ckdiv8.mask != 0 && part_bit_programmed(ckdiv8, bytes[ckdiv8.memory - PART_FIRST_FUSE]))
+        clock.hz /= CKDIV8_DIVIDER;
+    return clock;
+}
+
+struct part_clock part_clock_of_new(const struct part *part, int64_t board_hz)
+{
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {0};
+
+    if (part->factory_clock_hz != 0)
+        return (struct part_clock){part->factory_clock_hz, true};
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        int factory = part->bytes[memory - PART_FIRST_FUSE].factory_default;
+
+        if (factory < 0 && part_clock_depends_on(part, memory, NULL))
+            return not_known;
+        bytes[memory - PART_FIRST_FUSE] = (uint8_t)factory;
+    }
+    return part_clock_by_fuses(part, bytes, board_hz);
+}
+
+bool part_clock_depends_on(const struct part *part, enum part_memory memory, uint8_t *mask)
+{
+    uint8_t bits = 0;
+
+    if (part->cksel.mask != 0 && part->cksel.memory == memory)
+        bits |= part->cksel.mask;
+    if (part->ckdiv8.mask != 0 && part->ckdiv8.memory == memory)
+        bits |= part->ckdiv8.mask;
+    if (mask != NULL)
+        *mask = bits;
+    return bits != 0;
+}
+
+struct part_clock part_clock_slower(struct part_clock a, struct part_clock b)
+{
+    if (a.hz == b.hz)
+        return a.exact ? a : b;
+    return a.hz < b.hz ? a : b;
+}
+
+static int64_t sck_divider(const struct part *part, int64_t clock_hz)
+{
+    return clock_hz < FAST_CLOCK_HZ ? part->sck_divider : part->sck_divider_from_12mhz;
+}
+
+bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck_hz)
+{
+    return sck_hz * sck_divider(part, clock_hz) < clock_hz;
+}
+
+int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz)
+{
+    int64_t below_hz = (clock_hz - 1) / sck_divider(part, clock_hz);
+    int64_t safe_hz = clock_hz / SAFE_DIVIDER;
+
+    if (clock_hz <= 0)
+        return 0;
+    return safe_hz < below_hz ? safe_hz : below_hz;
+}

@@ -1,0 +1,34 @@
+/* What clock a part runs on, and how fast SCK may be for it. */
+#ifndef PROFILES_PART_CLOCK_H
+#define PROFILES_PART_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiles/part.h"
+
+struct part_clock {
+    int64_t hz; /* the CPU's, CKDIV8 counted; 0: not known, it may be as slow as there is */
+    bool exact; /* the nominal clock; else the part may run faster, but is not known to */
+};
+
+/* The clock by the part's fuse bytes (index: memory - PART_FIRST_FUSE); only those that
+ * part_clock_depends_on() matter. `board_hz` is the frequency of what the board has at the part's
+ * clock pins; 0: not known, then the lower end of the range that the fuses choose counts. */
+struct part_clock part_clock_by_fuses(const struct part *part,
+                                      const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                                      int64_t board_hz);
+/* The same of a part as it leaves the factory. */
+struct part_clock part_clock_of_new(const struct part *part, int64_t board_hz);
+/* Do some bits of this byte choose or divide the clock? `mask` (may be NULL) receives them. */
+bool part_clock_depends_on(const struct part *part, enum part_memory memory, uint8_t *mask);
+/* The one of which less may be hoped for. */
+struct part_clock part_clock_slower(struct part_clock a, struct part_clock b);
+
+/* Is SCK slow enough for a clock of `clock_hz`, as the part's datasheet has it? */
+bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck_hz);
+/* The fastest SCK to choose where there is a choice: a sixth of the clock, because RC oscillators
+ * drift, and less where part_clock_takes_sck() wants it. 0 for a clock that is not known. */
+int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz);
+
+#endif
