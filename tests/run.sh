@@ -5,10 +5,11 @@
 #   3. clang with ASan and UBSan: all tests
 #   4. clang with TSan: the scheduler and the log
 #   5. libFuzzer: each parser, a while (FUZZ_SECONDS, default 60)
+#   6. qemu: what needs a kernel with USB, in a machine of its own (tests/qemu/run.sh)
 # Ends with one line: how many tests passed and failed, and were skipped if any were. Exit status 0
 # only if none failed.
 #
-# usage: sh tests/run.sh [stage …]      stages: style gcc asan tsan fuzz
+# usage: sh tests/run.sh [stage …]      stages: style gcc asan tsan fuzz qemu
 set -u
 source=$(cd "$(dirname "$0")/.." && pwd)
 work=${GANGFLASH_TEST_BUILD:-$source/build}
@@ -118,15 +119,33 @@ stage_fuzz() {
         -DGANGFLASH_FUZZ=ON && FUZZ_SECONDS=${FUZZ_SECONDS:-60} run_tests fuzz -R '^fuzz_'
 }
 
+# Its last line is "qemu: 12 passed, 0 failed, 1 skipped".
+stage_qemu() {
+    say "qemu: USB over Debian's kernel"
+    build gcc -DCMAKE_C_COMPILER=gcc || return
+    BUILD="$work/gcc" sh "$source/tests/qemu/run.sh" | tee "$work/qemu.tests.log"
+    counts=$(sed -n '$s/^qemu: \([0-9]*\) passed, \([0-9]*\) failed\(.*\)/\1 \2 \3/p' \
+        "$work/qemu.tests.log")
+    if [ -z "$counts" ]; then
+        failed=$((failed + 1))
+        return
+    fi
+    passed=$((passed + ${counts%% *}))
+    counts=${counts#* }
+    failed=$((failed + ${counts%% *}))
+    left_out=$(echo "${counts#* }" | tr -dc 0-9)
+    skipped=$((skipped + ${left_out:-0}))
+}
+
 asan_options="-DCMAKE_C_COMPILER=clang -DGANGFLASH_SANITIZE=address,undefined"
 mkdir -p "$work"
 sh "$source/station/setup.sh" test || exit 1
-[ $# -gt 0 ] || set -- style gcc asan tsan fuzz
+[ $# -gt 0 ] || set -- style gcc asan tsan fuzz qemu
 for stage in "$@"; do
     case $stage in
-    style | gcc | asan | tsan | fuzz) "stage_$stage" ;;
+    style | gcc | asan | tsan | fuzz | qemu) "stage_$stage" ;;
     *)
-        echo "unknown stage '$stage': style gcc asan tsan fuzz" >&2
+        echo "unknown stage '$stage': style gcc asan tsan fuzz qemu" >&2
         exit 2
         ;;
     esac

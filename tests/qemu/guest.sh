@@ -1,0 +1,48 @@
+#!/bin/sh
+# Runs the tests inside the machine, as its first process, and turns it off. Every test gets BUILD and
+# SOURCE, and a time of its own; what it leaves behind is cleared away. Its word and its time go to
+# qemu/job/result in the build tree, its output to qemu/job/NAME.log.
+export SOURCE="$1" BUILD="$2"
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp TERM=dumb LC_ALL=C.UTF-8
+job=$BUILD/qemu/job
+
+start_udev() {
+    mkdir -p /run/udev/rules.d
+    cp "$SOURCE"/jigs/udev/*.rules /run/udev/rules.d/ 2>/dev/null
+    /lib/systemd/systemd-udevd --daemon
+    udevadm trigger --action=add
+    udevadm settle
+}
+
+# clear_away : whatever a test started or plugged in
+clear_away() {
+    for program in gangflash simbench avrdude; do
+        pkill -KILL -x $program
+    done
+    "$BUILD/bin/usbip_attach" detach all
+} >>"$job/clear_away.log" 2>&1
+
+# run_test NAME
+run_test() {
+    begun=$(date +%s)
+    limit=$(sed -n 's/^# limit: \([0-9]*\) s$/\1/p' "$SOURCE/tests/qemu/tests/$1.sh")
+    timeout -k 5 "${limit:-60}" bash "$SOURCE/tests/qemu/tests/$1.sh" >"$job/$1.log" 2>&1 </dev/null
+    status=$?
+    clear_away
+    took=$(($(date +%s) - begun))
+    case $status in
+    0) echo "passed: $1 ($took s)" ;;
+    77) echo "skipped: $1 ($(tail -n 1 "$job/$1.log"))" ;;
+    124 | 137) echo "FAILED: $1 (not done in ${limit:-60} s)" ;;
+    *) echo "FAILED: $1 (exit status $status, $took s)" ;;
+    esac >>"$job/result"
+}
+
+ip link set lo up
+start_udev >"$job/udev.log" 2>&1
+while read -r name; do
+    run_test "$name"
+done <"$job/tests"
+echo "end" >>"$job/result"
+sync
+busybox reboot -f
