@@ -1,16 +1,18 @@
-"""Judges a run of the soak: what the simulated bench says about each board against what the station's
-log says about it, and both against the profile. The station is asked nothing."""
+"""Judges a run of the soak: what the simulated bench says about each board against what the
+station's log says about it, and both against the profile. The station is asked nothing."""
 import collections
 import datetime
 import json
 import re
 import sqlite3
 
+from boards import KEPT
+
 WIRE_KINDS = ("flip", "lost-byte")
 PROGRAMMER_FAILURES_MAX = 3  # in a row, and the site is out (station/scheduler.h)
-# The longest that a site may go without anything in the log while it is not out: 30 s of waiting for
-# a programmer, and a board whose every step takes as long as it may.
-STILL_MAX_S = 75
+# The longest that a site may go without anything in the log while it is not out: with a board, and
+# while it waits for its programmer, which it does for 30 s. Machines may be slow.
+STILL_MAX_S = {False: 25, True: 45}
 
 
 class Judge:
@@ -18,10 +20,9 @@ class Judge:
         self.run, self.profile, self.jig = run, run.profile, run.jig
         self.wrong = []
         self.seen = collections.Counter()
-        self.longest_still_s = 0
+        self.longest_still_s = {False: 0, True: 0}  # waiting for its programmer?
         self.growth = {}  # by process: KiB, descriptors
         self.flash = self.profile.flash()
-        self.eeprom = self.profile.eeprom_bytes()
         self.sites = [entry["site"] for entry in self.jig["sites"]]
         self.faults = collections.defaultdict(list)
         for fault in self.jig["faults"]:
@@ -82,14 +83,22 @@ def judge_flash(judge, record, faults, about):
         judge.check(not stray, "passed with flash outside the images", about, stray[:4])
 
 
+def judge_eeprom(judge, record, faults, about):
+    eeprom = memory(record, "eeprom")
+    wanted = judge.profile.eeprom_bytes(record["site"]).ljust(len(eeprom), b"\xff")
+    # One that is kept is read back only where the erase cleared it.
+    if eeprom != wanted and judge.profile.eeprom in KEPT and may_send_anything(faults):
+        judge.seen["passed with another EEPROM than was kept"] += 1
+    else:
+        judge.check(eeprom == wanted, "passed with wrong EEPROM", about)
+
+
 def judge_pass(judge, record, faults, about):
     judge.check(record["part"] == judge.profile.part, "passed another part", about)
     if record["part"] != judge.profile.part:
         return
     judge_flash(judge, record, faults, about)
-    eeprom = memory(record, "eeprom")
-    judge.check(eeprom == judge.eeprom.ljust(len(eeprom), b"\xff"), "passed with wrong EEPROM",
-                about)
+    judge_eeprom(judge, record, faults, about)
     for fuse, values in judge.profile.fuses.items():
         judge.check(record[fuse] & values["mask"] in
                     [value & values["mask"] for value in values["pass"]],
@@ -108,10 +117,14 @@ def judge_sent(judge, record, attempt, decisions, faults, about):
         judge.check(decisions.get((attempt["attempt"], write["fuse"])) in ("written", "unknown"),
                     "a fuse write that the log does not know of", about, write)
     counts = record["counts"]
+    if attempt["verification"] == "already":
+        judge.seen["passed as already programmed"] += 1
     changed = bool(counts["erases"] or counts["flash_pages"] or counts["eeprom_writes"] or
                    record["fuse_writes"])
     judge.check(not changed or attempt["touched"] != "none",
                 "a board that was changed, but the log says untouched", about, counts)
+    judge.check(not changed or attempt["verification"] != "already", "changed one that was done",
+                about, counts)
     judge.check(not changed or record["part"] == judge.profile.part, "changed another part", about)
     judge.check(counts["too_fast"] == 0 or hears_badly(faults), "SCK too fast", about)
 
@@ -123,7 +136,8 @@ def judge_board(judge, record, attempt, decisions):
     if attempt["verdict"] == "pass":
         judge_pass(judge, record, faults, about)
     applied = any(fault["applied"] for fault in record["faults"])
-    judge.check(applied or attempt["verdict"] == "pass", "a sound board did not pass", about)
+    right = "refused" if judge.profile.is_refused(record["site"]) else "pass"
+    judge.check(applied or attempt["verdict"] == right, "what became of a sound board", about)
     judge_sent(judge, record, attempt, decisions, faults, about)
     judge.seen["verdict " + attempt["verdict"]] += 1
     if attempt["failure"] not in (None, "none"):
@@ -235,21 +249,35 @@ def sites_out(judge, events, by_site):
     return out
 
 
-def judge_stillness(judge, events, by_site, out):
-    """Every site that is not out went on to the end."""
-    stirred = collections.defaultdict(list)
+def end_of_need(judge, events, attempts):
+    """When no more boards were needed: from then on sites that have finished theirs rest."""
+    passes = [attempt["ended_at"] for attempt in attempts if attempt["verdict"] == "pass"]
+    return max(passes if len(passes) == judge.run.count else [event["at"] for event in events])
+
+
+def moments_of(judge, events, by_site, out):
+    """By site: when something was told of it, and whether it waited for its programmer then."""
+    end = end_of_need(judge, events, sum(by_site.values(), []))
+    begin = min(event["at"] for event in events if event["kind"] == "go")
+    moments = {site: [(begin, False), (out.get(site, end), False)] for site in judge.sites}
     for site, attempts in by_site.items():
-        stirred[site] += [attempt[key] for attempt in attempts for key in ("started_at", "ended_at")]
+        moments[site] += [(attempt[key], False) for attempt in attempts
+                          for key in ("started_at", "ended_at")]
     for event in events:
         if (found := re.match(r"site (\d+): ", event["detail"] or "")) is not None:
-            stirred[int(found[1])].append(event["at"])
-    end = max(event["at"] for event in events)
-    begin = min(event["at"] for event in events if event["kind"] == "go")
-    for site in judge.sites:
-        moments = sorted(seconds(at) for at in [begin, *stirred[site], out.get(site, end)])
-        longest = max(after - before for before, after in zip(moments, moments[1:]))
-        judge.check(longest < STILL_MAX_S, "a site stood still", site, round(longest, 1))
-        judge.longest_still_s = max(judge.longest_still_s, longest)
+            moments[int(found[1])].append((event["at"], event["kind"] == "programmer-lost"))
+    return {site: sorted((seconds(at), waits) for at, waits in mine)
+            for site, mine in moments.items()}
+
+
+def judge_stillness(judge, events, by_site, out):
+    """Every site that is not out went on to the end."""
+    for site, moments in moments_of(judge, events, by_site, out).items():
+        for (before, waits), (after, _) in zip(moments, moments[1:]):
+            still_s = after - before
+            judge.longest_still_s[waits] = max(judge.longest_still_s[waits], still_s)
+            judge.check(still_s < STILL_MAX_S[waits], "a site stood still", site, round(still_s, 1),
+                        "waiting for its programmer" if waits else "")
 
 
 def judge_run(run):
