@@ -21,11 +21,16 @@ struct bench_site {
     bool reset_low; /* as the programmer drives it */
 };
 
-static int64_t clock_us(void)
+static int64_t read_clock_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t clock_us(void)
+{
+    return read_clock_us(CLOCK_MONOTONIC);
 }
 
 /* --- boards come and go; the lock is held --- */
@@ -99,8 +104,9 @@ static void put_in(struct bench_site *site)
     site->boards_used++;
     site->kept_out = false;
     site->looks = 0;
-    site->board =
-        (struct bench_board){.site = site->options.site->site, .number = site->boards_used};
+    site->board = (struct bench_board){.site = site->options.site->site,
+                                       .number = site->boards_used,
+                                       .in_us = read_clock_us(CLOCK_REALTIME)};
     fault_set_begin(site->faults, site->boards_used);
     if (take_fault(site, JIG_FAULT_NO_BOARD) != NULL) {
         return;
@@ -116,6 +122,7 @@ static void put_in(struct bench_site *site)
 
 static void take_out(struct bench_site *site)
 {
+    site->board.out_us = read_clock_us(CLOCK_REALTIME);
     site->options.record(site->options.context, board_record(&site->board, site->faults));
     avr_target_free(site->board.target);
     site->board = (struct bench_board){0};

@@ -105,7 +105,7 @@ def judge_pass(judge, record, faults, about):
                     "passed with wrong " + fuse, about, record[fuse])
 
 
-def judge_sent(judge, record, attempt, decisions, faults, about):
+def judge_sent(judge, record, attempts, decisions, faults, about):
     """What the board got, as long as wires cannot have changed it."""
     if record["part"] is None or may_send_anything(faults):
         return
@@ -114,34 +114,62 @@ def judge_sent(judge, record, attempt, decisions, faults, about):
         judge.check(values is not None and
                     (write["value"] ^ values["write"]) & values["mask"] == 0,
                     "a fuse write that the profile does not call for", about, write)
-        judge.check(decisions.get((attempt["attempt"], write["fuse"])) in ("written", "unknown"),
+        judge.check(any(decisions.get((attempt["attempt"], write["fuse"])) in
+                        ("written", "unknown") for attempt in attempts),
                     "a fuse write that the log does not know of", about, write)
     counts = record["counts"]
-    if attempt["verification"] == "already":
-        judge.seen["passed as already programmed"] += 1
-    changed = bool(counts["erases"] or counts["flash_pages"] or counts["eeprom_writes"] or
-                   record["fuse_writes"])
-    judge.check(not changed or attempt["touched"] != "none",
-                "a board that was changed, but the log says untouched", about, counts)
-    judge.check(not changed or attempt["verification"] != "already", "changed one that was done",
-                about, counts)
-    judge.check(not changed or record["part"] == judge.profile.part, "changed another part", about)
+    judge.check(not is_changed(record) or record["part"] == judge.profile.part,
+                "changed another part", about)
     judge.check(counts["too_fast"] == 0 or hears_badly(faults), "SCK too fast", about)
+    judge.check(not is_changed(record) or
+                any(attempt["touched"] != "none" for attempt in attempts),
+                "a board that was changed, but the log says untouched", about, counts)
 
 
-def judge_board(judge, record, attempt, decisions):
+def is_changed(record):
+    counts = record["counts"]
+    return bool(counts["erases"] or counts["flash_pages"] or counts["eeprom_writes"] or
+                record["fuse_writes"])
+
+
+def judge_already(judge, record, attempt, faults, about):
+    if attempt["verification"] != "already":
+        return
+    judge.seen["passed as already programmed"] += 1
+    judge.check(not is_changed(record) or may_send_anything(faults), "changed one that was done",
+                about, record["counts"])
+
+
+def judge_lamp(judge, record, attempts, whole, about):
+    """One row per board, and a lamp that says the same; a contact that comes and goes makes the
+    station take a board for the next one."""
+    judge.check(record["lamp"] is None or
+                record["lamp"] in [attempt["verdict"] for attempt in attempts],
+                "a lamp without a row", about, record["lamp"])
+    applied = any(fault["applied"] for fault in record["faults"])
+    judge.check(applied or len(whole) <= 1, "a sound board was done twice", about)
+    judge.check(applied or record["part"] is None or whole or record["lamp"] is None,
+                "a sound board without a row", about)
+    right = "refused" if judge.profile.is_refused(record["site"]) else "pass"
+    for attempt in whole:
+        judge.check(applied or attempt["verdict"] == right, "what became of a sound board", about)
+
+
+def judge_board(judge, record, attempts, decisions):
+    """`attempts`: that were at work while the board was in."""
     faults = judge.faults_of(record["site"], record["board"])
     about = {"site": record["site"], "board": record["board"], "faults": record["faults"],
-             **{key: attempt[key] for key in ("attempt", "verdict", "failure", "detail")}}
-    if attempt["verdict"] == "pass":
-        judge_pass(judge, record, faults, about)
-    applied = any(fault["applied"] for fault in record["faults"])
-    right = "refused" if judge.profile.is_refused(record["site"]) else "pass"
-    judge.check(applied or attempt["verdict"] == right, "what became of a sound board", about)
-    judge_sent(judge, record, attempt, decisions, faults, about)
-    judge.seen["verdict " + attempt["verdict"]] += 1
-    if attempt["failure"] not in (None, "none"):
-        judge.seen["failure " + attempt["failure"]] += 1
+             "attempts": [[attempt[key] for key in ("attempt", "verdict", "failure", "detail")]
+                          for attempt in attempts]}
+    whole = [attempt for attempt in attempts if record["in_us"] <= attempt["started_at_us"] and
+             attempt["ended_at_us"] <= record["out_us"]]
+    for attempt in attempts:
+        if attempt["verdict"] == "pass" and attempt["ended_at_us"] <= record["out_us"]:
+            attempt["judged"] += 1
+            judge_pass(judge, record, faults, about)
+            judge_already(judge, record, attempt, faults, about)
+    judge_lamp(judge, record, attempts, whole, about)
+    judge_sent(judge, record, attempts, decisions, faults, about)
 
 
 def describe(fault):
@@ -180,30 +208,41 @@ def judge_status(judge, attempts, out):
     judge.check(judge.run.status == wanted, "exit status", judge.run.status, wanted)
 
 
+class Timeline:
+    """The attempts on one site, asked for by the times of its boards, which follow each other."""
+
+    def __init__(self, attempts):
+        self.attempts, self.first = attempts, 0
+
+    def during(self, record):
+        while (self.first < len(self.attempts) and
+               self.attempts[self.first]["ended_at_us"] < record["in_us"]):
+            self.first += 1
+        found = []
+        for attempt in self.attempts[self.first:]:
+            if attempt["started_at_us"] > record["out_us"]:
+                break
+            found.append(attempt)
+        return found
+
+
 def judge_boards(judge, by_site):
-    """Each attempt ends with a lamp, and a lamp ends a board's turn. A turn that ended without one
-    had no attempt: an empty place, a board that was dead at once, or the run's end."""
+    """A turn that ended without a lamp had an empty place, or a board that did not answer at once,
+    or the run ended. A pass is judged by the board that was in at its end."""
     decisions = {(row["attempt"], row["fuse"]): row["decision"]
                  for row in rows(judge.run.log, "SELECT attempt, fuse, decision FROM fuse_writes")}
-    done = collections.Counter()
+    timelines = {site: Timeline(by_site[site]) for site in judge.sites}
     with open(judge.run.record) as file:
         for line in file:
             record = json.loads(line)
             note_faults(judge, record)
-            site = record["site"]
-            if record["lamp"] is None:
-                continue
-            if done[site] == len(by_site[site]):
-                judge.check(False, "a board without a row", site, record["board"])
-                continue
-            attempt = by_site[site][done[site]]
-            done[site] += 1
-            judge.check(record["lamp"] == attempt["verdict"], "lamp and verdict", site,
-                        record["board"], record["lamp"], attempt["verdict"])
-            judge_board(judge, record, attempt, decisions)
-    for site, attempts in by_site.items():
-        judge.check(done[site] == len(attempts), "rows without a board", site, len(attempts),
-                    done[site])
+            judge_board(judge, record, timelines[record["site"]].during(record), decisions)
+    for attempt in sum(by_site.values(), []):
+        judge.check(attempt["verdict"] != "pass" or attempt["judged"] == 1,
+                    "a pass without a board", attempt["site"], attempt["attempt"])
+        judge.seen["verdict " + attempt["verdict"]] += 1
+        if attempt["failure"] not in (None, "none"):
+            judge.seen["failure " + attempt["failure"]] += 1
 
 
 # --- sites that went out, and sites that stood still ---
@@ -282,7 +321,9 @@ def judge_stillness(judge, events, by_site, out):
 
 def judge_run(run):
     judge = Judge(run)
-    attempts = rows(run.log, "SELECT * FROM attempts ORDER BY attempt")
+    attempts = rows(run.log, "SELECT a.*, started_at_us, ended_at_us, 0 AS judged FROM attempts a "
+                    "JOIN attempt_opened USING (attempt) JOIN attempt_closed USING (attempt) "
+                    "ORDER BY attempt")
     events = rows(run.log, "SELECT * FROM events ORDER BY event")
     by_site = collections.defaultdict(list)
     for attempt in attempts:
