@@ -345,13 +345,13 @@ const char *bench_place(const struct bench *bench, int site)
     return post == NULL ? NULL : post->place;
 }
 
-int bench_lamp(struct bench *bench, int site, const char *verdict)
+int bench_lamp(struct bench *bench, int site, const char *verdict, int64_t shown_us)
 {
     const struct bench_post *post = find_post(bench, site);
     if (post == NULL) {
         return -1;
     }
-    bench_site_lamp(post->site, verdict);
+    bench_site_lamp(post->site, verdict, shown_us);
     return 0;
 }
 

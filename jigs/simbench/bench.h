@@ -35,8 +35,9 @@ const char *bench_place(const struct bench *bench, int site);
  * one in between two sessions, after at least one look at the empty place and, at real pace, after
  * the jig's swap time; never before the jig's contact times let a board count as gone. A turn that
  * has no board (fault no-board), or one that does not answer, ends at the lamp too, or after 30
- * looks at it. */
-int bench_lamp(struct bench *bench, int site, const char *verdict);
+ * looks at it. `shown_us` is when the lamp began to show it, on the wall clock; 0: not known. A
+ * board that came later stays: the lamp was not meant for it. */
+int bench_lamp(struct bench *bench, int site, const char *verdict, int64_t shown_us);
 /* Takes the board out (or puts the next one in) and leaves it so. */
 int bench_remove(struct bench *bench, int site);
 int bench_insert(struct bench *bench, int site);

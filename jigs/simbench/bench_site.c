@@ -343,10 +343,10 @@ void bench_site_overrun(void *context, size_t count)
 
 /* --- the operator --- */
 
-void bench_site_lamp(struct bench_site *site, const char *verdict)
+void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown_us)
 {
     pthread_mutex_lock(&site->lock);
-    if (site->board.number != 0) {
+    if (site->board.number != 0 && (shown_us == 0 || site->board.in_us <= shown_us)) {
         snprintf(site->board.lamp, sizeof site->board.lamp, "%s", verdict);
         take_out(site);
     }

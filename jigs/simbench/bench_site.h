@@ -45,7 +45,7 @@ size_t bench_site_opened(void *site, uint8_t *bytes, size_t most);
 void bench_site_overrun(void *site, size_t count);
 
 /* The operator's side. */
-void bench_site_lamp(struct bench_site *site, const char *verdict);
+void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown_us);
 /* -1 when no board is in. */
 int bench_site_remove(struct bench_site *site);
 /* -1 when one is in already, or there are no more. */

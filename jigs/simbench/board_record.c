@@ -116,8 +116,6 @@ struct json_object *board_record(const struct bench_board *board, const struct f
     struct json_object *line = json_object_create();
     json_add_integer(line, "site", board->site);
     json_add_integer(line, "board", board->number);
-    json_add_integer(line, "in_us", board->in_us);
-    json_add_integer(line, "out_us", board->out_us);
     json_add_text(line, "lamp", board->lamp[0] == '\0' ? NULL : board->lamp);
     json_add_text(line, "part",
                   board->target == NULL ? NULL : avr_target_part(board->target)->name);
@@ -130,5 +128,7 @@ struct json_object *board_record(const struct bench_board *board, const struct f
     }
     json_add_integer(line, "bootloader_pages", board->bootloader_pages);
     json_add_integer(line, "receive_lost", board->receive_lost);
+    json_add_integer(line, "in_us", board->in_us);
+    json_add_integer(line, "out_us", board->out_us);
     return line;
 }

@@ -59,7 +59,9 @@ static void print_help(FILE *out)
         "  --version         print the version and exit\n"
         "\n"
         "Lines on the input:\n"
-        "  lamp SITE VERDICT  the operator takes the board out and puts the next one in\n"
+        "  lamp SITE VERDICT [TIME]\n"
+        "                     the operator takes the board out and puts the next one in; not one\n"
+        "                     that came after TIME (microseconds since 1970)\n"
         "  remove SITE        takes the board out and leaves the place empty\n"
         "  insert SITE        puts the next board in\n"
         "  record SITE        prints the JSON line of the board that is in\n"
@@ -169,42 +171,47 @@ static void report_bad_line(const char *line, const char *why)
     fprintf(stderr, "simbench: '%s': %s\n", line, why);
 }
 
-static void do_lamp(struct program *program, int site, const char *verdict, const char *line)
+/* A line about a site, in words. */
+struct site_line {
+    const char *line;
+    int site;
+    const char *verdict, *shown_us; /* NULL: not there */
+};
+
+static void do_lamp(struct program *program, const struct site_line *line)
 {
-    if (verdict == NULL) {
-        report_bad_line(line, "lamp needs SITE VERDICT");
+    if (line->verdict == NULL) {
+        report_bad_line(line->line, "lamp needs SITE VERDICT");
     } else {
-        bench_lamp(program->bench, site, verdict);
+        int64_t shown_us = line->shown_us == NULL ? 0 : strtoll(line->shown_us, NULL, 10);
+        bench_lamp(program->bench, line->site, line->verdict, shown_us);
     }
 }
 
-static void do_remove(struct program *program, int site, const char *verdict, const char *line)
+static void do_remove(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_remove(program->bench, site) != 0) {
-        report_bad_line(line, "no board is in");
+    if (bench_remove(program->bench, line->site) != 0) {
+        report_bad_line(line->line, "no board is in");
     }
 }
 
-static void do_insert(struct program *program, int site, const char *verdict, const char *line)
+static void do_insert(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_insert(program->bench, site) != 0) {
-        report_bad_line(line, "a board is in already, or there are no more");
+    if (bench_insert(program->bench, line->site) != 0) {
+        report_bad_line(line->line, "a board is in already, or there are no more");
     }
 }
 
-static void do_record(struct program *program, int site, const char *verdict, const char *line)
+static void do_record(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_record_board(program->bench, site, stdout) != 0) {
-        report_bad_line(line, "no board is in");
+    if (bench_record_board(program->bench, line->site, stdout) != 0) {
+        report_bad_line(line->line, "no board is in");
     }
 }
 
 static const struct {
     const char *name;
-    void (*run)(struct program *program, int site, const char *verdict, const char *line);
+    void (*run)(struct program *program, const struct site_line *line);
 } commands[] = {
     {"lamp", do_lamp},
     {"remove", do_remove},
@@ -213,7 +220,7 @@ static const struct {
 };
 
 static void run_site_command(struct program *program, const char *name, const char *site_text,
-                             const char *verdict, const char *line)
+                             struct site_line *line)
 {
     char *end = NULL;
     long site = site_text == NULL ? 0 : strtol(site_text, &end, 10);
@@ -223,13 +230,14 @@ static void run_site_command(struct program *program, const char *name, const ch
         }
         if (site < 1 || site > JIG_SITES_MAX || *end != '\0' ||
             bench_place(program->bench, (int)site) == NULL) {
-            report_bad_line(line, "no such site");
+            report_bad_line(line->line, "no such site");
             return;
         }
-        commands[i].run(program, (int)site, verdict, line);
+        line->site = (int)site;
+        commands[i].run(program, line);
         return;
     }
-    report_bad_line(line, "expected lamp, remove, insert, record or quit");
+    report_bad_line(line->line, "expected lamp, remove, insert, record or quit");
 }
 
 static void run_line(struct program *program, const char *line)
@@ -242,11 +250,13 @@ static void run_line(struct program *program, const char *line)
         return;
     }
     const char *site = strtok_r(NULL, " \t\r", &rest);
-    const char *verdict = strtok_r(NULL, " \t\r", &rest);
+    struct site_line site_line = {.line = line};
+    site_line.verdict = strtok_r(NULL, " \t\r", &rest);
+    site_line.shown_us = strtok_r(NULL, " \t\r", &rest);
     if (strcmp(name, "quit") == 0) {
         program->quit = true;
     } else {
-        run_site_command(program, name, site, verdict, line);
+        run_site_command(program, name, site, &site_line);
     }
 }
 

@@ -3,7 +3,7 @@ import math
 import random
 
 FAULTS_MAX = 1000  # of a jig file
-SITES_MAX = 256
+SITES_MAX = 96
 MODELS = ["arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp"]
 PARTS = ["ATmega328P", "ATmega32U4", "ATmega32A", "ATmega2560", "ATtiny85"]
 WIRES = ["to-programmer", "from-programmer", "to-board", "from-board"]

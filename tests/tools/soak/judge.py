@@ -140,15 +140,16 @@ def judge_already(judge, record, attempt, faults, about):
                 about, record["counts"])
 
 
-def judge_lamp(judge, record, attempts, whole, about):
+def judge_lamp(judge, record, attempts, done, about):
     """One row per board, and a lamp that says the same; a contact that comes and goes makes the
     station take a board for the next one."""
     judge.check(record["lamp"] is None or
                 record["lamp"] in [attempt["verdict"] for attempt in attempts],
                 "a lamp without a row", about, record["lamp"])
     applied = any(fault["applied"] for fault in record["faults"])
+    whole = [attempt for attempt in done if attempt["started_at_us"] >= record["in_us"]]
     judge.check(applied or len(whole) <= 1, "a sound board was done twice", about)
-    judge.check(applied or record["part"] is None or whole or record["lamp"] is None,
+    judge.check(applied or record["part"] is None or done or record["lamp"] is None,
                 "a sound board without a row", about)
     right = "refused" if judge.profile.is_refused(record["site"]) else "pass"
     for attempt in whole:
@@ -161,14 +162,13 @@ def judge_board(judge, record, attempts, decisions):
     about = {"site": record["site"], "board": record["board"], "faults": record["faults"],
              "attempts": [[attempt[key] for key in ("attempt", "verdict", "failure", "detail")]
                           for attempt in attempts]}
-    whole = [attempt for attempt in attempts if record["in_us"] <= attempt["started_at_us"] and
-             attempt["ended_at_us"] <= record["out_us"]]
-    for attempt in attempts:
-        if attempt["verdict"] == "pass" and attempt["ended_at_us"] <= record["out_us"]:
+    done = [attempt for attempt in attempts if attempt["ended_at_us"] <= record["out_us"]]
+    for attempt in done:
+        if attempt["verdict"] == "pass":
             attempt["judged"] += 1
             judge_pass(judge, record, faults, about)
             judge_already(judge, record, attempt, faults, about)
-    judge_lamp(judge, record, attempts, whole, about)
+    judge_lamp(judge, record, attempts, done, about)
     judge_sent(judge, record, attempts, decisions, faults, about)
 
 

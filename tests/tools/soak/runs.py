@@ -11,10 +11,11 @@ from judge import judge_run
 
 LIMIT_S = 400  # far above what a run takes: it is there for one that does not end
 LOOK_S = 0.5
-# Runs of so many boards tell whether a process grows, and so much it may: the station's heaps and
-# pages of the database fill up by some 1.5 MiB until some thousand boards are done.
+# Runs of so many boards tell whether a process grows, and so much it may: the database's page cache
+# (2 MiB), the heaps of many threads and their stacks fill up, ever slower, while some ten thousand
+# boards are done. What nobody can reach any more is found where this runs with the leak sanitizer.
 GROWTH_BOARDS = 1500
-GROWTH_MAX_KIB = 3072
+GROWTH_MAX_KIB = 6144
 GROWTH_MAX_DESCRIPTORS = 8
 
 
