@@ -306,6 +306,12 @@ size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count)
     return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
 }
 
+size_t bench_site_to_usb(void *site, uint8_t *bytes, size_t count, bool *twice)
+{
+    *twice = false;
+    return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
+}
+
 size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
 {
     struct bench_site *site = context;

@@ -28,6 +28,7 @@ struct config {
     bool seed_given;
     uint64_t seed;
     bool stay;
+    uint16_t usbip_port; /* 0: the system chooses one */
 };
 
 struct program {
@@ -46,14 +47,17 @@ static void print_help(FILE *out)
 {
     fputs(
         "Usage: simbench JIG [OPTION]...\n"
-        "Puts the sites of a jig file on a simulated bench: each programmer a pseudo terminal,\n"
-        "each board a model of an AVR. Prints 'site N pty:PATH' for each site, then 'ready'.\n"
+        "Puts the sites of a jig file on a simulated bench: each programmer a pseudo terminal\n"
+        "or a USB device that is exported over USB/IP on 127.0.0.1, each board a model of an\n"
+        "AVR. Prints 'site N PLACE' for each site (pty:PATH, usbip:127.0.0.1:PORT/BUSID), then\n"
+        "'ready'.\n"
         "\n"
         "  --pace real|fast  keep the time of the real thing, or none (default: as the jig says)\n"
         "  --seed N          for the faults (default: as the jig says)\n"
         "  --parts DIR[:DIR] the part files (default: the user's own, see gangflash(1), then\n"
         "                    PROGRAM/../share/gangflash/parts)\n"
         "  --record FILE     add a JSON line for each board that leaves the bench\n"
+        "  --usbip-port N    TCP port for the USB programmers (default: one that is free)\n"
         "  --stay            go on when the input ends, and when the starter is gone\n"
         "  --help            print this and exit\n"
         "  --version         print the version and exit\n"
@@ -109,6 +113,14 @@ static int parse_seed(struct config *config, const char *text)
     return errno != 0 || end == text || *end != '\0' || *text == '-' ? -1 : 0;
 }
 
+static int parse_tcp_port(struct config *config, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port = digits == 0 || digits > 5 || text[digits] != '\0' ? 0 : strtol(text, NULL, 10);
+    config->usbip_port = (uint16_t)port;
+    return port < 1 || port > UINT16_MAX ? -1 : 0;
+}
+
 /* 0, or an exit status. */
 static int apply_option(struct config *config, int option, const char *value)
 {
@@ -120,6 +132,8 @@ static int apply_option(struct config *config, int option, const char *value)
                    : usage_error("--pace is real or fast, not", value);
     case 's':
         return parse_seed(config, value) == 0 ? 0 : usage_error("no seed:", value);
+    case 'u':
+        return parse_tcp_port(config, value) == 0 ? 0 : usage_error("no TCP port:", value);
     case 'd':
         config->parts = value;
         return 0;
@@ -143,10 +157,15 @@ static int apply_option(struct config *config, int option, const char *value)
 static int parse_config(struct config *config, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"pace", required_argument, NULL, 'p'},  {"seed", required_argument, NULL, 's'},
-        {"parts", required_argument, NULL, 'd'}, {"record", required_argument, NULL, 'r'},
-        {"stay", no_argument, NULL, 't'},        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"pace", required_argument, NULL, 'p'},
+        {"seed", required_argument, NULL, 's'},
+        {"parts", required_argument, NULL, 'd'},
+        {"record", required_argument, NULL, 'r'},
+        {"usbip-port", required_argument, NULL, 'u'},
+        {"stay", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     config->real_pace = -1;
     int option;
@@ -369,6 +388,7 @@ static int start(struct program *program, struct failure *failure)
         .parts_directory = parts,
         .real_pace = config->real_pace < 0 ? program->jig->bench.real_pace : config->real_pace != 0,
         .seed = config->seed_given ? config->seed : program->jig->bench.seed,
+        .usbip_port = config->usbip_port,
         .record = program->record,
     };
     int result = bench_start(&options, &program->bench, failure); /* loads all it needs */
