@@ -94,10 +94,13 @@ static const struct failure_fact facts[] = {
     {FAILURE_PLACE_TWICE, "place-twice", PROGRAMMER, false,
      "Call the engineer: the jig file gives one programmer to two sites."},
     {FAILURE_PLACE_DENIED, "place-denied", PROGRAMMER, false,
-     "Call the engineer: this user may not open the programmer (on Debian, the group dialout "
-     "may)."},
+     "Call the engineer: this user may not open the programmer (on Debian the group dialout may, "
+     "for USB plugdev with Gangflash's udev rules)."},
     {FAILURE_BENCH, "bench", PROGRAMMER, false,
      "Start again; if the simulated bench does not come up, give this message to the engineer."},
+    {FAILURE_PROGRAMMER_STALLED, "programmer-stalled", PROGRAMMER, false,
+     "Set the board aside, unplug this site's programmer and plug it in again; if it stalls once "
+     "more, call the engineer."},
 
     {FAILURE_LOG, "log", STATION, false,
      "Stop, set aside every board that has no verdict, and call the engineer: the log cannot be "

@@ -45,10 +45,11 @@ enum failure_code {
     FAILURE_PROGRAMMER_OUT_OF_STEP = 63, /* a reply that does not fit what was asked */
     FAILURE_PROGRAMMER_REFUSED = 64,     /* the programmer says it could not do it */
     FAILURE_PLACE_MISSING = 65,
-    FAILURE_PLACE_BUSY = 66,   /* another process holds it */
-    FAILURE_PLACE_TWICE = 67,  /* two sites name one place */
-    FAILURE_PLACE_DENIED = 68, /* no permission */
-    FAILURE_BENCH = 69,        /* the simulated bench did not start or died */
+    FAILURE_PLACE_BUSY = 66,         /* another process holds it */
+    FAILURE_PLACE_TWICE = 67,        /* two sites name one place */
+    FAILURE_PLACE_DENIED = 68,       /* no permission */
+    FAILURE_BENCH = 69,              /* the simulated bench did not start or died */
+    FAILURE_PROGRAMMER_STALLED = 70, /* a USB device refuses a request: its endpoint stalls */
 
     /* the station */
     FAILURE_LOG = 80,
