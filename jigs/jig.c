@@ -79,6 +79,21 @@ static int read_programmer(struct jig_reader *reader, const struct document_node
     return document_choice(reader->document, node, names, &index, reader->failure);
 }
 
+/* A driver that speaks USB finds no device behind a stream of bytes, and the other way round. */
+static int check_link(struct jig_reader *reader, const struct document_node *node,
+                      const struct jig_site *site, const char *text)
+{
+    const struct programmer_driver *driver = programmer_driver_by_name(site->programmer);
+    bool wants_usb = driver->link == PROGRAMMER_USB;
+
+    if (place_is_usb(&site->place) == wants_usb)
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found '%.100s' for %s, expected %s", text, site->programmer,
+                         wants_usb ? "a USB device: usb:BUS-PORT.PORT or usb:serial=TEXT"
+                                   : "serial:/dev/…, pty:/dev/pts/N or tcp:HOST:PORT");
+}
+
 static int read_place(struct jig_reader *reader, const struct document_node *map,
                       struct jig_site *site)
 {
@@ -92,6 +107,8 @@ static int read_place(struct jig_reader *reader, const struct document_node *map
         return -1;
     if (place_parse(text, &site->place, &cause) != 0)
         return document_fail(reader->document, node, reader->failure, "%s", cause.detail);
+    if (check_link(reader, node, site, text) != 0)
+        return -1;
     for (size_t i = 0; i < jig->site_count; i++)
         if (place_same(&jig->sites[i].place, &site->place))
             return document_fail_as(reader->document, node, FAILURE_PLACE_TWICE, reader->failure,

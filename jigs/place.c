@@ -1,5 +1,7 @@
 #include "jigs/place.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
@@ -9,7 +11,12 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define EXPECTED "expected serial:/dev/…, pty:/dev/pts/N or tcp:HOST:PORT"
+#include "jigs/usb_sysfs.h"
+
+#define EXPECTED                                                                                   \
+    "expected serial:/dev/…, pty:/dev/pts/N, tcp:HOST:PORT, usb:BUS-PORT.PORT or usb:serial=TEXT"
+#define USB_TIERS 7          /* USB 2.0, 4.1.1: the root and five hubs; one to spare */
+#define USB_STRING_UNITS 126 /* USB 2.0, 9.6.7: bLength 255 less two, in units of 16 bits */
 
 static int fail(const char *text, struct failure *failure)
 {
@@ -43,8 +50,7 @@ static int parse_port(const char *text, uint16_t *port)
 }
 
 /* HOST:PORT, where an IPv6 address stands in brackets. */
-static int parse_tcp(const char *text, const char *address, struct place *place,
-                     struct failure *failure)
+static int parse_address(const char *address, struct place *place)
 {
     const char *colon = strrchr(address, ':');
     const char *host = address;
@@ -54,13 +60,121 @@ static int parse_tcp(const char *text, const char *address, struct place *place,
         host++;
         length -= 2;
     } else if (memchr(host, ':', length) != NULL) {
-        return fail(text, failure);
+        return -1;
     }
     if (length == 0 || length >= sizeof place->path || parse_port(colon + 1, &place->port) != 0)
-        return fail(text, failure);
-    place->kind = PLACE_TCP;
+        return -1;
     memcpy(place->path, host, length);
     place->path[length] = '\0';
+    return 0;
+}
+
+static int parse_tcp(const char *text, const char *address, struct place *place,
+                     struct failure *failure)
+{
+    if (parse_address(address, place) != 0)
+        return fail(text, failure);
+    place->kind = PLACE_TCP;
+    return 0;
+}
+
+bool place_is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool is_bus_id(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length < sizeof((struct place *)NULL)->bus_id &&
+           strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_") ==
+               length;
+}
+
+/* ADDRESS:PORT/BUSID */
+static int parse_usbip(const char *text, const char *address, struct place *place,
+                       struct failure *failure)
+{
+    static const char expected[] = "expected usbip:127.0.0.1:PORT/BUSID";
+    const char *slash = strchr(address, '/');
+    char host_and_port[sizeof place->path];
+    size_t length = slash != NULL ? (size_t)(slash - address) : sizeof host_and_port;
+
+    if (length >= sizeof host_and_port)
+        return failure_set(failure, FAILURE_JIG_INVALID, "'%.80s' is no place, %s", text, expected);
+    memcpy(host_and_port, address, length);
+    host_and_port[length] = '\0';
+    if (parse_address(host_and_port, place) != 0 || !is_bus_id(slash + 1))
+        return failure_set(failure, FAILURE_JIG_INVALID, "'%.80s' is no place, %s", text, expected);
+    if (!place_is_loopback(place->path))
+        return failure_set(failure, FAILURE_JIG_INVALID,
+                           "usbip: reaches the simulated bench of this machine only: found "
+                           "'%.80s', expected 127.0.0.1 (other machines' devices come in by their "
+                           "kernels' vhci-hcd, as usb:…)",
+                           place->path);
+    place->kind = PLACE_USBIP;
+    memcpy(place->bus_id, slash + 1, strlen(slash + 1) + 1);
+    return 0;
+}
+
+/* One to three digits that begin with none, up to 255; NULL, or what follows them. */
+static const char *skip_number(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > 3 || text[0] == '0' || strtoul(text, NULL, 10) > UINT8_MAX)
+        return NULL;
+    return text + digits;
+}
+
+bool place_is_usb_path(const char *text)
+{
+    const char *at = skip_number(text);
+    int ports = 0;
+
+    while (at != NULL && ports < USB_TIERS && *at == (ports == 0 ? '-' : '.')) {
+        at = skip_number(at + 1);
+        ports++;
+    }
+    return at != NULL && *at == '\0' && ports > 0;
+}
+
+static int parse_serial_number(const char *serial, struct place *place, struct failure *failure)
+{
+    size_t length = strlen(serial);
+
+    if (length == 0 || length > USB_STRING_UNITS)
+        return failure_set(failure, FAILURE_JIG_INVALID,
+                           "a serial number of %zu characters, expected 1 to %d", length,
+                           USB_STRING_UNITS);
+    for (const char *at = serial; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at))
+            return failure_set(failure, FAILURE_JIG_INVALID,
+                               "a control character in a serial number, expected text");
+    place->kind = PLACE_USB_SERIAL;
+    memcpy(place->path, serial, length + 1);
+    return 0;
+}
+
+/* 1-1.4.2 or serial=TEXT */
+static int parse_usb(const char *text, const char *device, struct place *place,
+                     struct failure *failure)
+{
+    if (strncmp(device, "serial=", 7) == 0)
+        return parse_serial_number(device + 7, place, failure);
+    if (!place_is_usb_path(device))
+        return failure_set(failure, FAILURE_JIG_INVALID,
+                           "'%.80s' is no place, expected bus and ports as in usb:1-1.4.2, or "
+                           "usb:serial=TEXT",
+                           text);
+    place->kind = PLACE_USB;
+    memcpy(place->path, device, strlen(device) + 1);
     return 0;
 }
 
@@ -73,6 +187,10 @@ int place_parse(const char *text, struct place *place, struct failure *failure)
         return parse_device(text, text + 4, PLACE_PTY, place, failure);
     if (strncmp(text, "tcp:", 4) == 0)
         return parse_tcp(text, text + 4, place, failure);
+    if (strncmp(text, "usb:", 4) == 0)
+        return parse_usb(text, text + 4, place, failure);
+    if (strncmp(text, "usbip:", 6) == 0)
+        return parse_usbip(text, text + 6, place, failure);
     return fail(text, failure);
 }
 
@@ -94,7 +212,23 @@ void place_to_text(const struct place *place, char *text, size_t text_bytes)
         snprintf(text, text_bytes, brackets ? "tcp:[%s]:%u" : "tcp:%s:%u", place->path,
                  (unsigned)place->port);
         break;
+    case PLACE_USB:
+        snprintf(text, text_bytes, "usb:%s", place->path);
+        break;
+    case PLACE_USB_SERIAL:
+        snprintf(text, text_bytes, "usb:serial=%s", place->path);
+        break;
+    case PLACE_USBIP:
+        snprintf(text, text_bytes, brackets ? "usbip:[%s]:%u/%s" : "usbip:%s:%u/%s", place->path,
+                 (unsigned)place->port, place->bus_id);
+        break;
     }
+}
+
+bool place_is_usb(const struct place *place)
+{
+    return place->kind == PLACE_USB || place->kind == PLACE_USB_SERIAL ||
+           place->kind == PLACE_USBIP;
 }
 
 static bool same_device(const char *a, const char *b)
@@ -138,10 +272,32 @@ static bool same_host(const char *a, const char *b)
     return same;
 }
 
+/* Is the device with this serial number plugged in there now? */
+static bool has_serial_number(const char *usb_path, const char *serial)
+{
+    char found[USB_SYSFS_TEXT_BYTES];
+
+    return usb_sysfs_text(USB_SYSFS_ROOT, usb_path, "serial", found, sizeof found) &&
+           strcmp(found, serial) == 0;
+}
+
+static bool same_usb(const struct place *a, const struct place *b)
+{
+    if (a->kind == b->kind)
+        return strcmp(a->path, b->path) == 0 && a->port == b->port &&
+               strcmp(a->bus_id, b->bus_id) == 0;
+    if (a->kind == PLACE_USB && b->kind == PLACE_USB_SERIAL)
+        return has_serial_number(a->path, b->path);
+    return a->kind == PLACE_USB_SERIAL && b->kind == PLACE_USB &&
+           has_serial_number(b->path, a->path);
+}
+
 bool place_same(const struct place *a, const struct place *b)
 {
     if (a->kind == PLACE_NONE || b->kind == PLACE_NONE)
         return false;
+    if (place_is_usb(a) || place_is_usb(b))
+        return place_is_usb(a) && place_is_usb(b) && same_usb(a, b);
     if (a->kind == PLACE_TCP || b->kind == PLACE_TCP)
         return a->kind == b->kind && a->port == b->port && same_host(a->path, b->path);
     return same_device(a->path, b->path);

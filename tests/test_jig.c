@@ -237,6 +237,8 @@ static const struct {
     {"jig: j\nbench: {simulated: true, seed: -1}\n", "2:32", "-1"},
     {"jig: j\nbench: {simulated: false, pace: fast}\n", "2:8", "not simulated"},
     {REAL "7\n", "3:5", "mapping"},
+    {REAL "{site: 1, programmer: stk500v1, at: usb:1-1.4}\n", "3:41",
+     "found 'usb:1-1.4' for stk500v1, expected serial:/dev/"},
     {REAL "{site: 1, programer: stk500v1}\n", "3:15", "programmer"},
     {REAL "{programmer: stk500v1, at: tcp:a:1}\n", "3:5", "site"},
     {REAL "{site: 0, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "0"},

@@ -16,17 +16,23 @@ static void good_places_are_read_and_written_back(void **state)
 {
     (void)state;
     static const struct {
-        const char *text;
+        const char *text, *path;
         enum place_kind kind;
-        const char *path;
         int port;
     } places[] = {
-        {"serial:/dev/ttyACM0", PLACE_SERIAL, "/dev/ttyACM0", 0},
-        {"serial:/dev/serial/by-path/pci-0:1.2", PLACE_SERIAL, "/dev/serial/by-path/pci-0:1.2", 0},
-        {"pty:/dev/pts/7", PLACE_PTY, "/dev/pts/7", 0},
-        {"tcp:bench.local:2001", PLACE_TCP, "bench.local", 2001},
-        {"tcp:10.0.0.7:65535", PLACE_TCP, "10.0.0.7", 65535},
-        {"tcp:[::1]:2001", PLACE_TCP, "::1", 2001},
+        {"serial:/dev/ttyACM0", "/dev/ttyACM0", PLACE_SERIAL, 0},
+        {"serial:/dev/serial/by-path/pci-0:1.2", "/dev/serial/by-path/pci-0:1.2", PLACE_SERIAL, 0},
+        {"pty:/dev/pts/7", "/dev/pts/7", PLACE_PTY, 0},
+        {"tcp:bench.local:2001", "bench.local", PLACE_TCP, 2001},
+        {"tcp:10.0.0.7:65535", "10.0.0.7", PLACE_TCP, 65535},
+        {"tcp:[::1]:2001", "::1", PLACE_TCP, 2001},
+        {"usb:1-1", "1-1", PLACE_USB, 0},
+        {"usb:1-1.4.2", "1-1.4.2", PLACE_USB, 0},
+        {"usb:12-255.10.1.2.3.4.5", "12-255.10.1.2.3.4.5", PLACE_USB, 0},
+        {"usb:serial=0042", "0042", PLACE_USB_SERIAL, 0},
+        {"usb:serial=a b=\xC3\xBC", "a b=\xC3\xBC", PLACE_USB_SERIAL, 0},
+        {"usbip:127.0.0.1:3240/1-12", "127.0.0.1", PLACE_USBIP, 3240},
+        {"usbip:[::1]:1/abcdefghijklmnopqrstuvwxyz12345", "::1", PLACE_USBIP, 1},
     };
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -50,7 +56,7 @@ static void bad_places_are_refused(void **state)
     char long_path[400] = "serial:/";
     static const char *const texts[] = {
         "",          "/dev/ttyACM0",   "serial:",        "serial:ttyACM0", "pty:3",
-        "usb:1-1.4", "tcp:",           "tcp:host",       "tcp:host:",      "tcp:host:0",
+        "usb",       "tcp:",           "tcp:host",       "tcp:host:",      "tcp:host:0",
         "tcp::2001", "tcp:host:65536", "tcp:host:+2001", "tcp:::1:2001",   "tcp:host:2001x",
         "tcp:[]:1",  "Serial:/dev/a",
     };
@@ -68,6 +74,56 @@ static void bad_places_are_refused(void **state)
     memset(&failure, 0, sizeof failure);
     assert_int_equal(place_parse(long_path, &place, &failure), -1);
     assert_non_null(strstr(failure.detail, "at most 255"));
+}
+
+static void bad_usb_places_say_what_was_expected(void **state)
+{
+    (void)state;
+    char long_serial[150] = "usb:serial=";
+    const struct {
+        const char *text, *says;
+    } places[] = {
+        {"usb:", "usb:1-1.4.2"},
+        {"usb:1", "usb:1-1.4.2"},
+        {"usb:1-", "usb:1-1.4.2"},
+        {"usb:1.1", "usb:1-1.4.2"},
+        {"usb:1-1.", "usb:1-1.4.2"},
+        {"usb:1-1-1", "usb:1-1.4.2"},
+        {"usb:0-1", "usb:1-1.4.2"},
+        {"usb:1-0", "usb:1-1.4.2"},
+        {"usb:1-01", "usb:1-1.4.2"},
+        {"usb:1-256", "usb:1-1.4.2"},
+        {"usb:1-1:1.0", "usb:1-1.4.2"},
+        {"usb:1-1/../..", "usb:1-1.4.2"},
+        {"usb:1-1.1.1.1.1.1.1.1", "usb:1-1.4.2"},
+        {"usb:001-1", "usb:1-1.4.2"},
+        {"usb:serial=", "0 characters, expected 1 to 126"},
+        {"usb:serial=a\nb", "control character"},
+        {"usbip:127.0.0.1/1-1", "expected usbip:127.0.0.1:PORT/BUSID"},
+        {"usbip:127.0.0.1:3240", "expected usbip:127.0.0.1:PORT/BUSID"},
+        {"usbip:127.0.0.1:3240/", "expected usbip:127.0.0.1:PORT/BUSID"},
+        {"usbip:127.0.0.1:0/1-1", "expected usbip:127.0.0.1:PORT/BUSID"},
+        {"usbip:127.0.0.1:3240/1 1", "expected usbip:127.0.0.1:PORT/BUSID"},
+        {"usbip:127.0.0.1:3240/abcdefghijklmnopqrstuvwxyz123456", "expected usbip:127.0.0.1:PORT"},
+        {"usbip:localhost:3240/1-1", "this machine only"},
+        {"usbip:0.0.0.0:3240/1-1", "this machine only"},
+        {"usbip:128.0.0.1:3240/1-1", "found '128.0.0.1', expected 127.0.0.1"},
+        {"usbip:[::2]:3240/1-1", "this machine only"},
+        {"usbip:[::ffff:127.0.0.1]:3240/1-1", "this machine only"},
+        {long_serial, "127 characters, expected 1 to 126"},
+    };
+
+    memset(long_serial + strlen(long_serial), 'x', 127);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct place place;
+        struct failure failure = {0};
+
+        if (place_parse(places[i].text, &place, &failure) == 0)
+            fail_msg("'%s' was taken", places[i].text);
+        assert_int_equal(failure.code, FAILURE_JIG_INVALID);
+        if (strstr(failure.detail, places[i].says) == NULL)
+            fail_msg("'%s': %s", places[i].text, failure.detail);
+    }
 }
 
 static struct place parsed(const char *text)
@@ -118,13 +174,32 @@ static void network_places_are_compared_by_host_and_port(void **state)
     assert_false(place_same(&none, &none));
 }
 
+static void usb_places_are_compared_by_what_they_say(void **state)
+{
+    (void)state;
+
+    assert_true(same("usb:1-1.4", "usb:1-1.4"));
+    assert_false(same("usb:1-1.4", "usb:1-1.4.1"));
+    assert_false(same("usb:1-1.4", "usb:2-1.4"));
+    assert_true(same("usb:serial=1", "usb:serial=1"));
+    assert_false(same("usb:serial=a", "usb:serial=A"));
+    assert_false(same("usb:serial=1-1.4", "usb:1-1.4")); /* nothing is plugged in there */
+    assert_true(same("usbip:127.0.0.1:1/1-1", "usbip:127.0.0.1:1/1-1"));
+    assert_false(same("usbip:127.0.0.1:1/1-1", "usbip:127.0.0.1:2/1-1"));
+    assert_false(same("usbip:127.0.0.1:1/1-1", "usbip:127.0.0.1:1/1-2"));
+    assert_false(same("usbip:127.0.0.1:1/1-1", "tcp:127.0.0.1:1"));
+    assert_false(same("usb:1-1", "serial:/dev/null"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_places_are_read_and_written_back),
         cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(bad_usb_places_say_what_was_expected),
         cmocka_unit_test(links_and_device_numbers_are_followed),
         cmocka_unit_test(network_places_are_compared_by_host_and_port),
+        cmocka_unit_test(usb_places_are_compared_by_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
