@@ -227,6 +227,8 @@ int link_stream_open(const struct place *place, unsigned baud, const struct oper
 {
     if (place->kind == PLACE_NONE)
         return failure_set(failure, FAILURE_PLACE_MISSING, "no place was given");
+    if (place_is_usb(place))
+        return failure_set(failure, FAILURE_PLACE_MISSING, "%s is no stream of bytes", place->path);
     struct link_stream *made = calloc(1, sizeof *made);
     if (made == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a stream link");

@@ -27,12 +27,12 @@ function reach(file, top,    i, list, count) {
     for (i = 1; i <= count; i++) {
         if ((top, list[i]) in seen) continue
         seen[top, list[i]] = 1
-        if (list[i] ~ /^jigs\/(isp|programmer|link_stream)\.h$/) print top " reaches " list[i]
+        if (list[i] ~ /^jigs\/(isp|programmer|link_[a-z_]*|usbip_wire)\.h$/) print top " reaches " list[i]
         reach(list[i], top)
     }
 }
 BEGIN {
-    third_count = split("^yaml ^sqlite3 ^libserialport ^nettle/ ^jansson ^n?curses ^(lib|g)elf\\.h", third, " ")
+    third_count = split("^yaml ^sqlite3 ^libserialport ^nettle/ ^jansson ^n?curses ^(lib|g)elf\\.h ^libusb", third, " ")
 }
 {
     split($1, path, "/")
@@ -88,5 +88,7 @@ must_find reports/log.c '#include <sqlite3.h>'
 must_find profiles/image_file.c '#include <libelf.h>'
 must_find jigs/simbench/bench.c '#include "jigs/programmer.h"'
 must_find jigs/simbench/bench.h '#include "jigs/link_stream.h"'
+must_find jigs/simbench/bench.c '#include "jigs/usbip_wire.h"'
+must_find jigs/link_usb.c '#include <libusb.h>'
 must_find jigs/place.h '#include "jigs/isp.h"'
 exit $failed
