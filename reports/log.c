@@ -118,8 +118,11 @@ static int write_closing(struct log *log, struct request *request, struct failur
 
 static int write_event(struct log *log, struct request *request, struct failure *failure)
 {
-    return log_rows_add_event(log->chain, request->at_us, request->event_kind,
-                              request->event_detail, failure);
+    if (log_rows_add_event(log->chain, request->at_us, request->event_kind, request->event_detail,
+                           failure) < 0) {
+        return -1;
+    }
+    return log_eeprom_note_event(log->database, request->event_kind, failure);
 }
 
 static int write_lot(struct log *log, struct request *request, struct failure *failure)
@@ -540,7 +543,8 @@ static int open_database(struct log *log, struct failure *failure)
         return -1;
     }
     if (database_use_wal(log->database, failure) < 0 ||
-        log_schema_check(log->database, failure) < 0) {
+        log_schema_check(log->database, failure) < 0 ||
+        log_eeprom_prepare(log->database, failure) < 0) {
         return -1;
     }
     return sync_directory(log->path, failure);

@@ -147,23 +147,36 @@ static const char look_sql[] =
     " EXISTS (SELECT 1 FROM attempt_closed WHERE attempt = ?1 AND touched = 'none'),"
     " EXISTS (SELECT 1 FROM event WHERE " OVER " AND " NUMBER " IN later)";
 
-/* ?1 the part, ?2 the previous attempt on the board, ?3 after which attempt. What a later attempt
- * on a board put back is done for the earlier ones. Attempts without a closing row are at work and
- * owe nothing yet. */
-static const char owed_sql[] =
-    "WITH RECURSIVE"
-    " saved(attempt, content, at) AS (SELECT " NUMBER ", detail, sequence FROM event"
-    "  WHERE " SAVED "),"
-    " done(attempt) AS (SELECT " NUMBER " FROM event WHERE " OVER
+/* What may be owed: the writer's own table, so that nobody has to go through all events for each
+ * board. What a later attempt on a board put back is done for the earlier ones. */
+static const char prepare_sql[] =
+    "PRAGMA temp_store=MEMORY;"
+    "CREATE TEMP TABLE owed(attempt INTEGER PRIMARY KEY, event INTEGER NOT NULL);"
+    "WITH RECURSIVE done(attempt) AS (SELECT " NUMBER " FROM event WHERE " OVER
     "  UNION SELECT previous_attempt FROM attempt_opened JOIN done USING (attempt)"
-    "  WHERE previous_attempt IS NOT NULL),"
-    " earlier(attempt) AS (SELECT ?2"
-    "  UNION SELECT previous_attempt FROM attempt_opened JOIN earlier USING (attempt)"
     "  WHERE previous_attempt IS NOT NULL) "
-    "SELECT content, attempt IN earlier FROM saved"
+    "INSERT INTO owed SELECT " NUMBER " AS number, max(sequence) FROM event"
+    " WHERE " SAVED " AND number NOT IN done GROUP BY number";
+
+/* ?1 the event */
+static const char saved_sql[] =
+    "INSERT OR REPLACE INTO owed SELECT " NUMBER ", sequence FROM event WHERE sequence = ?1";
+static const char over_sql[] =
+    "WITH RECURSIVE done(attempt) AS (SELECT " NUMBER " FROM event WHERE sequence = ?1"
+    " UNION SELECT previous_attempt FROM attempt_opened JOIN done USING (attempt)"
+    " WHERE previous_attempt IS NOT NULL) "
+    "DELETE FROM owed WHERE attempt IN done";
+
+/* ?1 the part, ?2 the previous attempt on the board, ?3 after which attempt. Attempts without a
+ * closing row are at work and owe nothing yet. */
+static const char owed_sql[] =
+    "WITH RECURSIVE earlier(attempt) AS (SELECT ?2"
+    " UNION SELECT previous_attempt FROM attempt_opened JOIN earlier USING (attempt)"
+    " WHERE previous_attempt IS NOT NULL) "
+    "SELECT event.detail, attempt IN earlier FROM owed JOIN event ON event.sequence = owed.event"
     " JOIN attempt_opened USING (attempt) JOIN attempt_closed USING (attempt) "
-    "WHERE part = ?1 AND attempt > ?3 AND touched <> 'none' AND attempt NOT IN done "
-    "ORDER BY attempt, at DESC LIMIT 1";
+    "WHERE part = ?1 AND attempt > ?3 AND touched <> 'none' "
+    "ORDER BY attempt LIMIT 1";
 
 /* The first row of a query: 1, 0 when there is none, or -1. The caller finalizes the statement. */
 static int find_row(struct database *database, const char *sql, const struct database_value *values,
@@ -207,6 +220,28 @@ int log_eeprom_look(struct database *database, int64_t attempt, enum log_eeprom_
     }
     database_finalize(statement);
     return result < 0 ? -1 : 0;
+}
+
+int log_eeprom_prepare(struct database *database, struct failure *failure)
+{
+    return database_exec(database, prepare_sql, failure);
+}
+
+int log_eeprom_note_event(struct database *database, const char *kind, struct failure *failure)
+{
+    bool saved = strcmp(kind, LOG_EEPROM_SAVED) == 0;
+    struct database_statement *statement;
+    struct database_value key = {.type = DATABASE_INTEGER};
+    if (!saved && strcmp(kind, LOG_EEPROM_RESTORED) != 0 && strcmp(kind, LOG_EEPROM_SETTLED) != 0) {
+        return 0;
+    }
+    if (database_query_integer(database, "SELECT max(sequence) FROM event", &key.integer, failure) <
+        0) {
+        return -1;
+    }
+    int result = find_row(database, saved ? saved_sql : over_sql, &key, 1, &statement, failure);
+    database_finalize(statement);
+    return result;
 }
 
 int log_eeprom_find_owed(struct database *database, const struct log_eeprom_search *search,

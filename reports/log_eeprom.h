@@ -55,7 +55,12 @@ int log_eeprom_load(struct database *database, int64_t attempt, struct log_eepro
 int log_eeprom_look(struct database *database, int64_t attempt, enum log_eeprom_state *state,
                     struct failure *failure);
 
-/* See log_next_owed_eeprom(). */
+/* For the writer of the log: finds out, once, what is owed; keeps account of each event that was
+ * written since, the newest row of its table. */
+int log_eeprom_prepare(struct database *database, struct failure *failure);
+int log_eeprom_note_event(struct database *database, const char *kind, struct failure *failure);
+
+/* See log_next_owed_eeprom(). After log_eeprom_prepare(). */
 struct log_eeprom_search {
     const char *part;
     int64_t previous_attempt; /* on the board that is asked for; 0: none known */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -263,7 +264,8 @@ void bench_process_lamp(void *context, int site, const char *verdict)
 {
     const struct bench_process *process = context;
     char line[64];
-    int length = snprintf(line, sizeof(line), "lamp %d %s\n", site, verdict);
+    int length = snprintf(line, sizeof(line), "lamp %d %s %" PRId64 "\n", site, verdict,
+                          operation_wall_us());
     /* Shorter than PIPE_BUF, so it goes as one piece or not at all; when the bench is gone or takes
      * nothing, bench_process_check() tells. */
     if (length > 0 && (size_t)length < sizeof(line) &&

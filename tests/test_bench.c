@@ -1,5 +1,6 @@
 /* The simulated bench: boards come and go as an operator would have it, faults are applied and
  * recorded, and what the record says is what the board holds. */
+#include "jigs/operation.h"
 #include "tests/bench_fixture.h"
 
 static void next_board_comes_after_lamp_and_look(void **state)
@@ -13,13 +14,15 @@ static void next_board_comes_after_lamp_and_look(void **state)
     assert_int_equal(look(&fixture), 0x95);
     universal(&fixture, 0xAC, 0xA0, 0, 0xFF);
     assert_int_equal(look(&fixture), 0x95);
-    assert_int_equal(bench_lamp(fixture.bench, 1, "pass"), 0);
-    assert_int_equal(bench_lamp(fixture.bench, 9, "pass"), -1);
+    assert_int_equal(bench_lamp(fixture.bench, 1, "pass", 0), 0);
+    assert_int_equal(bench_lamp(fixture.bench, 9, "pass", 0), -1);
     assert_int_equal(universal(&fixture, 0x30, 0, 1, 0), 0xFF); /* gone in mid-session */
     assert_int_equal(look(&fixture), 0xFF);                     /* the empty place */
     assert_int_equal(look(&fixture), 0x95);
     assert_int_equal(universal(&fixture, 0x50, 0, 0, 0), 0x62); /* another one, fresh */
-    bench_lamp(fixture.bench, 1, "fail");
+    bench_lamp(fixture.bench, 1, "fail", 1);                    /* meant for one before it */
+    assert_int_equal(look(&fixture), 0x95);
+    bench_lamp(fixture.bench, 1, "fail", operation_wall_us());
     for (int i = 0; i < 4; i++) {
         assert_int_equal(look(&fixture), 0xFF); /* there were two */
     }
@@ -94,11 +97,11 @@ static void wrong_part_and_empty_place_take_their_turn(void **state)
     add_fault(&fixture, 2, JIG_FAULT_NO_BOARD);
     start(&fixture);
     assert_int_equal(look(&fixture), 0x93);
-    bench_lamp(fixture.bench, 1, "refused");
+    bench_lamp(fixture.bench, 1, "refused", 0);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(look(&fixture), 0xFF);
     }
-    bench_lamp(fixture.bench, 1, "empty");
+    bench_lamp(fixture.bench, 1, "empty", 0);
     assert_int_equal(look(&fixture), 0xFF);
     assert_int_equal(look(&fixture), 0x95);
     stop(&fixture);
@@ -276,7 +279,7 @@ static void dies_after_so_many_instructions(void **state)
     assert_int_equal(universal(&fixture, 0x30, 0, 1, 0), 0x95);
     assert_int_equal(universal(&fixture, 0x30, 0, 1, 0), 0xFF);
     assert_int_equal(look(&fixture), 0xFF);
-    bench_lamp(fixture.bench, 1, "fail");
+    bench_lamp(fixture.bench, 1, "fail", 0);
     look(&fixture);
     assert_int_equal(look(&fixture), 0x95);
     stop(&fixture);
@@ -309,7 +312,7 @@ static void real_pace_swaps_in_its_time(void **state)
     fixture.jig.bench.swap_us = 300000;
     start(&fixture);
     assert_int_equal(look(&fixture), 0x95);
-    bench_lamp(fixture.bench, 1, "pass");
+    bench_lamp(fixture.bench, 1, "pass", 0);
     int64_t began_ms = host_now_ms();
     while (look(&fixture) == 0xFF && host_now_ms() - began_ms < HOST_PATIENCE_MS) {
     }

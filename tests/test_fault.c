@@ -108,7 +108,7 @@ static void stuck_miso_hides_a_board_that_listens(void **state)
     assert_int_equal(look(&fixture), 0x00);
     universal(&fixture, 0xAC, 0xA0, 0, 0xE2);
     assert_int_equal(universal(&fixture, 0x50, 0, 0, 0), 0x00);
-    bench_lamp(fixture.bench, 1, "empty");
+    bench_lamp(fixture.bench, 1, "empty", 0);
     assert_int_equal(look(&fixture), 0xFF); /* the empty place floats */
     assert_int_equal(look(&fixture), 0x95);
     stop(&fixture);
@@ -410,7 +410,7 @@ static void pulled_board_is_gone(void **state)
     assert_int_equal(signature(&fixture), 0x95);
     assert_int_equal(signature(&fixture), 0xFF);
     assert_int_equal(look(&fixture), 0xFF);
-    bench_lamp(fixture.bench, 1, "fail");
+    bench_lamp(fixture.bench, 1, "fail", 0);
     look(&fixture);
     assert_int_equal(look(&fixture), 0x95);
     stop(&fixture);

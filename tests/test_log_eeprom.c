@@ -183,6 +183,39 @@ static void test_owed(void **state)
     assert_int_equal(log_close(log, NULL), 0);
 }
 
+/* Who asks again and again, while attempts come and go: nothing is passed over. */
+static void test_owed_as_time_goes_by(void **state)
+{
+    struct log *log = open_log(*state);
+    struct record_attempt record = sample_record("", 1);
+    int64_t later;
+
+    record_set_text(record.part, sizeof record.part, "A");
+    assert_int_equal(log_open_attempt(log, &record, NULL), 0);
+    assert_int_equal(log_save_eeprom(log, record.attempt, content, sizeof content, NULL), 0);
+    expect_owed(log, "A", 0, 0, 0, false); /* still at work */
+    later = add_attempt(log, "A", 0, VERDICT_PASS, TOUCHED_LOCKED);
+    add_event(log, LOG_EEPROM_RESTORED, later);
+    expect_owed(log, "A", 0, 0, 0, false);
+    record.verdict = VERDICT_FAIL;
+    record.touched = TOUCHED_ERASED;
+    record.ended_at_us = record.started_at_us;
+    assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), 0);
+    expect_owed(log, "A", 0, 0, record.attempt, false);
+    expect_owed(log, "B", 0, 0, 0, false);
+    expect_owed(log, "A", 0, 0, record.attempt, false);
+    later = add_attempt(log, "A", record.attempt, VERDICT_PASS, TOUCHED_LOCKED);
+    expect_owed(log, "A", 0, record.attempt, later, false);
+    add_event(log, LOG_EEPROM_RESTORED, later);
+    expect_owed(log, "A", 0, 0, 0, false);
+    later = add_attempt(log, "A", 0, VERDICT_FAIL, TOUCHED_ERASED);
+    expect_owed(log, "A", 0, 0, later, false);
+    assert_int_equal(log_close(log, NULL), 0);
+    log = open_log(*state);
+    expect_owed(log, "A", 0, 0, later, false);
+    assert_int_equal(log_close(log, NULL), 0);
+}
+
 /* Attempts on one board: what a later one put back is not owed by an earlier one; what an earlier
  * one put back may be owed again. */
 static void test_owed_along_a_board(void **state)
@@ -199,6 +232,10 @@ static void test_owed_along_a_board(void **state)
     expect_owed(log, "A", third, 0, 0, false);
     fourth = add_attempt(log, "A", third, VERDICT_FAIL, TOUCHED_WRITTEN);
     expect_owed(log, "A", 0, 0, fourth, false);
+    assert_int_equal(log_close(log, NULL), 0);
+    log = open_log(*state); /* the next run knows it from the rows alone */
+    expect_owed(log, "A", 0, 0, fourth, false);
+    expect_owed(log, "A", 0, fourth, 0, false);
     assert_int_equal(log_close(log, NULL), 0);
 }
 
@@ -322,9 +359,13 @@ static void test_killed_before_it_was_put_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text), cmocka_unit_test(test_what_is_no_text),
-        LOG_TEST(test_owed),         LOG_TEST(test_owed_along_a_board),
-        LOG_TEST(test_reading),      LOG_TEST(test_killed_before_it_was_put_back),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_what_is_no_text),
+        LOG_TEST(test_owed),
+        LOG_TEST(test_owed_as_time_goes_by),
+        LOG_TEST(test_owed_along_a_board),
+        LOG_TEST(test_reading),
+        LOG_TEST(test_killed_before_it_was_put_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

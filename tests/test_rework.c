@@ -307,6 +307,33 @@ static void test_content_changes_between_tries(void **state)
     close_bench(&bench);
 }
 
+/* Nothing to keep in the first try, as if it had been read off an empty place: what the second one
+ * finds is saved before the erase like any other. */
+static void use_eeprom(void *context)
+{
+    fill_eeprom(((struct fake_site *)context)->board.eeprom);
+}
+
+static void test_content_only_in_the_second_try(void **state)
+{
+    struct bench bench;
+    struct fake_fault contact = {
+        .call = FAKE_IDENTIFY, .nth = 9, .code = FAILURE_CONTACT_LOST, .hook = use_eeprom};
+
+    (void)state;
+    open_bench(&bench, RESTORE "\nretry: {contact: 1, verify: 0}");
+    contact.context = &bench.site;
+    fake_site_add_fault(&bench.site, contact);
+    run(&bench);
+    check_always(&bench);
+    check_verdict(&bench, "second try", VERDICT_PASS, FAILURE_NONE);
+    assert_int_equal(bench.record.tries, 2);
+    check_content(&bench);
+    check_rescue(&bench, 1);
+    assert_int_equal(count_events(&bench, LOG_EEPROM_RESTORED), 1);
+    close_bench(&bench);
+}
+
 /* Wherever it fails between the erase and the end of the restoring: the detail says how to get the
  * content, and the log has it. Where the content is back, nothing is owed. */
 static void test_failing_after_the_erase(void **state)
@@ -845,6 +872,7 @@ int main(void)
         cmocka_unit_test(test_unstable_reading),
         cmocka_unit_test(test_tries),
         cmocka_unit_test(test_content_changes_between_tries),
+        cmocka_unit_test(test_content_only_in_the_second_try),
         cmocka_unit_test(test_failing_after_the_erase),
         cmocka_unit_test(test_not_restored),
         cmocka_unit_test(test_log_full_at_saving),

@@ -9,33 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "jigs/simbench/isp_port.h"
 #include "jigs/simbench/wire.h"
 
 /* 16 MHz / 128: the sketch asks for 1/6 MHz, and that is the next step below. */
 #define ARDUINO_ISP_SCK_HZ 125000
 /* What boards with this sketch are set to unless the jig says otherwise. */
 #define ARDUINO_ISP_BAUD 19200
-
-/* What becomes of the programmer in the middle of a frame. */
-enum isp_mishap {
-    ISP_MISHAP_NONE,
-    ISP_MISHAP_HANG,
-    ISP_MISHAP_RESET,
-    ISP_MISHAP_UNPLUG /* for as long as `away_us` says */
-};
-
-/* Where the programmer's six ISP lines lead. */
-struct isp_port {
-    void (*drive_reset)(void *context, bool low);
-    /* One four-byte frame. */
-    enum isp_mishap (*transfer)(void *context, const uint8_t mosi[4], uint8_t miso[4],
-                                int64_t sck_hz, int64_t now_us, int64_t *away_us);
-    /* The text that the sketch prints when it starts; NULL: none. May be NULL. */
-    const char *(*banner)(void *context);
-    /* The host had a bootloader write a page of the programmer's own flash. */
-    void (*bootloader_page)(void *context);
-    void *context;
-};
 
 /* A board that such a sketch runs on. */
 struct arduino_isp_model {

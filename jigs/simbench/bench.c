@@ -7,7 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "jigs/simbench/arduino_isp.h"
 #include "jigs/simbench/bench_site.h"
+#include "jigs/simbench/usbip_server.h"
 #include "jigs/simbench/wire.h"
 
 #define PART_KINDS_MAX (2 * JIG_SITES_MAX) /* on sites, and in faults */
@@ -20,8 +22,9 @@ struct bench_post {
     char place[WIRE_LINK_BYTES + 8];
     struct jig_contents contents; /* that its boards are found with */
     struct bench_site *site;
-    struct wire *wire;
+    struct wire *wire; /* a serial programmer's… */
     struct arduino_isp_options firmware;
+    struct usb_port *usb_port; /* …or a USB programmer's */
     pthread_t thread;
     bool runs;
 };
@@ -32,6 +35,7 @@ struct bench {
     char directory[WIRE_LINK_BYTES / 2]; /* its own, for links; "": none */
     struct part *parts[PART_KINDS_MAX];
     size_t part_count;
+    struct usbip_server *usbip_server; /* NULL: no USB programmer */
     pthread_mutex_t record_lock;
     bool record_failed;
     size_t post_count;
@@ -147,39 +151,21 @@ static int name_link(struct bench *bench, struct bench_post *post, struct failur
 
 /* --- sites --- */
 
-static int refuse_site(const struct bench *bench, const struct jig_site *site, const char *found,
-                       const char *expected, struct failure *failure)
+static int refuse_model(const struct bench *bench, const struct jig_site *site,
+                        struct failure *failure)
 {
+    char names[512];
+    int length = snprintf(names, sizeof names, "%s", arduino_isp_model_names());
+    const struct usb_firmware *firmware;
+    for (size_t i = 0; (firmware = usb_firmware_item(i)) != NULL; i++) {
+        if (length > 0 && (size_t)length < sizeof names) {
+            length +=
+                snprintf(names + length, sizeof names - (size_t)length, ", %s", firmware->name);
+        }
+    }
     return failure_set(
         failure, FAILURE_JIG_INVALID, "%s:%d:%d: site %d: found model '%s', expected one of %s",
-        bench->options.jig->path, site->line, site->column, site->site, found, expected);
-}
-
-static int make_wire(struct bench *bench, struct bench_post *post, struct failure *failure)
-{
-    const struct wire_options options = {
-        .real_pace = bench->options.real_pace,
-        .uart = post->firmware.model->uart,
-        .baud = post->firmware.baud,
-        .stop_descriptor = bench->stop_descriptor,
-        .link = post->link[0] == '\0' ? NULL : post->link,
-        .to_programmer = bench_site_to_programmer,
-        .from_programmer = bench_site_from_programmer,
-        .opened = bench_site_opened,
-        .overrun = bench_site_overrun,
-        .context = post->site,
-    };
-    if (wire_create(&options, &post->wire, failure) != 0) {
-        return -1;
-    }
-    snprintf(post->place, sizeof post->place, "pty:%s", wire_path(post->wire));
-    return 0;
-}
-
-static void *run_firmware(void *context)
-{
-    arduino_isp_run(context); /* out of memory: the programmer stays silent, which the host sees */
-    return NULL;
+        bench->options.jig->path, site->line, site->column, site->site, site->model, names);
 }
 
 /* How long the operator leaves a place empty. Whoever is told that a board counts as gone after a
@@ -195,13 +181,10 @@ static int64_t empty_time_us(const struct bench_options *options)
     return swap_us > noticed_us ? swap_us : noticed_us;
 }
 
-static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
+/* The boards of a site, before it has a programmer. */
+static int make_site(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
-    const struct arduino_isp_model *model = arduino_isp_model(site->model);
-    if (model == NULL) {
-        return refuse_site(bench, site, site->model, arduino_isp_model_names(), failure);
-    }
     const struct part *part = find_part(bench, site->board);
     if (jig_load_found(bench->options.jig, site, part, &post->contents, failure) != 0) {
         return -1;
@@ -219,23 +202,134 @@ static int start_site(struct bench *bench, struct bench_post *post, struct failu
         .context = bench,
     };
     post->site = bench_site_create(&options);
-    if (post->site == NULL) {
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for site %d", site->site);
+    return post->site != NULL
+               ? 0
+               : failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for site %d", site->site);
+}
+
+static int make_wire(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    if (name_link(bench, post, failure) != 0) {
+        return -1;
+    }
+    const struct wire_options options = {
+        .real_pace = bench->options.real_pace,
+        .uart = post->firmware.model->uart,
+        .baud = post->firmware.baud,
+        .stop_descriptor = bench->stop_descriptor,
+        .link = post->link[0] == '\0' ? NULL : post->link,
+        .to_programmer = bench_site_to_programmer,
+        .from_programmer = bench_site_from_programmer,
+        .opened = bench_site_opened,
+        .overrun = bench_site_overrun,
+        .context = post->site,
+    };
+    if (wire_create(&options, &post->wire, failure) != 0) {
+        return -1;
+    }
+    snprintf(post->place, sizeof post->place, "pty:%s", wire_path(post->wire));
+    post->firmware.wire = post->wire;
+    return 0;
+}
+
+static void *run_serial(void *context)
+{
+    const struct bench_post *post = context;
+    arduino_isp_run(&post->firmware); /* out of memory: it stays silent, which the host sees */
+    return NULL;
+}
+
+static int make_serial(struct bench *bench, struct bench_post *post,
+                       const struct arduino_isp_model *model, struct failure *failure)
+{
+    const struct jig_site *site = post->jig_site;
+    if (make_site(bench, post, failure) != 0) {
+        return -1;
     }
     post->firmware.model = model;
     post->firmware.port = bench_site_port(post->site);
     post->firmware.baud = site->baud != 0 ? site->baud : ARDUINO_ISP_BAUD;
     post->firmware.real_pace = bench->options.real_pace;
-    if (name_link(bench, post, failure) != 0 || make_wire(bench, post, failure) != 0) {
+    return make_wire(bench, post, failure);
+}
+
+static void *run_usb(void *context)
+{
+    const struct bench_post *post = context;
+    usb_port_run(post->usb_port);
+    return NULL;
+}
+
+static int make_usb(struct bench *bench, struct bench_post *post,
+                    const struct usb_firmware *firmware, struct failure *failure)
+{
+    if (make_site(bench, post, failure) != 0) {
         return -1;
     }
-    post->firmware.wire = post->wire;
-    int error = pthread_create(&post->thread, NULL, run_firmware, &post->firmware);
+    const struct usb_port_options options = {
+        .firmware = firmware,
+        .isp = bench_site_port(post->site),
+        .number = post->jig_site->site,
+        .real_pace = bench->options.real_pace,
+        .stop_descriptor = bench->stop_descriptor,
+        .to_programmer = bench_site_to_usb,
+        .from_programmer = bench_site_from_programmer,
+        .context = post->site,
+    };
+    return usb_port_create(&options, &post->usb_port, failure);
+}
+
+static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    const struct jig_site *site = post->jig_site;
+    const struct arduino_isp_model *model = arduino_isp_model(site->model);
+    const struct usb_firmware *firmware = usb_firmware_by_name(site->model);
+    int result;
+    if (model != NULL) {
+        result = make_serial(bench, post, model, failure);
+    } else if (firmware != NULL) {
+        result = make_usb(bench, post, firmware, failure);
+    } else {
+        result = refuse_model(bench, site, failure);
+    }
+    if (result != 0) {
+        return -1;
+    }
+    int error = pthread_create(&post->thread, NULL, model != NULL ? run_serial : run_usb, post);
     if (error != 0) {
         return failure_set(failure, FAILURE_BENCH, "no thread for site %d: %s", site->site,
                            strerror(error));
     }
     post->runs = true;
+    return 0;
+}
+
+/* Once all USB ports are there. */
+static int start_server(struct bench *bench, struct failure *failure)
+{
+    struct usb_port *ports[JIG_SITES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < bench->post_count; i++) {
+        if (bench->posts[i].usb_port != NULL) {
+            ports[count++] = bench->posts[i].usb_port;
+        }
+    }
+    const struct usbip_server_options options = {
+        .tcp_port = bench->options.usbip_port, .ports = ports, .port_count = count};
+    if (count == 0) {
+        return 0;
+    }
+    if (usbip_server_start(&options, &bench->usbip_server, failure) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < bench->post_count; i++) {
+        struct bench_post *post = &bench->posts[i];
+        if (post->usb_port != NULL) {
+            snprintf(post->place, sizeof post->place, "usbip:" USBIP_SERVER_HOST ":%u/%s",
+                     (unsigned)usbip_server_tcp_port(bench->usbip_server),
+                     usb_port_device(post->usb_port)->busid);
+        }
+    }
     return 0;
 }
 
@@ -276,6 +370,9 @@ int bench_start(const struct bench_options *options, struct bench **bench, struc
             goto stop;
         }
     }
+    if (start_server(made, failure) != 0) {
+        goto stop;
+    }
     *bench = made;
     return 0;
 stop:
@@ -286,6 +383,7 @@ stop:
 
 static void stop_threads(struct bench *bench)
 {
+    usbip_server_stop(bench->usbip_server); /* nobody comes to a port that is going away */
     /* Never read, so it stays readable for every thread. */
     if (bench->stop_descriptor >= 0) {
         eventfd_write(bench->stop_descriptor, 1);
@@ -311,6 +409,7 @@ int bench_stop(struct bench *bench)
         bench_site_free(post->site);
         jig_free_contents(&post->contents);
         wire_free(post->wire);
+        usb_port_free(post->usb_port);
     }
     for (size_t i = 0; i < bench->part_count; i++) {
         part_free(bench->parts[i]);
@@ -345,13 +444,13 @@ const char *bench_place(const struct bench *bench, int site)
     return post == NULL ? NULL : post->place;
 }
 
-int bench_lamp(struct bench *bench, int site, const char *verdict)
+int bench_lamp(struct bench *bench, int site, const char *verdict, int64_t shown_us)
 {
     const struct bench_post *post = find_post(bench, site);
     if (post == NULL) {
         return -1;
     }
-    bench_site_lamp(post->site, verdict);
+    bench_site_lamp(post->site, verdict, shown_us);
     return 0;
 }
 

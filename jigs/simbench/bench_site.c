@@ -21,11 +21,16 @@ struct bench_site {
     bool reset_low; /* as the programmer drives it */
 };
 
-static int64_t clock_us(void)
+static int64_t read_clock_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t clock_us(void)
+{
+    return read_clock_us(CLOCK_MONOTONIC);
 }
 
 /* --- boards come and go; the lock is held --- */
@@ -99,8 +104,9 @@ static void put_in(struct bench_site *site)
     site->boards_used++;
     site->kept_out = false;
     site->looks = 0;
-    site->board =
-        (struct bench_board){.site = site->options.site->site, .number = site->boards_used};
+    site->board = (struct bench_board){.site = site->options.site->site,
+                                       .number = site->boards_used,
+                                       .in_us = read_clock_us(CLOCK_REALTIME)};
     fault_set_begin(site->faults, site->boards_used);
     if (take_fault(site, JIG_FAULT_NO_BOARD) != NULL) {
         return;
@@ -116,6 +122,7 @@ static void put_in(struct bench_site *site)
 
 static void take_out(struct bench_site *site)
 {
+    site->board.out_us = read_clock_us(CLOCK_REALTIME);
     site->options.record(site->options.context, board_record(&site->board, site->faults));
     avr_target_free(site->board.target);
     site->board = (struct bench_board){0};
@@ -299,6 +306,12 @@ size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count)
     return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
 }
 
+size_t bench_site_to_usb(void *site, uint8_t *bytes, size_t count, bool *twice)
+{
+    *twice = false;
+    return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
+}
+
 size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
 {
     struct bench_site *site = context;
@@ -336,10 +349,10 @@ void bench_site_overrun(void *context, size_t count)
 
 /* --- the operator --- */
 
-void bench_site_lamp(struct bench_site *site, const char *verdict)
+void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown_us)
 {
     pthread_mutex_lock(&site->lock);
-    if (site->board.number != 0) {
+    if (site->board.number != 0 && (shown_us == 0 || site->board.in_us <= shown_us)) {
         snprintf(site->board.lamp, sizeof site->board.lamp, "%s", verdict);
         take_out(site);
     }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "jigs/jig.h"
-#include "jigs/simbench/arduino_isp.h"
+#include "jigs/simbench/isp_port.h"
 #include "profiles/part.h"
 #include "reports/json.h"
 
@@ -43,9 +43,11 @@ size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count);
 size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count, int64_t *late_us);
 size_t bench_site_opened(void *site, uint8_t *bytes, size_t most);
 void bench_site_overrun(void *site, size_t count);
+/* The same for the data packets of a USB programmer. */
+size_t bench_site_to_usb(void *site, uint8_t *bytes, size_t count, bool *twice);
 
 /* The operator's side. */
-void bench_site_lamp(struct bench_site *site, const char *verdict);
+void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown_us);
 /* -1 when no board is in. */
 int bench_site_remove(struct bench_site *site);
 /* -1 when one is in already, or there are no more. */

@@ -13,6 +13,8 @@
 struct bench_board {
     int site;
     int64_t number;                     /* the site's n-th, from 1 */
+    int64_t in_us;                      /* when it was put in: the wall clock, since 1970 */
+    int64_t out_us;                     /* and taken out; 0: it is in */
     struct avr_target *target;          /* NULL: the place stays empty for this turn */
     int64_t frames;                     /* SPI frames the programmer sent */
     bool dead;                          /* fault: it no longer answers */

@@ -28,6 +28,7 @@ struct config {
     bool seed_given;
     uint64_t seed;
     bool stay;
+    uint16_t usbip_port; /* 0: the system chooses one */
 };
 
 struct program {
@@ -46,20 +47,25 @@ static void print_help(FILE *out)
 {
     fputs(
         "Usage: simbench JIG [OPTION]...\n"
-        "Puts the sites of a jig file on a simulated bench: each programmer a pseudo terminal,\n"
-        "each board a model of an AVR. Prints 'site N pty:PATH' for each site, then 'ready'.\n"
+        "Puts the sites of a jig file on a simulated bench: each programmer a pseudo terminal\n"
+        "or a USB device that is exported over USB/IP on 127.0.0.1, each board a model of an\n"
+        "AVR. Prints 'site N PLACE' for each site (pty:PATH, usbip:127.0.0.1:PORT/BUSID), then\n"
+        "'ready'.\n"
         "\n"
         "  --pace real|fast  keep the time of the real thing, or none (default: as the jig says)\n"
         "  --seed N          for the faults (default: as the jig says)\n"
         "  --parts DIR[:DIR] the part files (default: the user's own, see gangflash(1), then\n"
         "                    PROGRAM/../share/gangflash/parts)\n"
         "  --record FILE     add a JSON line for each board that leaves the bench\n"
+        "  --usbip-port N    TCP port for the USB programmers (default: one that is free)\n"
         "  --stay            go on when the input ends, and when the starter is gone\n"
         "  --help            print this and exit\n"
         "  --version         print the version and exit\n"
         "\n"
         "Lines on the input:\n"
-        "  lamp SITE VERDICT  the operator takes the board out and puts the next one in\n"
+        "  lamp SITE VERDICT [TIME]\n"
+        "                     the operator takes the board out and puts the next one in; not one\n"
+        "                     that came after TIME (microseconds since 1970)\n"
         "  remove SITE        takes the board out and leaves the place empty\n"
         "  insert SITE        puts the next board in\n"
         "  record SITE        prints the JSON line of the board that is in\n"
@@ -107,6 +113,14 @@ static int parse_seed(struct config *config, const char *text)
     return errno != 0 || end == text || *end != '\0' || *text == '-' ? -1 : 0;
 }
 
+static int parse_tcp_port(struct config *config, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port = digits == 0 || digits > 5 || text[digits] != '\0' ? 0 : strtol(text, NULL, 10);
+    config->usbip_port = (uint16_t)port;
+    return port < 1 || port > UINT16_MAX ? -1 : 0;
+}
+
 /* 0, or an exit status. */
 static int apply_option(struct config *config, int option, const char *value)
 {
@@ -118,6 +132,8 @@ static int apply_option(struct config *config, int option, const char *value)
                    : usage_error("--pace is real or fast, not", value);
     case 's':
         return parse_seed(config, value) == 0 ? 0 : usage_error("no seed:", value);
+    case 'u':
+        return parse_tcp_port(config, value) == 0 ? 0 : usage_error("no TCP port:", value);
     case 'd':
         config->parts = value;
         return 0;
@@ -141,10 +157,15 @@ static int apply_option(struct config *config, int option, const char *value)
 static int parse_config(struct config *config, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"pace", required_argument, NULL, 'p'},  {"seed", required_argument, NULL, 's'},
-        {"parts", required_argument, NULL, 'd'}, {"record", required_argument, NULL, 'r'},
-        {"stay", no_argument, NULL, 't'},        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"pace", required_argument, NULL, 'p'},
+        {"seed", required_argument, NULL, 's'},
+        {"parts", required_argument, NULL, 'd'},
+        {"record", required_argument, NULL, 'r'},
+        {"usbip-port", required_argument, NULL, 'u'},
+        {"stay", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     config->real_pace = -1;
     int option;
@@ -169,42 +190,47 @@ static void report_bad_line(const char *line, const char *why)
     fprintf(stderr, "simbench: '%s': %s\n", line, why);
 }
 
-static void do_lamp(struct program *program, int site, const char *verdict, const char *line)
+/* A line about a site, in words. */
+struct site_line {
+    const char *line;
+    int site;
+    const char *verdict, *shown_us; /* NULL: not there */
+};
+
+static void do_lamp(struct program *program, const struct site_line *line)
 {
-    if (verdict == NULL) {
-        report_bad_line(line, "lamp needs SITE VERDICT");
+    if (line->verdict == NULL) {
+        report_bad_line(line->line, "lamp needs SITE VERDICT");
     } else {
-        bench_lamp(program->bench, site, verdict);
+        int64_t shown_us = line->shown_us == NULL ? 0 : strtoll(line->shown_us, NULL, 10);
+        bench_lamp(program->bench, line->site, line->verdict, shown_us);
     }
 }
 
-static void do_remove(struct program *program, int site, const char *verdict, const char *line)
+static void do_remove(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_remove(program->bench, site) != 0) {
-        report_bad_line(line, "no board is in");
+    if (bench_remove(program->bench, line->site) != 0) {
+        report_bad_line(line->line, "no board is in");
     }
 }
 
-static void do_insert(struct program *program, int site, const char *verdict, const char *line)
+static void do_insert(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_insert(program->bench, site) != 0) {
-        report_bad_line(line, "a board is in already, or there are no more");
+    if (bench_insert(program->bench, line->site) != 0) {
+        report_bad_line(line->line, "a board is in already, or there are no more");
     }
 }
 
-static void do_record(struct program *program, int site, const char *verdict, const char *line)
+static void do_record(struct program *program, const struct site_line *line)
 {
-    (void)verdict;
-    if (bench_record_board(program->bench, site, stdout) != 0) {
-        report_bad_line(line, "no board is in");
+    if (bench_record_board(program->bench, line->site, stdout) != 0) {
+        report_bad_line(line->line, "no board is in");
     }
 }
 
 static const struct {
     const char *name;
-    void (*run)(struct program *program, int site, const char *verdict, const char *line);
+    void (*run)(struct program *program, const struct site_line *line);
 } commands[] = {
     {"lamp", do_lamp},
     {"remove", do_remove},
@@ -213,7 +239,7 @@ static const struct {
 };
 
 static void run_site_command(struct program *program, const char *name, const char *site_text,
-                             const char *verdict, const char *line)
+                             struct site_line *line)
 {
     char *end = NULL;
     long site = site_text == NULL ? 0 : strtol(site_text, &end, 10);
@@ -223,13 +249,14 @@ static void run_site_command(struct program *program, const char *name, const ch
         }
         if (site < 1 || site > JIG_SITES_MAX || *end != '\0' ||
             bench_place(program->bench, (int)site) == NULL) {
-            report_bad_line(line, "no such site");
+            report_bad_line(line->line, "no such site");
             return;
         }
-        commands[i].run(program, (int)site, verdict, line);
+        line->site = (int)site;
+        commands[i].run(program, line);
         return;
     }
-    report_bad_line(line, "expected lamp, remove, insert, record or quit");
+    report_bad_line(line->line, "expected lamp, remove, insert, record or quit");
 }
 
 static void run_line(struct program *program, const char *line)
@@ -242,11 +269,13 @@ static void run_line(struct program *program, const char *line)
         return;
     }
     const char *site = strtok_r(NULL, " \t\r", &rest);
-    const char *verdict = strtok_r(NULL, " \t\r", &rest);
+    struct site_line site_line = {.line = line};
+    site_line.verdict = strtok_r(NULL, " \t\r", &rest);
+    site_line.shown_us = strtok_r(NULL, " \t\r", &rest);
     if (strcmp(name, "quit") == 0) {
         program->quit = true;
     } else {
-        run_site_command(program, name, site, verdict, line);
+        run_site_command(program, name, site, &site_line);
     }
 }
 
@@ -359,6 +388,7 @@ static int start(struct program *program, struct failure *failure)
         .parts_directory = parts,
         .real_pace = config->real_pace < 0 ? program->jig->bench.real_pace : config->real_pace != 0,
         .seed = config->seed_given ? config->seed : program->jig->bench.seed,
+        .usbip_port = config->usbip_port,
         .record = program->record,
     };
     int result = bench_start(&options, &program->bench, failure); /* loads all it needs */

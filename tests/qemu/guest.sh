@@ -6,38 +6,44 @@ export SOURCE="$1" BUILD="$2"
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp TERM=dumb LC_ALL=C.UTF-8
 job=$BUILD/qemu/job
 
+# The devices of the machine itself are of no interest: udev need not look at them.
 start_udev() {
     mkdir -p /run/udev/rules.d
     cp "$SOURCE"/jigs/udev/*.rules /run/udev/rules.d/ 2>/dev/null
     /lib/systemd/systemd-udevd --daemon
-    udevadm trigger --action=add
-    udevadm settle
 }
 
-# clear_away : whatever a test started or plugged in
+# start_test NAME SECONDS : in a control group of its own
+start_test() {
+    sh -c 'echo $$ >"$1/cgroup.procs" && exec timeout -k 5 "$3" bash "$SOURCE/tests/qemu/tests/$2.sh"' \
+        sh "$group" "$1" "$2" >"$job/$1.log" 2>&1 </dev/null
+}
+
+# clear_away : whatever a test started or plugged in. `detach` fails if something stays.
 clear_away() {
-    for program in gangflash simbench avrdude; do
-        pkill -KILL -x $program
-    done
-    "$BUILD/bin/usbip_attach" detach all
-} >>"$job/clear_away.log" 2>&1
+    echo 1 >"$group/cgroup.kill"
+    "$BUILD/bin/usbip_attach" detach all >>"$job/$1.log" 2>&1
+}
 
 # run_test NAME
 run_test() {
     begun=$(date +%s)
     limit=$(sed -n 's/^# limit: \([0-9]*\) s$/\1/p' "$SOURCE/tests/qemu/tests/$1.sh")
-    timeout -k 5 "${limit:-60}" bash "$SOURCE/tests/qemu/tests/$1.sh" >"$job/$1.log" 2>&1 </dev/null
+    start_test "$1" "${limit:=60}"
     status=$?
-    clear_away
+    clear_away "$1" || [ "$status" -ne 0 ] || status="0, but devices stay plugged in"
     took=$(($(date +%s) - begun))
     case $status in
     0) echo "passed: $1 ($took s)" ;;
     77) echo "skipped: $1 ($(tail -n 1 "$job/$1.log"))" ;;
-    124 | 137) echo "FAILED: $1 (not done in ${limit:-60} s)" ;;
+    124 | 137) echo "FAILED: $1 (not done in $limit s)" ;;
     *) echo "FAILED: $1 (exit status $status, $took s)" ;;
     esac >>"$job/result"
 }
 
+group=/sys/fs/cgroup/test
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir "$group"
 ip link set lo up
 start_udev >"$job/udev.log" 2>&1
 while read -r name; do

@@ -77,6 +77,10 @@ boot() {
 
 # The output of those that failed, and, if the machine did not get to its end, what it said last.
 explain() {
+    while read -r test; do
+        grep -q "^[A-Za-z]*: $test (" "$job/result" ||
+            echo "FAILED: $test (the machine ended before it)"
+    done <"$job/tests"
     for test in $(sed -n 's/^FAILED: \([^ ]*\) .*/\1/p' "$job/result"); do
         printf -- '--- %s\n' "$test"
         tail -n 40 "$job/$test.log"

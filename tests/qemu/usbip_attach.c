@@ -88,7 +88,15 @@ static unsigned bus_of(unsigned controller)
     return bus;
 }
 
-/* Where a device at this port will stand. */
+/* Where a device at this port of this controller will stand. */
+static void place(struct plug *plug, unsigned controller, unsigned bus, unsigned port)
+{
+    plug->port = controller * CONTROLLER_PORTS + port;
+    snprintf(plug->name, sizeof plug->name, "%u-%u", bus, port + 1);
+    snprintf(plug->path, sizeof plug->path, "/devices/platform/vhci_hcd.%u/usb%u/%s", controller,
+             bus, plug->name);
+}
+
 static int locate(struct plug *plug, const char *text)
 {
     char *end;
@@ -102,10 +110,7 @@ static int locate(struct plug *plug, const char *text)
     if (bus == 0) {
         return fail(text, "no such controller; is vhci-hcd loaded?");
     }
-    plug->port = (unsigned)port;
-    snprintf(plug->name, sizeof plug->name, "%u-%lu", bus, port % CONTROLLER_PORTS + 1);
-    snprintf(plug->path, sizeof plug->path, "/devices/platform/vhci_hcd.%u/usb%u/%s", controller,
-             bus, plug->name);
+    place(plug, controller, bus, (unsigned)port % CONTROLLER_PORTS);
     return 0;
 }
 
@@ -310,12 +315,12 @@ static int attach(int news, struct plug *plugs, const char *server, char **words
 /* Every port at which something is plugged in. */
 static size_t find_plugged(struct plug *plugs)
 {
-    char port[16];
     size_t count = 0;
-    for (unsigned i = 0; i < DEVICES_MAX; i++) {
-        snprintf(port, sizeof port, "%u", i / BUS_PORTS * CONTROLLER_PORTS + i % BUS_PORTS);
-        if (locate(&plugs[count], port) == 0 && is_there(&plugs[count])) {
-            count++;
+    for (unsigned controller = 0; controller < CONTROLLERS; controller++) {
+        unsigned bus = bus_of(controller);
+        for (unsigned port = 0; bus != 0 && port < BUS_PORTS; port++) {
+            place(&plugs[count], controller, bus, port);
+            count += is_there(&plugs[count]);
         }
     }
     return count;
@@ -370,7 +375,7 @@ int main(int argc, char **argv)
         return usage();
     }
     size_t count = (size_t)argc - first;
-    struct plug *plugs = calloc(DEVICES_MAX, sizeof *plugs);
+    struct plug *plugs = calloc(DEVICES_MAX + 1, sizeof *plugs);
     int news = listen_to_kernel();
     int result = -1;
     if (plugs != NULL && news >= 0) {

@@ -23,7 +23,8 @@ for directory in / /usr "$SOURCE"; do
 done
 touch "$work/written" || fail "no temporary directory"
 
-# udev is at work: it names what it knows about a device of ours, and its rules act.
+# udev is at work: it tells what it found out about a device, and its rules act.
+udevadm trigger --action=add --settle /sys/bus/usb/devices/usb1
 udevadm info --query=property /sys/bus/usb/devices/usb1 >"$work/properties"
 grep -qx 'ID_BUS=usb' "$work/properties" || fail "udev has not seen usb1:
 $(cat "$work/properties")"

@@ -25,7 +25,7 @@ class Soak:
         self.done = 0
         self.begun = self.told = time.monotonic()
         self.seen = collections.Counter()
-        self.longest_still_s = 0
+        self.longest_still_s = {False: 0, True: 0}
         self.failed = False
         self.deck = Deck(seed)
         # One board in five is bad enough; where they are few, more are needed to see all kinds.
@@ -43,7 +43,8 @@ class Soak:
 
     def take(self, run, judge):
         self.seen.update(judge.seen)
-        self.longest_still_s = max(self.longest_still_s, judge.longest_still_s)
+        for waits, still_s in judge.longest_still_s.items():
+            self.longest_still_s[waits] = max(self.longest_still_s[waits], still_s)
         growth = ", ".join("%s %+d KiB %+d descriptors" % (name, *grown)
                            for name, grown in judge.growth.items())
         print("run %s: %s, %d sites, seed %d: %d boards in %.0f s, exit status %s%s" %
@@ -98,7 +99,8 @@ def run_silent(soak, judges):
     run.follow(lambda boards: None)
     del run.station
     judge = judges.submit(judge_all, run).result()
-    judge.check(judge.seen["site out: not back"] == len(judge.sites), "sites out when all are silent")
+    judge.check(judge.seen["site out: not back"] == len(judge.sites),
+                "sites out when all are silent")
     soak.take(run, judge)
 
 
@@ -121,7 +123,8 @@ def main():
         silent.join()
     for what in sorted(soak.seen):
         print("%6d %s" % (soak.seen[what], what))
-    print("%6.1f s was the longest that a site stood still" % soak.longest_still_s)
+    print("%6.1f s the longest that a site stood still, %.1f s while it waited for its programmer" %
+          (soak.longest_still_s[False], soak.longest_still_s[True]))
     print("%6.1f s in all" % (time.monotonic() - soak.begun))
     missing = never_applied(soak.seen)
     if missing:

@@ -1,26 +1,39 @@
-"""What the soak's boards are to become: profiles, their images, and what a passed board then holds."""
+"""What the soak's boards are to become: profiles, their images, what a passed board then holds."""
 import random
 import subprocess
 
-# of a byte: the bits that exist, the value that may be written, the values that a pass may have
-
 
 def byte(mask, write, *found):
+    """Of a fuse: the bits that exist, what may be written, and what may be found besides."""
     return {"mask": mask, "write": write, "pass": [write, *found]}
 
 
+KEPT = ("keep", "{keep: restore}")
+
+
 class Profile:
-    """One profile. `share`: how many of a thousand boards are done by it."""
+    """One profile. `share`: how many of a thousand boards are done by it. `found`: what the boards
+    of a site carry already, as a jig file says it, by turns. `refused`: the same of boards that are
+    not to be done; few sites have them, because they are through with one at once."""
 
     def __init__(self, name, part, share, fuses, *, low=None, high=None, lines=(), eeprom="erase",
-                 verify="image", sites=256):
-        self.name, self.part, self.share, self.sites = name, part, share, sites
+                 verify="image", found=(None,), refused=None):
+        self.name, self.part, self.share = name, part, share
+        self.found_kinds, self.refused = found, refused
         self.fuses = fuses          # by name: what the gate may write and a pass may hold
         self.texts = {"low": low, "high": high}  # where a fuse's line says more than its value
         self.lines = list(lines)
         self.eeprom = eeprom        # erase, keep, or the name of a binary
         self.whole = verify == "whole"
         self.images = []            # (binary, address)
+
+    def is_refused(self, site):
+        return self.refused is not None and site % 40 == 3
+
+    def found(self, site):
+        if self.is_refused(site):
+            return self.refused
+        return self.found_kinds[site % len(self.found_kinds)]
 
     def with_images(self, *images):
         self.images = list(images)
@@ -33,9 +46,10 @@ class Profile:
         lines += ["fuses:"]
         for name, values in self.fuses.items():
             if name != "lock":
-                lines.append("  %s: %s" % (name, self.texts.get(name) or "0x%02X" % values["write"]))
+                text = self.texts.get(name) or "0x%02X" % values["write"]
+                lines.append("  %s: %s" % (name, text))
         eeprom = self.eeprom
-        if eeprom not in ("erase", "keep"):
+        if eeprom not in ("erase", *KEPT):
             eeprom = "{file: %s-00000.hex}" % eeprom
         lines += ["lock: 0x%02X" % self.fuses["lock"]["write"], "eeprom: " + eeprom,
                   "verify: " + ("whole" if self.whole else "image"),
@@ -49,45 +63,70 @@ class Profile:
             wanted.update(enumerate(read_held(name, start), start))
         return wanted
 
-    def eeprom_bytes(self):
-        if self.eeprom in ("erase", "keep"):
+    def eeprom_bytes(self, site=0):
+        if self.eeprom == "erase":
             return b""
+        if self.eeprom in KEPT:
+            file = (self.found(site) or {}).get("eeprom")
+            return read_held(*image_of(file)) if file else b""
         return read_held(self.eeprom, 0)
 
 
+USED = {"eeprom": "used-00000.hex"}
 PROFILES = [
-    Profile("file", "ATmega328P", 200,
+    Profile("file", "ATmega328P", 240,
             {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD9), "extended": byte(0x07, 0xFD),
              "lock": byte(0x3F, 0xCF)}, eeprom="words"
             ).with_images(("application", 0), ("top", 0x1E80)),
-    Profile("accept", "ATmega32U4", 200,
+    Profile("accept", "ATmega32U4", 120,
             {"low": byte(0xFF, 0x5E), "high": byte(0xFF, 0xD9, 0x99), "extended": byte(0x0F, 0xF3),
              "lock": byte(0x3F, 0xFF)},
             high="{write: 0xD9, accept: [0x99], because: JTAG is turned off anyway}",
             verify="whole").with_images(("application", 0), ("top", 0x1E80)),
-    Profile("locked", "ATmega32A", 200,
-            {"low": byte(0xFF, 0x3F), "high": byte(0xFF, 0xC9), "lock": byte(0x3F, 0xFC)}
+    # Every third comes locked, with another program in it: its fuses take nothing before the erase.
+    Profile("locked", "ATmega32A", 100,
+            {"low": byte(0xFF, 0x3F), "high": byte(0xFF, 0xC9), "lock": byte(0x3F, 0xFC)},
+            found=(None, None, {"flash": "top-01e80.hex", "lock": 0xFC, **USED})
             ).with_images(("application", 0)),
-    # EESAVE is set, and the EEPROM of a new board is blank: it is so afterwards.
-    Profile("keep", "ATmega328P", 150,
+    # EESAVE is not set on a new board, whose EEPROM is blank; it is on one that was in use.
+    Profile("keep", "ATmega328P", 80,
             {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD1), "extended": byte(0x07, 0xFD),
-             "lock": byte(0x3F, 0xFF)}, eeprom="keep", verify="whole"
+             "lock": byte(0x3F, 0xFF)}, eeprom="keep", verify="whole",
+            found=(None, {"high": 0xD1, **USED}, {"high": 0xD1, "lock": 0xFC, **USED})
             ).with_images(("application", 0)),
     # Small pages, waits by value: no RDY/BSY.
-    Profile("small", "ATmega8", 100,
+    Profile("small", "ATmega8", 80,
             {"low": byte(0xFF, 0xBF), "high": byte(0xFF, 0xD9), "lock": byte(0x3F, 0xFF)},
             eeprom="words").with_images(("application", 0)),
     Profile("tiny", "ATtiny13", 70,
             {"low": byte(0xFF, 0x7A), "high": byte(0x1F, 0xFF), "lock": byte(0x03, 0xFF)},
             eeprom="few").with_images(("top", 0)),
     # No pages at all, one fuse byte.
-    Profile("bytewise", "AT90S4433", 50,
+    Profile("bytewise", "AT90S4433", 60,
             {"fuse": byte(0x3F, 0xDA), "lock": byte(0x06, 0xFF)}, eeprom="few"
             ).with_images(("top", 0)),
     # More than 128 KiB: the address of a word does not fit into 16 bits.
     Profile("large", "ATmega2560", 30,
             {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD9), "extended": byte(0x07, 0xFD),
              "lock": byte(0x3F, 0xFF)}).with_images(("top", 0x1FF80)),
+    # The erase clears the EEPROM of some boards, which is put back; of some it cannot be read.
+    Profile("restore", "ATmega328P", 90,
+            {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD9), "extended": byte(0x07, 0xFD),
+             "lock": byte(0x3F, 0xFF)}, eeprom="{keep: restore}", verify="whole",
+            found=(USED, {"high": 0xD1, **USED}), refused={"lock": 0xFC, **USED}
+            ).with_images(("application", 0)),
+    Profile("already", "ATmega328P", 90,
+            {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD9), "extended": byte(0x07, 0xFD),
+             "lock": byte(0x3F, 0xFF)}, eeprom="words", lines=["if_already: pass"],
+            found=(None, {"flash": "application-00000.hex", "eeprom": "words-00000.hex",
+                          "low": 0xFF, "high": 0xD9, "extended": 0xFD},
+                   {"flash": "application-00000.hex", "low": 0xFF, "high": 0xD9, "extended": 0xFD})
+            ).with_images(("application", 0)),
+    Profile("refuse", "ATmega328P", 40,
+            {"low": byte(0xFF, 0xFF), "high": byte(0xFF, 0xD9), "extended": byte(0x07, 0xFD),
+             "lock": byte(0x3F, 0xFF)}, lines=["if_already: refuse"],
+            refused={"flash": "application-00000.hex", "low": 0xFF, "high": 0xD9, "extended": 0xFD}
+            ).with_images(("application", 0)),
 ]
 
 
@@ -99,7 +138,14 @@ def make_binaries():
     pages[5] = bytes.fromhex("56aca000c0c0 56ac8000000020").ljust(128, b"\x56")
     pages[8] = b"\x20" * 128
     return {"application": b"".join(pages) + b"the end", "top": chance.randbytes(200),
-            "words": chance.randbytes(37), "few": chance.randbytes(9)}
+            "words": chance.randbytes(37), "few": chance.randbytes(9),
+            "used": chance.randbytes(300)}
+
+
+def image_of(file):
+    """NAME-START.hex: name and start."""
+    name, start = file.removesuffix(".hex").rsplit("-", 1)
+    return name, int(start, 16)
 
 
 def held_name(name, start):
@@ -114,7 +160,11 @@ def read_held(name, start):
 def make_images():
     """NAME-START.hex for the profiles, and what another program says that it holds."""
     wanted = {image for profile in PROFILES for image in profile.images}
-    wanted |= {(profile.eeprom, 0) for profile in PROFILES if profile.eeprom not in ("erase", "keep")}
+    wanted |= {(profile.eeprom, 0) for profile in PROFILES
+               if profile.eeprom not in ("erase", *KEPT)}
+    wanted |= {image_of(found[key]) for profile in PROFILES
+               for found in (*profile.found_kinds, profile.refused) if found
+               for key in ("flash", "eeprom") if key in found}
     binaries = make_binaries()
     for name, start in wanted:
         binary, image = name + ".bin", "%s-%05x.hex" % (name, start)

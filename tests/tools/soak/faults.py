@@ -3,6 +3,7 @@ import math
 import random
 
 FAULTS_MAX = 1000  # of a jig file
+SITES_MAX = 96
 MODELS = ["arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp"]
 PARTS = ["ATmega328P", "ATmega32U4", "ATmega32A", "ATmega2560", "ATtiny85"]
 WIRES = ["to-programmer", "from-programmer", "to-board", "from-board"]
@@ -73,7 +74,8 @@ def on_wire(chance, wire, way):
 
 
 def late_reply(chance, _):
-    return {**on_wire(chance, "from-programmer", chance.choice(WAYS)), "for": milliseconds(spread(chance, 20, 3000))}
+    return {**on_wire(chance, "from-programmer", chance.choice(WAYS)),
+            "for": milliseconds(spread(chance, 20, 3000))}
 
 
 def contact(chance):
@@ -81,7 +83,8 @@ def contact(chance):
 
 
 def dead(chance, _):
-    return {**at_instruction(chance), **contact(chance)} if chance.random() < 0.7 else contact(chance)
+    where = at_instruction(chance) if chance.random() < 0.7 else {}
+    return {**where, **contact(chance)}
 
 
 def loose_contact(chance, _):
@@ -121,7 +124,8 @@ def nothing(_chance, _profile):
 
 
 DESCRIBE = {
-    "no-board": nothing, "wrong-part": wrong_part, "hang": instruction, "dead": dead, "loose-contact": loose_contact,
+    "no-board": nothing, "wrong-part": wrong_part, "hang": instruction, "dead": dead,
+    "loose-contact": loose_contact,
     "stuck-miso": lambda chance, _: contact(chance), "bad-page": bad_page, "bad-fuse": bad_fuse,
     "slow-write": lambda chance, _: {"factor": "%.1f" % spread(chance, 2, 2000)},
     "slow-clock": lambda chance, _: {"clock": "%d kHz" % spread(chance, 33, 600)},
@@ -195,15 +199,22 @@ def make_faults(profile, chance, deck, sites, boards, share):
     return faults
 
 
+def make_site(profile, site):
+    made = {"site": site, "programmer": "stk500v1", "model": MODELS[site % len(MODELS)],
+            "board": profile.part, "crystal": "8 MHz"}
+    if profile.found(site):
+        made["found"] = profile.found(site)
+    return made
+
+
 def make_jig(profile, seed, deck, boards, share):
     """JSON is YAML, and the judge can read it, too."""
     chance = random.Random(seed)
-    sites = min(profile.sites, max(4, boards // 4))
+    sites = min(SITES_MAX, max(4, boards // 4))
     return {
         "jig": "soak",
         "bench": {"simulated": True, "pace": "fast", "seed": seed},
         "contact": {"present": "0 ms", "gone": "0 ms", "poll": "10 ms"},
-        "sites": [{"site": site, "programmer": "stk500v1", "model": MODELS[site % len(MODELS)],
-                   "board": profile.part, "crystal": "8 MHz"} for site in range(1, sites + 1)],
+        "sites": [make_site(profile, site) for site in range(1, sites + 1)],
         "faults": make_faults(profile, chance, deck, sites, boards, share),
     }

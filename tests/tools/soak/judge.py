@@ -1,16 +1,18 @@
-"""Judges a run of the soak: what the simulated bench says about each board against what the station's
-log says about it, and both against the profile. The station is asked nothing."""
+"""Judges a run of the soak: what the simulated bench says about each board against what the
+station's log says about it, and both against the profile. The station is asked nothing."""
 import collections
 import datetime
 import json
 import re
 import sqlite3
 
+from boards import KEPT
+
 WIRE_KINDS = ("flip", "lost-byte")
 PROGRAMMER_FAILURES_MAX = 3  # in a row, and the site is out (station/scheduler.h)
-# The longest that a site may go without anything in the log while it is not out: 30 s of waiting for
-# a programmer, and a board whose every step takes as long as it may.
-STILL_MAX_S = 75
+# The longest that a site may go without anything in the log while it is not out: with a board, and
+# while it waits for its programmer, which it does for 30 s. Machines may be slow.
+STILL_MAX_S = {False: 25, True: 45}
 
 
 class Judge:
@@ -18,10 +20,9 @@ class Judge:
         self.run, self.profile, self.jig = run, run.profile, run.jig
         self.wrong = []
         self.seen = collections.Counter()
-        self.longest_still_s = 0
+        self.longest_still_s = {False: 0, True: 0}  # waiting for its programmer?
         self.growth = {}  # by process: KiB, descriptors
         self.flash = self.profile.flash()
-        self.eeprom = self.profile.eeprom_bytes()
         self.sites = [entry["site"] for entry in self.jig["sites"]]
         self.faults = collections.defaultdict(list)
         for fault in self.jig["faults"]:
@@ -82,21 +83,29 @@ def judge_flash(judge, record, faults, about):
         judge.check(not stray, "passed with flash outside the images", about, stray[:4])
 
 
+def judge_eeprom(judge, record, faults, about):
+    eeprom = memory(record, "eeprom")
+    wanted = judge.profile.eeprom_bytes(record["site"]).ljust(len(eeprom), b"\xff")
+    # One that is kept is read back only where the erase cleared it.
+    if eeprom != wanted and judge.profile.eeprom in KEPT and may_send_anything(faults):
+        judge.seen["passed with another EEPROM than was kept"] += 1
+    else:
+        judge.check(eeprom == wanted, "passed with wrong EEPROM", about)
+
+
 def judge_pass(judge, record, faults, about):
     judge.check(record["part"] == judge.profile.part, "passed another part", about)
     if record["part"] != judge.profile.part:
         return
     judge_flash(judge, record, faults, about)
-    eeprom = memory(record, "eeprom")
-    judge.check(eeprom == judge.eeprom.ljust(len(eeprom), b"\xff"), "passed with wrong EEPROM",
-                about)
+    judge_eeprom(judge, record, faults, about)
     for fuse, values in judge.profile.fuses.items():
         judge.check(record[fuse] & values["mask"] in
                     [value & values["mask"] for value in values["pass"]],
                     "passed with wrong " + fuse, about, record[fuse])
 
 
-def judge_sent(judge, record, attempt, decisions, faults, about):
+def judge_sent(judge, record, attempts, decisions, faults, about):
     """What the board got, as long as wires cannot have changed it."""
     if record["part"] is None or may_send_anything(faults):
         return
@@ -105,29 +114,62 @@ def judge_sent(judge, record, attempt, decisions, faults, about):
         judge.check(values is not None and
                     (write["value"] ^ values["write"]) & values["mask"] == 0,
                     "a fuse write that the profile does not call for", about, write)
-        judge.check(decisions.get((attempt["attempt"], write["fuse"])) in ("written", "unknown"),
+        judge.check(any(decisions.get((attempt["attempt"], write["fuse"])) in
+                        ("written", "unknown") for attempt in attempts),
                     "a fuse write that the log does not know of", about, write)
     counts = record["counts"]
-    changed = bool(counts["erases"] or counts["flash_pages"] or counts["eeprom_writes"] or
-                   record["fuse_writes"])
-    judge.check(not changed or attempt["touched"] != "none",
-                "a board that was changed, but the log says untouched", about, counts)
-    judge.check(not changed or record["part"] == judge.profile.part, "changed another part", about)
+    judge.check(not is_changed(record) or record["part"] == judge.profile.part,
+                "changed another part", about)
     judge.check(counts["too_fast"] == 0 or hears_badly(faults), "SCK too fast", about)
+    judge.check(not is_changed(record) or
+                any(attempt["touched"] != "none" for attempt in attempts),
+                "a board that was changed, but the log says untouched", about, counts)
 
 
-def judge_board(judge, record, attempt, decisions):
+def is_changed(record):
+    counts = record["counts"]
+    return bool(counts["erases"] or counts["flash_pages"] or counts["eeprom_writes"] or
+                record["fuse_writes"])
+
+
+def judge_already(judge, record, attempt, faults, about):
+    if attempt["verification"] != "already":
+        return
+    judge.seen["passed as already programmed"] += 1
+    judge.check(not is_changed(record) or may_send_anything(faults), "changed one that was done",
+                about, record["counts"])
+
+
+def judge_lamp(judge, record, attempts, done, about):
+    """One row per board, and a lamp that says the same; a contact that comes and goes makes the
+    station take a board for the next one."""
+    judge.check(record["lamp"] is None or
+                record["lamp"] in [attempt["verdict"] for attempt in attempts],
+                "a lamp without a row", about, record["lamp"])
+    applied = any(fault["applied"] for fault in record["faults"])
+    whole = [attempt for attempt in done if attempt["started_at_us"] >= record["in_us"]]
+    judge.check(applied or len(whole) <= 1, "a sound board was done twice", about)
+    judge.check(applied or record["part"] is None or done or record["lamp"] is None,
+                "a sound board without a row", about)
+    right = "refused" if judge.profile.is_refused(record["site"]) else "pass"
+    for attempt in whole:
+        judge.check(applied or attempt["verdict"] == right, "what became of a sound board", about)
+
+
+def judge_board(judge, record, attempts, decisions):
+    """`attempts`: that were at work while the board was in."""
     faults = judge.faults_of(record["site"], record["board"])
     about = {"site": record["site"], "board": record["board"], "faults": record["faults"],
-             **{key: attempt[key] for key in ("attempt", "verdict", "failure", "detail")}}
-    if attempt["verdict"] == "pass":
-        judge_pass(judge, record, faults, about)
-    applied = any(fault["applied"] for fault in record["faults"])
-    judge.check(applied or attempt["verdict"] == "pass", "a sound board did not pass", about)
-    judge_sent(judge, record, attempt, decisions, faults, about)
-    judge.seen["verdict " + attempt["verdict"]] += 1
-    if attempt["failure"] not in (None, "none"):
-        judge.seen["failure " + attempt["failure"]] += 1
+             "attempts": [[attempt[key] for key in ("attempt", "verdict", "failure", "detail")]
+                          for attempt in attempts]}
+    done = [attempt for attempt in attempts if attempt["ended_at_us"] <= record["out_us"]]
+    for attempt in done:
+        if attempt["verdict"] == "pass":
+            attempt["judged"] += 1
+            judge_pass(judge, record, faults, about)
+            judge_already(judge, record, attempt, faults, about)
+    judge_lamp(judge, record, attempts, done, about)
+    judge_sent(judge, record, attempts, decisions, faults, about)
 
 
 def describe(fault):
@@ -166,30 +208,41 @@ def judge_status(judge, attempts, out):
     judge.check(judge.run.status == wanted, "exit status", judge.run.status, wanted)
 
 
+class Timeline:
+    """The attempts on one site, asked for by the times of its boards, which follow each other."""
+
+    def __init__(self, attempts):
+        self.attempts, self.first = attempts, 0
+
+    def during(self, record):
+        while (self.first < len(self.attempts) and
+               self.attempts[self.first]["ended_at_us"] < record["in_us"]):
+            self.first += 1
+        found = []
+        for attempt in self.attempts[self.first:]:
+            if attempt["started_at_us"] > record["out_us"]:
+                break
+            found.append(attempt)
+        return found
+
+
 def judge_boards(judge, by_site):
-    """Each attempt ends with a lamp, and a lamp ends a board's turn. A turn that ended without one
-    had no attempt: an empty place, a board that was dead at once, or the run's end."""
+    """A turn that ended without a lamp had an empty place, or a board that did not answer at once,
+    or the run ended. A pass is judged by the board that was in at its end."""
     decisions = {(row["attempt"], row["fuse"]): row["decision"]
                  for row in rows(judge.run.log, "SELECT attempt, fuse, decision FROM fuse_writes")}
-    done = collections.Counter()
+    timelines = {site: Timeline(by_site[site]) for site in judge.sites}
     with open(judge.run.record) as file:
         for line in file:
             record = json.loads(line)
             note_faults(judge, record)
-            site = record["site"]
-            if record["lamp"] is None:
-                continue
-            if done[site] == len(by_site[site]):
-                judge.check(False, "a board without a row", site, record["board"])
-                continue
-            attempt = by_site[site][done[site]]
-            done[site] += 1
-            judge.check(record["lamp"] == attempt["verdict"], "lamp and verdict", site,
-                        record["board"], record["lamp"], attempt["verdict"])
-            judge_board(judge, record, attempt, decisions)
-    for site, attempts in by_site.items():
-        judge.check(done[site] == len(attempts), "rows without a board", site, len(attempts),
-                    done[site])
+            judge_board(judge, record, timelines[record["site"]].during(record), decisions)
+    for attempt in sum(by_site.values(), []):
+        judge.check(attempt["verdict"] != "pass" or attempt["judged"] == 1,
+                    "a pass without a board", attempt["site"], attempt["attempt"])
+        judge.seen["verdict " + attempt["verdict"]] += 1
+        if attempt["failure"] not in (None, "none"):
+            judge.seen["failure " + attempt["failure"]] += 1
 
 
 # --- sites that went out, and sites that stood still ---
@@ -235,26 +288,42 @@ def sites_out(judge, events, by_site):
     return out
 
 
-def judge_stillness(judge, events, by_site, out):
-    """Every site that is not out went on to the end."""
-    stirred = collections.defaultdict(list)
+def end_of_need(judge, events, attempts):
+    """When no more boards were needed: from then on sites that have finished theirs rest."""
+    passes = [attempt["ended_at"] for attempt in attempts if attempt["verdict"] == "pass"]
+    return max(passes if len(passes) == judge.run.count else [event["at"] for event in events])
+
+
+def moments_of(judge, events, by_site, out):
+    """By site: when something was told of it, and whether it waited for its programmer then."""
+    end = end_of_need(judge, events, sum(by_site.values(), []))
+    begin = min(event["at"] for event in events if event["kind"] == "go")
+    moments = {site: [(begin, False), (out.get(site, end), False)] for site in judge.sites}
     for site, attempts in by_site.items():
-        stirred[site] += [attempt[key] for attempt in attempts for key in ("started_at", "ended_at")]
+        moments[site] += [(attempt[key], False) for attempt in attempts
+                          for key in ("started_at", "ended_at")]
     for event in events:
         if (found := re.match(r"site (\d+): ", event["detail"] or "")) is not None:
-            stirred[int(found[1])].append(event["at"])
-    end = max(event["at"] for event in events)
-    begin = min(event["at"] for event in events if event["kind"] == "go")
-    for site in judge.sites:
-        moments = sorted(seconds(at) for at in [begin, *stirred[site], out.get(site, end)])
-        longest = max(after - before for before, after in zip(moments, moments[1:]))
-        judge.check(longest < STILL_MAX_S, "a site stood still", site, round(longest, 1))
-        judge.longest_still_s = max(judge.longest_still_s, longest)
+            moments[int(found[1])].append((event["at"], event["kind"] == "programmer-lost"))
+    return {site: sorted((seconds(at), waits) for at, waits in mine)
+            for site, mine in moments.items()}
+
+
+def judge_stillness(judge, events, by_site, out):
+    """Every site that is not out went on to the end."""
+    for site, moments in moments_of(judge, events, by_site, out).items():
+        for (before, waits), (after, _) in zip(moments, moments[1:]):
+            still_s = after - before
+            judge.longest_still_s[waits] = max(judge.longest_still_s[waits], still_s)
+            judge.check(still_s < STILL_MAX_S[waits], "a site stood still", site, round(still_s, 1),
+                        "waiting for its programmer" if waits else "")
 
 
 def judge_run(run):
     judge = Judge(run)
-    attempts = rows(run.log, "SELECT * FROM attempts ORDER BY attempt")
+    attempts = rows(run.log, "SELECT a.*, started_at_us, ended_at_us, 0 AS judged FROM attempts a "
+                    "JOIN attempt_opened USING (attempt) JOIN attempt_closed USING (attempt) "
+                    "ORDER BY attempt")
     events = rows(run.log, "SELECT * FROM events ORDER BY event")
     by_site = collections.defaultdict(list)
     for attempt in attempts:

@@ -11,10 +11,11 @@ from judge import judge_run
 
 LIMIT_S = 400  # far above what a run takes: it is there for one that does not end
 LOOK_S = 0.5
-# Runs of so many boards tell whether a process grows, and so much it may: the station's pages of the
-# database and its heaps fill up by some 1.5 MiB until some thousand boards are done.
+# Runs of so many boards tell whether a process grows, and so much it may: the database's page cache
+# (2 MiB), the heaps of many threads and their stacks fill up, ever slower, while some ten thousand
+# boards are done. What nobody can reach any more is found where this runs with the leak sanitizer.
 GROWTH_BOARDS = 1500
-GROWTH_MAX_KIB = 3072
+GROWTH_MAX_KIB = 6144
 GROWTH_MAX_DESCRIPTORS = 8
 
 
@@ -43,7 +44,7 @@ class Watch:
 
     def growth(self, boards):
         """KiB and descriptors that came between the first boards and the last; None if there were
-        too few to tell. A site that looks who holds its port has some descriptors more just then."""
+        too few to tell. A site that looks who holds its port has some descriptors more then."""
         early = [sample for sample in self.samples if boards // 10 <= sample[0] <= boards // 3]
         late = [sample for sample in self.samples if sample[0] >= boards * 2 // 3]
         if boards < GROWTH_BOARDS or len(early) < 3 or len(late) < 3:
@@ -64,8 +65,9 @@ class Run:
         self.took_s = 0
 
     def files(self):
-        return [self.name + ending for ending in (".yaml", ".jig", ".sqlite", ".sqlite-shm", ".sqlite-wal",
-                                               ".sqlite.lock", ".record", ".out")]
+        endings = (".yaml", ".jig", ".sqlite", ".sqlite-shm", ".sqlite-wal", ".sqlite.lock",
+                   ".record", ".out")
+        return [self.name + ending for ending in endings]
 
     def start(self):
         with open(self.name + ".yaml", "w") as file:
@@ -120,7 +122,9 @@ class Run:
             growth = watch.growth(self.count)
             if growth is not None:
                 judge.check(growth[0] <= GROWTH_MAX_KIB, "memory of the " + watch.name, growth)
-                judge.check(growth[1] <= GROWTH_MAX_DESCRIPTORS, "descriptors of the " + watch.name, growth)
+                # The bench's ports have a second one or not, as the system's limits let them.
+                may = GROWTH_MAX_DESCRIPTORS if watch.name == "station" else len(judge.sites)
+                judge.check(growth[1] <= may, "descriptors of the " + watch.name, growth)
                 judge.growth[watch.name] = growth
 
 

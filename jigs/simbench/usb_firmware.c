@@ -1,0 +1,33 @@
+#include "jigs/simbench/usb_firmware.h"
+
+#include <string.h>
+
+static const struct {
+    const struct usb_firmware *models;
+    const size_t *count;
+} tables[] = {
+    {NULL, NULL}, /* {usbasp_models, &usbasp_model_count} */
+};
+
+const struct usb_firmware *usb_firmware_item(size_t index)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        size_t count = tables[i].count == NULL ? 0 : *tables[i].count;
+        if (index < count) {
+            return &tables[i].models[index];
+        }
+        index -= count;
+    }
+    return NULL;
+}
+
+const struct usb_firmware *usb_firmware_by_name(const char *name)
+{
+    const struct usb_firmware *firmware;
+    for (size_t i = 0; (firmware = usb_firmware_item(i)) != NULL; i++) {
+        if (strcmp(firmware->name, name) == 0) {
+            return firmware;
+        }
+    }
+    return NULL;
+}
