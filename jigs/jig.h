@@ -50,13 +50,19 @@ struct jig_site {
  * Instructions, the four bytes of which the programmer shifts into the board: the first that begins
  * with `match` (or the `nth` such one), or without it the first of the board's turn; `after` so
  * many more; `times`, once, counts further ones. An instruction that something happens to is not
- * received, unless it says so here. */
+ * received, unless it says so here.
+ *
+ * A USB programmer's wires to and from the host carry the data of its own requests, not what stands
+ * in their setup packets, in packets of 8 bytes. */
 enum jig_fault_kind {
     JIG_FAULT_NO_BOARD,   /* no-board: the place stays empty for this board's turn */
     JIG_FAULT_WRONG_PART, /* wrong-part, `part`: another part sits on the board */
     JIG_FAULT_FLIP,       /* flip, `wire`, `mask`: a bit turns over */
-    JIG_FAULT_LOST_BYTE,  /* lost-byte, `wire`: a byte vanishes */
-    /* hang, instruction: the programmer stops answering, until its port is opened again */
+    /* lost-byte, `wire`: a byte vanishes; over USB, a packet is shorter by it, and one that is
+     * short ends what the device sends */
+    JIG_FAULT_LOST_BYTE,
+    /* hang, instruction: the programmer stops answering, until its port is opened again; over USB,
+     * until it is unplugged or the host resets its bus */
     JIG_FAULT_HANG,
     /* dead, instruction, `miso`: from here on there is no contact; without an instruction none from
      * the start */
@@ -78,7 +84,8 @@ enum jig_fault_kind {
                          it starts */
     JIG_FAULT_LATE_REPLY, /* late-reply, wire (from-programmer), `for`: the bytes come so much later
                            */
-    /* reset, instruction: the programmer starts anew, with its bootloader if it has one */
+    /* reset, instruction: the programmer starts anew, with its bootloader if it has one; a USB
+     * device keeps its address, and the transfer that it belongs to ends with a bus error */
     JIG_FAULT_RESET,
     /* port-gone, instruction, `for`: the programmer is unplugged for so long, then comes back at
      * the same place */
@@ -87,8 +94,18 @@ enum jig_fault_kind {
      * dead from then on */
     JIG_FAULT_POWER_LOSS,
     JIG_FAULT_PULLED, /* pulled, instruction: the board is taken out, in mid-work */
+    JIG_FAULT_STALL,  /* stall, instruction: the USB transfer that it belongs to is refused… */
+    /* short-reply, instruction: …or ends there as if it were whole, with fewer bytes than wanted…
+     */
+    JIG_FAULT_SHORT_REPLY,
+    JIG_FAULT_NAK, /* nak, instruction: …or is not answered, until the host gives it up */
+    /* duplicate-packet, wire (to-programmer): the packet with this byte arrives twice */
+    JIG_FAULT_DUPLICATE_PACKET,
     JIG_FAULT_KINDS
 };
+
+/* Which programmers a kind of fault may happen to. */
+enum jig_fault_link { JIG_LINK_ANY, JIG_LINK_SERIAL, JIG_LINK_USB };
 
 enum jig_fault_wire {
     JIG_WIRE_TO_PROGRAMMER,   /* host to programmer */
@@ -176,6 +193,7 @@ void jig_free_contents(struct jig_contents *contents);
 /* "flip", "to-programmer", as in jig files. */
 const char *jig_fault_kind_name(enum jig_fault_kind kind);
 const char *jig_fault_wire_name(enum jig_fault_wire wire);
+enum jig_fault_link jig_fault_link(enum jig_fault_kind kind);
 /* Does it act on the bytes of a wire? On instructions? */
 bool jig_fault_is_on_wire(enum jig_fault_kind kind);
 bool jig_fault_is_on_instructions(enum jig_fault_kind kind);

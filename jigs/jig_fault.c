@@ -74,6 +74,10 @@ static const struct {
     [JIG_FAULT_PORT_GONE] = {"port-gone", ON_INSTRUCTIONS | KEY_TIMES | KEY_FOR, KEY_FOR, false},
     [JIG_FAULT_POWER_LOSS] = {"power-loss", ON_INSTRUCTIONS, 0, true},
     [JIG_FAULT_PULLED] = {"pulled", ON_INSTRUCTIONS, 0, true},
+    [JIG_FAULT_STALL] = {"stall", ON_INSTRUCTIONS | KEY_TIMES, 0, false},
+    [JIG_FAULT_SHORT_REPLY] = {"short-reply", ON_INSTRUCTIONS | KEY_TIMES, 0, false},
+    [JIG_FAULT_NAK] = {"nak", ON_INSTRUCTIONS | KEY_TIMES, 0, false},
+    [JIG_FAULT_DUPLICATE_PACKET] = {"duplicate-packet", ON_WIRE, 0, false},
 };
 
 const char *jig_fault_kind_name(enum jig_fault_kind kind)
@@ -87,6 +91,22 @@ static const char *const wires[] = {"to-programmer", "from-programmer", "to-boar
 const char *jig_fault_wire_name(enum jig_fault_wire wire)
 {
     return wires[wire];
+}
+
+enum jig_fault_link jig_fault_link(enum jig_fault_kind kind)
+{
+    switch (kind) {
+    case JIG_FAULT_GARBAGE:
+    case JIG_FAULT_BANNER:
+        return JIG_LINK_SERIAL;
+    case JIG_FAULT_STALL:
+    case JIG_FAULT_SHORT_REPLY:
+    case JIG_FAULT_NAK:
+    case JIG_FAULT_DUPLICATE_PACKET:
+        return JIG_LINK_USB;
+    default:
+        return JIG_LINK_ANY;
+    }
 }
 
 bool jig_fault_is_on_wire(enum jig_fault_kind kind)

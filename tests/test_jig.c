@@ -151,6 +151,11 @@ static void every_kind_of_fault_is_read(void **state)
     assert_int_equal(faults[JIG_FAULT_RESET].times, 1);
     assert_int_equal(faults[JIG_FAULT_PORT_GONE].duration_us, 2000000);
     assert_int_equal(faults[JIG_FAULT_PULLED].after, 500);
+    assert_int_equal(faults[JIG_FAULT_SHORT_REPLY].times, 2);
+    assert_int_equal(faults[JIG_FAULT_NAK].after, 40);
+    assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].wire, JIG_WIRE_TO_PROGRAMMER);
+    assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].offset, 8);
+    assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].times, 1);
     jig_free(jig);
 }
 

@@ -93,6 +93,38 @@ static int load_parts(struct bench *bench, struct failure *failure)
     return 0;
 }
 
+/* --- faults --- */
+
+/* Is there a programmer that this could happen to? */
+static bool fits_somewhere(const struct jig *jig, const struct jig_fault *fault)
+{
+    enum jig_fault_link link = jig_fault_link(fault->kind);
+    for (size_t i = 0; i < jig->site_count; i++) {
+        bool usb = usb_firmware_by_name(jig->sites[i].model) != NULL;
+        if ((fault->site == 0 || fault->site == jig->sites[i].site) &&
+            (link == JIG_LINK_ANY || usb == (link == JIG_LINK_USB))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_faults(const struct bench *bench, struct failure *failure)
+{
+    const struct jig *jig = bench->options.jig;
+    for (size_t i = 0; i < jig->bench.fault_count; i++) {
+        const struct jig_fault *fault = &jig->bench.faults[i];
+        if (!fits_somewhere(jig, fault)) {
+            bool usb = jig_fault_link(fault->kind) == JIG_LINK_USB;
+            return failure_set(failure, FAILURE_JIG_INVALID,
+                               "%s:%d:%d: %s happens to %s programmers only, found none", jig->path,
+                               fault->line, fault->column, jig_fault_kind_name(fault->kind),
+                               usb ? "USB" : "serial");
+        }
+    }
+    return 0;
+}
+
 /* --- records --- */
 
 static void write_record(void *context, struct json_object *line)
@@ -182,7 +214,8 @@ static int64_t empty_time_us(const struct bench_options *options)
 }
 
 /* The boards of a site, before it has a programmer. */
-static int make_site(struct bench *bench, struct bench_post *post, struct failure *failure)
+static int make_site(struct bench *bench, struct bench_post *post, bool usb,
+                     struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
     const struct part *part = find_part(bench, site->board);
@@ -192,6 +225,7 @@ static int make_site(struct bench *bench, struct bench_post *post, struct failur
     const struct bench_site_options options = {
         .site = site,
         .bench = &bench->options.jig->bench,
+        .usb = usb,
         .real_pace = bench->options.real_pace,
         .empty_us = empty_time_us(&bench->options),
         .seed = bench->options.seed,
@@ -243,7 +277,7 @@ static int make_serial(struct bench *bench, struct bench_post *post,
                        const struct arduino_isp_model *model, struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
-    if (make_site(bench, post, failure) != 0) {
+    if (make_site(bench, post, false, failure) != 0) {
         return -1;
     }
     post->firmware.model = model;
@@ -263,7 +297,7 @@ static void *run_usb(void *context)
 static int make_usb(struct bench *bench, struct bench_post *post,
                     const struct usb_firmware *firmware, struct failure *failure)
 {
-    if (make_site(bench, post, failure) != 0) {
+    if (make_site(bench, post, true, failure) != 0) {
         return -1;
     }
     const struct usb_port_options options = {
@@ -361,7 +395,7 @@ int bench_start(const struct bench_options *options, struct bench **bench, struc
         failure_set(failure, FAILURE_BENCH, "no event descriptor: %s", strerror(errno));
         goto stop;
     }
-    if (load_parts(made, failure) != 0) {
+    if (check_faults(made, failure) != 0 || load_parts(made, failure) != 0) {
         goto stop;
     }
     made->options.parts_directory = NULL; /* the caller may free it now */

@@ -168,16 +168,24 @@ static uint8_t undriven(struct bench_site *site, enum jig_miso miso)
 /* What becomes of the programmer in this frame. */
 static enum isp_mishap mishap_now(struct bench_site *site, int64_t *away_us)
 {
-    const struct jig_fault *gone = fault_set_strikes(site->faults, JIG_FAULT_PORT_GONE);
-    if (gone != NULL) {
-        *away_us = gone->duration_us;
-        return ISP_MISHAP_UNPLUG;
+    static const struct {
+        enum jig_fault_kind kind;
+        enum isp_mishap mishap;
+    } mishaps[] = {
+        {JIG_FAULT_PORT_GONE, ISP_MISHAP_UNPLUG},  {JIG_FAULT_RESET, ISP_MISHAP_RESET},
+        {JIG_FAULT_HANG, ISP_MISHAP_HANG},         {JIG_FAULT_STALL, ISP_MISHAP_STALL},
+        {JIG_FAULT_SHORT_REPLY, ISP_MISHAP_SHORT}, {JIG_FAULT_NAK, ISP_MISHAP_NAK},
+    };
+    for (size_t i = 0; i < sizeof mishaps / sizeof *mishaps; i++) {
+        bool elsewhere = !site->options.usb && jig_fault_link(mishaps[i].kind) == JIG_LINK_USB;
+        const struct jig_fault *fault =
+            elsewhere ? NULL : fault_set_strikes(site->faults, mishaps[i].kind);
+        if (fault != NULL) {
+            *away_us = fault->duration_us;
+            return mishaps[i].mishap;
+        }
     }
-    if (fault_set_strikes(site->faults, JIG_FAULT_RESET) != NULL) {
-        return ISP_MISHAP_RESET;
-    }
-    return fault_set_strikes(site->faults, JIG_FAULT_HANG) != NULL ? ISP_MISHAP_HANG
-                                                                   : ISP_MISHAP_NONE;
+    return ISP_MISHAP_NONE;
 }
 
 /* Is there a contact for this frame? `*miso` receives what an undriven MISO reads. */
@@ -306,10 +314,14 @@ size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count)
     return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
 }
 
-size_t bench_site_to_usb(void *site, uint8_t *bytes, size_t count, bool *twice)
+size_t bench_site_to_usb(void *context, uint8_t *bytes, size_t count, bool *twice)
 {
-    *twice = false;
-    return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    count = fault_set_pass(site->faults, JIG_WIRE_TO_PROGRAMMER, bytes, count, -1);
+    *twice = fault_set_take_twice(site->faults);
+    pthread_mutex_unlock(&site->lock);
+    return count;
 }
 
 size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)

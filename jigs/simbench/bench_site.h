@@ -21,6 +21,7 @@ struct bench_site;
 struct bench_site_options {
     const struct jig_site *site;
     const struct jig_bench *bench;
+    bool usb; /* its programmer is one */
     bool real_pace;
     int64_t empty_us; /* the operator leaves the place empty so long at least */
     uint64_t seed;

@@ -30,6 +30,7 @@ struct fault_set {
     bool watches_instructions;
     bool strikes; /* any at the present instruction */
     int64_t late_us;
+    bool twice;
     size_t count;
     struct fault_state states[];
 };
@@ -90,6 +91,7 @@ void fault_set_begin(struct fault_set *set, int64_t board)
     memset(set->wires, 0, sizeof set->wires);
     set->watches_instructions = set->strikes = false;
     set->late_us = 0;
+    set->twice = false;
     for (size_t i = 0; i < set->count; i++) {
         struct fault_state *state = &set->states[i];
         const struct jig_fault *fault = state->fault;
@@ -186,6 +188,8 @@ static void mark_hits(struct fault_set *set, struct fault_state *state, const ui
         } else if (state->fault->kind == JIG_FAULT_LATE_REPLY) {
             set->late_us =
                 state->fault->duration_us > set->late_us ? state->fault->duration_us : set->late_us;
+        } else if (state->fault->kind == JIG_FAULT_DUPLICATE_PACKET) {
+            set->twice = true;
         } else if (state->fault->mask != 0) {
             turn[i] ^= state->fault->mask;
         } else {
@@ -226,6 +230,13 @@ int64_t fault_set_take_lateness_us(struct fault_set *set)
     int64_t late_us = set->late_us;
     set->late_us = 0;
     return late_us;
+}
+
+bool fault_set_take_twice(struct fault_set *set)
+{
+    bool twice = set->twice;
+    set->twice = false;
+    return twice;
 }
 
 /* --- instructions --- */

@@ -29,6 +29,9 @@ size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *
                       int filler);
 /* How late the bytes are that passed since the last call: the longest of their faults. */
 int64_t fault_set_take_lateness_us(struct fault_set *set);
+/* Is one of the bytes that passed since the last call to arrive twice, with those it travels with?
+ */
+bool fault_set_take_twice(struct fault_set *set);
 
 /* The programmer begins an instruction: which faults happen to it is asked for afterwards, kind by
  * kind. */
