@@ -33,7 +33,7 @@ struct jig_site {
     unsigned baud;                 /* 0: the driver's default */
     int64_t supply_mv;             /* 0: not stated */
     /* simulated bench only */
-    char model[32]; /* "arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp" */
+    char model[32]; /* of the programmer's firmware: "arduino-uno-isp", "usbasp-2011" */
     char board[32]; /* part on the boards that are put in */
     int64_t crystal_hz;
     struct jig_found found;
@@ -174,6 +174,8 @@ int jig_parse(const char *name, const char *text, size_t bytes, struct jig **jig
 void jig_free(struct jig *jig);
 /* NULL if there is none. */
 const struct jig_site *jig_find_site(const struct jig *jig, int site);
+/* The driver that a model of the simulated bench is for; NULL if there is none of that name. */
+const char *jig_model_programmer(const char *model);
 
 /* Are all parts there that its boards and faults name, have they the pages and fuses that its
  * faults name, and can they carry what boards are to be found with? FAILURE_JIG_INVALID, with the

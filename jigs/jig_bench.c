@@ -80,21 +80,71 @@ int jig_read_frequency(struct jig_reader *reader, const struct document_node *no
         "found '%.40s', expected a frequency from 32768 Hz to 20 MHz, as in 16 MHz", text);
 }
 
+/* ---- models ---- */
+
+/* The simulated bench has each of these (jigs/simbench), for the driver named beside it. */
+static const struct {
+    const char *name, *programmer;
+} models[] = {
+    {"arduino-uno-isp", "stk500v1"},
+    {"pro-micro-isp", "stk500v1"},
+    {"teensy-2.0-isp", "stk500v1"},
+    {"usbasp-2011", "usbasp"},
+    {"usbasp-2011-slow-jumper", "usbasp"},
+    {"usbasp-2011-protostack", "usbasp"},
+    {"usbasp-2009", "usbasp"},
+    {"usbasp-2005", "usbasp"},
+    {"nibobee", "usbasp"},
+    {"usbasp-dioannidis", "usbasp"},
+    {"usbasp-3mhz", "usbasp"},
+    {"usbhid-lookalike", "usbasp"},
+    {"vusb-ledcontrol", "usbasp"},
+    {"usbasploader", "usbasp"},
+    {"usbtinyisp", "usbtiny"},
+    {"pocket-avr", "usbtiny"},
+    {"arduino-isp", "usbtiny"},
+    {"trinket-bootloader", "usbtiny"},
+    {"trinket-disguised", "usbtiny"},
+};
+#define MODEL_COUNT (sizeof models / sizeof models[0])
+
+const char *jig_model_programmer(const char *model)
+{
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        if (strcmp(models[i].name, model) == 0)
+            return models[i].programmer;
+    return NULL;
+}
+
+/* One of those that the site's driver is for. */
+static int read_model(struct jig_reader *reader, const struct document_node *map,
+                      struct jig_site *site)
+{
+    const char *names[MODEL_COUNT + 1] = {NULL};
+    const struct document_node *node = NULL;
+    size_t count = 0;
+    int index = 0;
+
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        if (strcmp(models[i].programmer, site->programmer) == 0)
+            names[count++] = models[i].name;
+    if (document_need(reader->document, map, "model", &node, reader->failure) != 0 ||
+        document_choice(reader->document, node, names, &index, reader->failure) != 0)
+        return -1;
+    memcpy(site->model, names[index], strlen(names[index]) + 1);
+    return 0;
+}
+
 int jig_read_simulated_site(struct jig_reader *reader, const struct document_node *map,
                             struct jig_site *site)
 {
-    static const char *const models[] = {"arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp",
-                                         NULL};
-    const struct document_node *model = NULL, *board = NULL;
+    const struct document_node *board = NULL;
     const struct document_node *crystal = document_find(map, "crystal");
-    int index = 0;
 
-    if (document_need(reader->document, map, "model", &model, reader->failure) != 0 ||
-        document_choice(reader->document, model, models, &index, reader->failure) != 0 ||
+    if (read_model(reader, map, site) != 0 ||
         document_need(reader->document, map, "board", &board, reader->failure) != 0 ||
         jig_read_text(reader, board, site->board, sizeof site->board) != 0)
         return -1;
-    memcpy(site->model, models[index], strlen(models[index]) + 1);
     if (crystal != NULL && jig_read_frequency(reader, crystal, &site->crystal_hz) != 0)
         return -1;
     return jig_read_found(reader, map, site);

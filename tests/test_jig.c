@@ -264,6 +264,9 @@ static const struct {
     {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: uno, board: "
      "a}\n",
      "4:44", "arduino-uno-isp"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: usbasp-2011, "
+     "board: a}\n",
+     "4:44", "expected arduino-uno-isp, pro-micro-isp or teensy-2.0-isp"},
     {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: "
      "pro-micro-isp, board: ATmega32U4, crystal: 40 MHz}\n",
      "4:87", "20 MHz"},

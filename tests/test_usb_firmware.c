@@ -1,0 +1,51 @@
+/* The table of models that have a USB port, and that jig files know the same ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "jigs/jig.h"
+#include "jigs/simbench/usb_firmware.h"
+
+static void models_are_whole(void **state)
+{
+    size_t count = 0;
+    const struct usb_firmware *model;
+    (void)state;
+    for (; (model = usb_firmware_item(count)) != NULL; count++) {
+        assert_ptr_equal(usb_firmware_by_name(model->name), model); /* names are unique */
+        assert_true(strlen(model->name) < sizeof((struct jig_site *)NULL)->model);
+        assert_true(model->instance_bytes > 0);
+        assert_non_null(model->start);
+        assert_non_null(model->setup);
+        assert_non_null(model->identity.product_name);
+        assert_true(model->identity.vendor != 0 && model->identity.product != 0);
+    }
+    assert_int_equal(count, 16);
+    assert_null(usb_firmware_by_name("usbasp"));
+}
+
+static void jig_files_know_them(void **state)
+{
+    const struct usb_firmware *model;
+    (void)state;
+    for (size_t i = 0; (model = usb_firmware_item(i)) != NULL; i++) {
+        const char *programmer = jig_model_programmer(model->name);
+        assert_non_null(programmer);
+        assert_string_equal(programmer, model->programmer);
+    }
+    assert_string_equal(jig_model_programmer("pro-micro-isp"), "stk500v1");
+    assert_null(jig_model_programmer("usbasp"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_are_whole),
+        cmocka_unit_test(jig_files_know_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
