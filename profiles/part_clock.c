@@ -238,6 +238,11 @@ static int64_t sck_divider(const struct part *part, int64_t clock_hz)
     return clock_hz < FAST_CLOCK_HZ ? part->sck_divider : part->sck_divider_from_12mhz;
 }
 
+int64_t part_clock_sck_limit_hz(const struct part *part, int64_t clock_hz)
+{
+    return clock_hz / sck_divider(part, clock_hz);
+}
+
 bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck_hz)
 {
     return sck_hz * sck_divider(part, clock_hz) < clock_hz;
@@ -251,4 +256,11 @@ int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz)
     if (clock_hz <= 0)
         return 0;
     return safe_hz < below_hz ? safe_hz : below_hz;
+}
+
+int64_t part_clock_for_slow_sck_hz(const struct part *part, int64_t sck_hz)
+{
+    int64_t divider = part->sck_divider > SAFE_DIVIDER ? part->sck_divider : SAFE_DIVIDER;
+
+    return sck_hz * divider + 1;
 }

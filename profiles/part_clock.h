@@ -25,10 +25,16 @@ bool part_clock_depends_on(const struct part *part, enum part_memory memory, uin
 /* The one of which less may be hoped for. */
 struct part_clock part_clock_slower(struct part_clock a, struct part_clock b);
 
-/* Is SCK slow enough for a clock of `clock_hz`, as the part's datasheet has it? */
+/* SCK must stay below this at a clock of `clock_hz`, rounded down, as the part's datasheet has it.
+ */
+int64_t part_clock_sck_limit_hz(const struct part *part, int64_t clock_hz);
+/* Is SCK slow enough for a clock of `clock_hz`? */
 bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck_hz);
 /* The fastest SCK to choose where there is a choice: a sixth of the clock, because RC oscillators
  * drift, and less where part_clock_takes_sck() wants it. 0 for a clock that is not known. */
 int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz);
+/* A clock for which `sck_hz`, a slow one, is safe and little more: what is assumed of a clock that
+ * is not known when that is the slowest SCK there is. */
+int64_t part_clock_for_slow_sck_hz(const struct part *part, int64_t sck_hz);
 
 #endif

@@ -30,11 +30,12 @@ static const char *const decision_names[] = {
 };
 
 static const struct record_step_fact steps[] = {
-    {"attach", TOUCHED_NONE},  {"identify", TOUCHED_NONE}, {"read", TOUCHED_NONE},
-    {"compare", TOUCHED_NONE}, {"keep", TOUCHED_NONE},     {"open", TOUCHED_NONE},
-    {"erase", TOUCHED_ERASED}, {"flash", TOUCHED_WRITTEN}, {"eeprom", TOUCHED_WRITTEN},
-    {"verify", TOUCHED_NONE},  {"fuses", TOUCHED_FUSED},   {"reenter", TOUCHED_NONE},
-    {"recheck", TOUCHED_NONE}, {"lock", TOUCHED_LOCKED},   {"release", TOUCHED_NONE},
+    {"attach", TOUCHED_NONE},    {"identify", TOUCHED_NONE}, {"read", TOUCHED_NONE},
+    {"speed", TOUCHED_NONE},     {"compare", TOUCHED_NONE},  {"keep", TOUCHED_NONE},
+    {"open", TOUCHED_NONE},      {"erase", TOUCHED_ERASED},  {"flash", TOUCHED_WRITTEN},
+    {"eeprom", TOUCHED_WRITTEN}, {"verify", TOUCHED_NONE},   {"fuses", TOUCHED_FUSED},
+    {"reenter", TOUCHED_NONE},   {"recheck", TOUCHED_NONE},  {"lock", TOUCHED_LOCKED},
+    {"release", TOUCHED_NONE},
 };
 
 static const char *name_at(const char *const names[], int count, unsigned index,

@@ -107,7 +107,7 @@ struct record_attempt {
     int tries;
     char verification[16]; /* "image", "whole", "none" */
     char readback_sha256[RECORD_DIGEST_BYTES];
-    int64_t sck_hz; /* 0: not known */
+    int64_t sck_hz; /* while the memories were written and read; 0: not known */
     char software[RECORD_TEXT_BYTES];
     char jig[RECORD_TEXT_BYTES];
     char jig_sha256[RECORD_DIGEST_BYTES];

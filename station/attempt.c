@@ -371,7 +371,8 @@ static void fill_record(struct attempt *attempt)
     FILL(verification, "none");
 #undef FILL
     record_set_signature(record->expected_signature, part->signature);
-    record->sck_hz = attempt->programmer->sck_hz;
+    /* Where SCK is chosen, each session has its own. */
+    record->sck_hz = attempt->programmer->driver->sck_hz != 0 ? attempt->programmer->sck_hz : 0;
     record->started_at_us = operation_wall_us();
 }
 
@@ -446,7 +447,7 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
     return status;
 }
 
-enum attempt_presence attempt_look(struct programmer *programmer, const struct part *part,
+enum attempt_presence attempt_look(struct programmer *programmer, const struct plan *plan,
                                    const atomic_bool *cancel, struct failure *failure)
 {
     struct operation operation = {.deadline_us = operation_now_us() + LOOK_DEADLINE_US,
@@ -454,7 +455,7 @@ enum attempt_presence attempt_look(struct programmer *programmer, const struct p
     struct failure why = {0};
     struct failure ending = {0};
     uint8_t signature[3];
-    int looked = programmer_attach(programmer, part, &operation, &why);
+    int looked = attempt_begin_look(programmer, plan, &operation, &why);
 
     if (looked == 0)
         looked = programmer_identify(programmer, signature, &operation, &why);

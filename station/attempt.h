@@ -31,7 +31,7 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
 enum attempt_presence { ATTEMPT_BOARD_ABSENT, ATTEMPT_BOARD_PRESENT, ATTEMPT_PROGRAMMER_FAILED };
 /* Looks whether a board answers: one short programming session that reads the signature and changes
  * nothing. */
-enum attempt_presence attempt_look(struct programmer *programmer, const struct part *part,
+enum attempt_presence attempt_look(struct programmer *programmer, const struct plan *plan,
                                    const atomic_bool *cancel, struct failure *failure);
 
 #endif

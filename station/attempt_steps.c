@@ -78,8 +78,9 @@ static int step_attach(struct attempt *attempt, const struct operation *operatio
                        struct failure *failure)
 {
     attempt->record.tries++;
-    attempt->compared = false; /* in this try */
-    return programmer_attach(attempt->programmer, attempt->part, operation, failure);
+    attempt->compared = attempt->fuses_read = false; /* in this try */
+    attempt->stays_slow = attempt->was_sped_up;
+    return attempt_begin_session(attempt, operation, failure);
 }
 
 int attempt_identify(struct attempt *attempt, const struct operation *operation,
@@ -182,6 +183,7 @@ static int step_read(struct attempt *attempt, const struct operation *operation,
         decide_byte(attempt, memory);
     }
     note_eesave(attempt);
+    attempt->fuses_read = true;
     return 0;
 }
 
@@ -210,7 +212,7 @@ static int reenter(struct attempt *attempt, const struct operation *operation,
 {
     if (attempt_let_go(attempt, failure) < 0)
         return -1;
-    return programmer_attach(attempt->programmer, attempt->part, operation, failure);
+    return attempt_begin_session(attempt, operation, failure);
 }
 
 /* After an erase the oldest parts want a pulse on RESET and to be enabled again (AT90S1200, 0838,
@@ -430,6 +432,15 @@ static void suspect_clock(struct attempt *attempt, struct failure *failure)
                     failure->detail);
 }
 
+static int step_reenter(struct attempt *attempt, const struct operation *operation,
+                        struct failure *failure)
+{
+    if (reenter(attempt, operation, failure) == 0)
+        return 0;
+    suspect_clock(attempt, failure);
+    return -1;
+}
+
 /* Ends with the signature, which no empty place gives: what was read before it came from the board,
  * even if it was FF. */
 static int step_recheck(struct attempt *attempt, const struct operation *operation,
@@ -481,7 +492,8 @@ bool attempt_is_proved(const struct attempt *attempt)
     return true;
 }
 
-/* How long each takes. Guesses on the slow side where there is no formula. */
+/* How long each takes. Guesses on the slow side where there is no formula; at the SCK that is in
+ * use, where it is chosen. */
 
 #define WRITE_BYTE_US 1200 /* of flash, at 19200 baud, where the driver has no formula */
 #define READ_BYTE_US 600
@@ -489,6 +501,7 @@ bool attempt_is_proved(const struct attempt *attempt)
 #define EEPROM_READ_US 5500
 #define SESSION_US 100000
 #define FEW_INSTRUCTIONS_US 100000
+#define INSTRUCTION_BITS 32
 
 static int64_t expect_session(const struct attempt *attempt)
 {
@@ -496,10 +509,31 @@ static int64_t expect_session(const struct attempt *attempt)
     return SESSION_US;
 }
 
+static bool chooses_sck(const struct attempt *attempt)
+{
+    return attempt->programmer->driver->sck_hz == 0 && attempt->programmer->sck_hz > 0;
+}
+
+/* `count` bytes by an instruction each, which take `usual_us` each but for a slow SCK. */
+static int64_t expect_bytes(const struct attempt *attempt, uint32_t count, int64_t usual_us)
+{
+    int64_t sck_us = chooses_sck(attempt)
+                         ? INSTRUCTION_BITS * INT64_C(1000000) / attempt->programmer->sck_hz
+                         : 0;
+
+    return count * (usual_us + sck_us);
+}
+
 static int64_t expect_few(const struct attempt *attempt)
 {
     (void)attempt;
     return FEW_INSTRUCTIONS_US;
+}
+
+/* Whether there is one turns out late, and it is short. */
+static int64_t expect_speed(const struct attempt *attempt)
+{
+    return attempt->programmer->driver->sck_hz == 0 ? SESSION_US : 0;
 }
 
 /* Both memories twice; a board that is to be done anew is known as such soon. */
@@ -509,15 +543,16 @@ static int64_t expect_compare(const struct attempt *attempt)
 
     if (!attempt_wants_compare(attempt) || (attempt->compared && !attempt->already))
         return 0;
-    return FEW_INSTRUCTIONS_US + 2 * (part->flash.size * (int64_t)READ_BYTE_US +
-                                      part->eeprom.size * (int64_t)EEPROM_READ_US);
+    return FEW_INSTRUCTIONS_US + 2 * (expect_bytes(attempt, part->flash.size, READ_BYTE_US) +
+                                      expect_bytes(attempt, part->eeprom.size, EEPROM_READ_US));
 }
 
 static int64_t expect_keep(const struct attempt *attempt)
 {
     if (!attempt_wants_keep(attempt))
         return 0;
-    return FEW_INSTRUCTIONS_US + 2 * attempt->part->eeprom.size * (int64_t)EEPROM_READ_US;
+    return FEW_INSTRUCTIONS_US +
+           2 * expect_bytes(attempt, attempt->part->eeprom.size, EEPROM_READ_US);
 }
 
 static int64_t expect_erase(const struct attempt *attempt)
@@ -526,19 +561,22 @@ static int64_t expect_erase(const struct attempt *attempt)
 }
 
 /* The driver's floor is for writing and verifying together: it is shared out by bytes. */
-static int64_t flash_share(const struct plan *plan, int64_t share_us)
+static int64_t flash_share(const struct attempt *attempt, int64_t share_us)
 {
+    const struct plan *plan = attempt->plan;
+    int64_t floor_us =
+        chooses_sck(attempt) ? plan_floor_us(plan, attempt->programmer->sck_hz) : plan->floor_us;
     int64_t all_us =
         (int64_t)plan->write_bytes * WRITE_BYTE_US + (int64_t)plan->verify_bytes * READ_BYTE_US;
 
-    if (plan->floor_us == 0 || all_us == 0)
+    if (floor_us == 0 || all_us == 0)
         return share_us;
-    return (int64_t)((double)plan->floor_us * (double)share_us / (double)all_us);
+    return (int64_t)((double)floor_us * (double)share_us / (double)all_us);
 }
 
 static int64_t expect_flash(const struct attempt *attempt)
 {
-    return flash_share(attempt->plan, (int64_t)attempt->plan->write_bytes * WRITE_BYTE_US);
+    return flash_share(attempt, (int64_t)attempt->plan->write_bytes * WRITE_BYTE_US);
 }
 
 static int64_t expect_eeprom(const struct attempt *attempt)
@@ -549,15 +587,15 @@ static int64_t expect_eeprom(const struct attempt *attempt)
         return 0;
     if (attempt->kept_eeprom == NULL && !attempt->eeprom_survives_erase)
         writes = attempt->profile->eeprom->count;
-    return (int64_t)writes * EEPROM_WRITE_US;
+    return expect_bytes(attempt, writes, EEPROM_WRITE_US);
 }
 
 static int64_t expect_verify(const struct attempt *attempt)
 {
-    int64_t us = flash_share(attempt->plan, (int64_t)attempt->plan->verify_bytes * READ_BYTE_US);
+    int64_t us = flash_share(attempt, (int64_t)attempt->plan->verify_bytes * READ_BYTE_US);
 
     if (attempt_verifies_eeprom(attempt))
-        us += (int64_t)attempt->part->eeprom.size * EEPROM_READ_US;
+        us += expect_bytes(attempt, attempt->part->eeprom.size, EEPROM_READ_US);
     return us;
 }
 
@@ -565,6 +603,7 @@ static const struct attempt_step steps[] = {
     {"attach", false, NULL, expect_session, step_attach},
     {"identify", false, NULL, expect_few, attempt_identify},
     {"read", false, NULL, expect_few, step_read},
+    {"speed", false, attempt_wants_speed, expect_speed, attempt_step_speed},
     {"compare", false, attempt_wants_compare, expect_compare, attempt_step_compare},
     {"keep", true, attempt_wants_keep, expect_keep, attempt_step_keep},
     {"open", true, wants_open, expect_few, step_open},
@@ -573,7 +612,7 @@ static const struct attempt_step steps[] = {
     {"eeprom", true, attempt_wants_eeprom, expect_eeprom, attempt_step_eeprom},
     {"verify", true, NULL, expect_verify, attempt_step_verify},
     {"fuses", true, wants_fuses, expect_few, step_fuses},
-    {"reenter", true, NULL, expect_session, reenter},
+    {"reenter", true, NULL, expect_session, step_reenter},
     {"recheck", false, NULL, expect_few, step_recheck},
     {"lock", true, wants_lock, expect_few, step_lock},
     {"release", false, NULL, expect_session, step_release},

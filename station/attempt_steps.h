@@ -1,5 +1,5 @@
 /* The steps of one attempt and what they share. For attempt.c and the files of the steps alone:
- * attempt_steps.c, attempt_eeprom.c, attempt_verify.c. */
+ * attempt_steps.c, attempt_clock.c, attempt_eeprom.c, attempt_verify.c. */
 #ifndef STATION_ATTEMPT_STEPS_H
 #define STATION_ATTEMPT_STEPS_H
 
@@ -34,6 +34,9 @@ struct attempt {
     bool compared;      /* the board was looked at for what it carries already, and… */
     bool already;       /* …carries exactly this profile */
     bool verified;
+    bool fuses_read;  /* in this try */
+    bool was_sped_up; /* some try went on at another SCK than it began with, and… */
+    bool stays_slow;  /* …failed, so that this one does not */
 
     uint32_t step_bytes; /* done in the running step */
     uint32_t step_total; /* to do in it; 0: not counted */
@@ -75,6 +78,20 @@ int attempt_read_memory(struct attempt *attempt, enum part_memory memory, uint32
 int attempt_write_memory(struct attempt *attempt, enum part_memory memory, uint32_t start,
                          const uint8_t *bytes, uint32_t count, const struct operation *operation,
                          struct failure *failure);
+
+/* attempt_clock.c */
+
+/* Begins a session at an SCK for the clock that the board has now. Every session of an attempt
+ * begins here. */
+int attempt_begin_session(struct attempt *attempt, const struct operation *operation,
+                          struct failure *failure);
+/* The same for any board that may be there, outside an attempt. */
+int attempt_begin_look(struct programmer *programmer, const struct plan *plan,
+                       const struct operation *operation, struct failure *failure);
+/* The fuses found say that another SCK would be clearly better, or even needed. */
+bool attempt_wants_speed(const struct attempt *attempt);
+int attempt_step_speed(struct attempt *attempt, const struct operation *operation,
+                       struct failure *failure);
 
 /* attempt_eeprom.c */
 

@@ -3,10 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* "SCK must be below f/4, below f/6 from 12 MHz": the AVR datasheets' chapter on serial
- * programming; the part file says the dividers. */
-#define FAST_CLOCK_HZ 12000000
-#define CKDIV8_DIVIDER 8
+#include "station/plan_clock.h"
 
 static const char *const byte_titles[PART_FUSE_AND_LOCK_COUNT] = {"low fuse", "high fuse",
                                                                   "extended fuse", "lock byte"};
@@ -106,68 +103,30 @@ static int check_supply(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
-/* Will the board's clock be divided by 8 once the profile's fuses are on it? An accepted value that
- * divides counts too: SCK must do for the slowest board that can pass. */
-static bool may_divide_clock(const struct profile *profile)
+int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz)
 {
-    struct part_bit ckdiv8 = profile->part->ckdiv8;
-    const struct profile_byte_rule *rule;
+    const struct programmer_driver *driver = plan->driver;
+    const struct programmer_speed speed = {
+        .baud = plan->site->baud != 0 ? plan->site->baud : driver->default_baud, .sck_hz = sck_hz};
 
-    if (ckdiv8.mask == 0)
-        return false;
-    rule = profile_rule(profile, ckdiv8.memory);
-    if (rule == NULL || rule->leave)
-        return profile->part->factory_ckdiv8;
-    for (size_t i = 0; i < rule->accept_count; i++)
-        if (part_bit_programmed(ckdiv8, rule->accept[i]))
-            return true;
-    return part_bit_programmed(ckdiv8, rule->write);
-}
-
-static int check_clock(const struct plan *plan, int64_t clock_hz, const char *whose,
-                       struct failure *failure)
-{
-    const struct part *part = plan->profile->part;
-    int64_t divider = clock_hz < FAST_CLOCK_HZ ? part->sck_divider : part->sck_divider_from_12mhz;
-
-    if (clock_hz == 0 || plan->driver->sck_hz * divider < clock_hz)
+    if (driver->floor_us == NULL)
         return 0;
-    return failure_set(failure, FAILURE_PLAN_REFUSED,
-                       "programmer %s clocks SCK at %" PRId64 " Hz, a part at %" PRId64
-                       " Hz (%s) takes less than %" PRId64 " Hz",
-                       plan->driver->name, plan->driver->sck_hz, clock_hz, whose,
-                       clock_hz / divider);
-}
-
-static int check_sck(const struct plan *plan, struct failure *failure)
-{
-    const struct profile *profile = plan->profile;
-    int64_t after_hz = profile->clock_hz;
-
-    if (plan->driver->sck_hz == 0)
-        return 0;
-    if (may_divide_clock(profile))
-        after_hz /= CKDIV8_DIVIDER;
-    if (check_clock(plan, profile->part->factory_clock_hz, "as it leaves the factory", failure) < 0)
-        return -1;
-    return check_clock(plan, after_hz, "with the profile's fuses", failure);
+    return driver->floor_us(plan->profile->part, &speed, plan->write_bytes, plan->verify_bytes,
+                            NULL, 0);
 }
 
 static void measure(struct plan *plan)
 {
     const struct profile *profile = plan->profile;
     const struct part_array *flash = &profile->part->flash;
-    const struct programmer_speed speed = {
-        .baud = plan->site->baud != 0 ? plan->site->baud : plan->driver->default_baud,
-        .sck_hz = plan->driver->sck_hz};
 
     plan->eeprom_read = profile->part->eeprom.size > 0 && !profile_keeps_eeprom(profile);
     plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
     plan->verify_bytes =
         profile->verify_whole ? flash->size : page_bytes(profile->flash, flash->page_size, false);
-    if (plan->driver->floor_us != NULL)
-        plan->floor_us = plan->driver->floor_us(profile->part, &speed, plan->write_bytes,
-                                                plan->verify_bytes, NULL, 0);
+    plan_find_clocks(plan);
+    plan->floor_us = plan_floor_us(plan, plan->new_sck_hz);
+    plan->done_floor_us = plan_floor_us(plan, plan->done_sck_hz);
 }
 
 int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,
@@ -183,7 +142,7 @@ int plan_make(const struct profile *profile, const struct jig_site *site, struct
     measure(plan);
     if (check_memories(plan, failure) < 0 || check_supply(plan, failure) < 0)
         return -1;
-    return check_sck(plan, failure);
+    return plan_check_sck(plan, failure);
 }
 
 int plan_make_on_jig(const struct profile *profile, const struct jig *jig,
@@ -296,6 +255,17 @@ static void print_flash(const struct plan *plan, FILE *out)
     }
 }
 
+static void print_floor(const struct plan *plan, FILE *out)
+{
+    if (plan->floor_us == 0)
+        return;
+    fprintf(out, "  shortest possible time for the flash: %.1f s", (double)plan->floor_us / 1e6);
+    if (plan->done_floor_us != plan->floor_us)
+        fprintf(out, " on a new board, %.1f s on one that has the profile's fuses",
+                (double)plan->done_floor_us / 1e6);
+    fputs("\n", out);
+}
+
 void plan_print_steps(const struct plan *plan, FILE *out)
 {
     const struct profile *profile = plan->profile;
@@ -307,6 +277,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fprintf(out, "  1  identify: %s, signature %02X %02X %02X, read twice; another is refused\n",
             part->name, part->signature[0], part->signature[1], part->signature[2]);
     fputs("  2  read every fuse and the lock byte\n", out);
+    plan_print_sck(plan, out);
     print_already(plan, out);
     fputs("  3  log what was found and what is asked, durably\n", out);
     fputs("  4  erase the chip\n", out);
@@ -324,7 +295,5 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fputs(" 10  lock, last\n", out);
     print_byte(plan, PART_LOCK, out);
     fputs(" 11  release the board; log the verdict, durably\n", out);
-    if (plan->floor_us > 0)
-        fprintf(out, "  shortest possible time for the flash: %.1f s\n",
-                (double)plan->floor_us / 1e6);
+    print_floor(plan, out);
 }

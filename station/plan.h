@@ -9,6 +9,7 @@
 
 #include "jigs/jig.h"
 #include "jigs/programmer.h"
+#include "profiles/part_clock.h"
 #include "profiles/profile.h"
 
 struct plan {
@@ -17,8 +18,14 @@ struct plan {
     const struct programmer_driver *driver;
     uint32_t write_bytes;  /* flash, in whole pages, blank ones left out */
     uint32_t verify_bytes; /* flash bytes read back */
-    int64_t floor_us;      /* shortest possible time for flash; 0: not known */
+    int64_t floor_us;      /* shortest possible time for the flash of a new board; 0: not known */
+    int64_t done_floor_us; /* the same for a board that has the profile's fuses already */
     bool eeprom_read;      /* the whole EEPROM is read back and compared */
+    int64_t board_hz;      /* of the board's own oscillator; 0: none, or not known */
+    struct part_clock new_clock;  /* as the part leaves the factory */
+    struct part_clock done_clock; /* with the profile's fuses; the slowest that may pass */
+    /* SCK for each; where it can be chosen, the most that will be asked for. */
+    int64_t new_sck_hz, done_sck_hz;
 };
 
 /* FAILURE_PLAN_REFUSED with the reason when the site's programmer cannot do what the profile asks.
@@ -29,6 +36,8 @@ int plan_make(const struct profile *profile, const struct jig_site *site, struct
  * file, and the site. */
 int plan_make_on_jig(const struct profile *profile, const struct jig *jig,
                      const struct jig_site *site, struct plan *plan, struct failure *failure);
+/* The shortest possible time for the flash at an SCK of `sck_hz`; 0: not known. */
+int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz);
 /* What would be done, in the order it would be, for people. */
 void plan_print_steps(const struct plan *plan, FILE *out);
 

@@ -136,7 +136,7 @@ static int64_t look(struct worker *worker, bool held)
     int64_t cycle = 0;
     bool gone = false;
     enum attempt_presence presence =
-        attempt_look(worker->programmer, worker->plan.profile->part, &scheduler->cancel, &failure);
+        attempt_look(worker->programmer, &worker->plan, &scheduler->cancel, &failure);
 
     if (atomic_load(&scheduler->cancel))
         return 0;

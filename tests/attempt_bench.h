@@ -43,7 +43,7 @@ static inline void make_plan(struct bench *bench)
 }
 
 /* `changes`: lines of the profile, see fake_station_open(). */
-static inline void open_bench(struct bench *bench, const char *changes)
+static inline void open_bench_with(struct bench *bench, const char *programmer, const char *changes)
 {
     struct programmer_settings settings = {.baud = 0};
     struct failure failure = {0};
@@ -52,12 +52,17 @@ static inline void open_bench(struct bench *bench, const char *changes)
     fake_station_open(&bench->station, changes);
     fake_site_open(&bench->site, bench->station.profile->part);
     bench->jig_site.site = 7;
-    snprintf(bench->jig_site.programmer, sizeof bench->jig_site.programmer, "fake");
+    snprintf(bench->jig_site.programmer, sizeof bench->jig_site.programmer, "%s", programmer);
     fake_site_place(&bench->site, &bench->jig_site.place);
     make_plan(bench);
     bench->programmer = programmer_create(bench->plan.driver);
     settings.place = bench->jig_site.place;
     assert_int_equal(programmer_claim(bench->programmer, &settings, NULL, &failure), 0);
+}
+
+static inline void open_bench(struct bench *bench, const char *changes)
+{
+    open_bench_with(bench, "fake", changes);
 }
 
 /* The next attempts are made with another profile, and without faults. */

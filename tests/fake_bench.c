@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "jigs/isp.h"
+#include "jigs/simbench/avr_clock.h"
+#include "profiles/part_clock.h"
 
 #define PARTS TEST_BINARY_DIR "/share/gangflash/parts"
 
@@ -172,7 +174,7 @@ static int fake_claim(struct programmer *programmer, const struct programmer_set
         programmer->owed_value = -1;
     snprintf(programmer->firmware, sizeof programmer->firmware, "%s",
              fake->site->firmware != NULL ? fake->site->firmware : "fake 1.0");
-    programmer->sck_hz = 125000;
+    programmer->sck_hz = programmer->driver->sck_hz;
     pthread_mutex_unlock(&fake->site->mutex);
     return fault != NULL && fault->waits ? operation_sleep_us(operation, INT32_MAX, failure)
                                          : result;
@@ -210,6 +212,43 @@ static int fake_attach(struct programmer *programmer, const struct operation *op
     }
     pthread_mutex_unlock(&site->mutex);
     return result;
+}
+
+static const int64_t offered_hz[] = {1500000, 750000, 375000, 187500, 93750, 32000,
+                                     16000,   8000,   4000,   2000,   1000,  500};
+#define OFFERED (sizeof offered_hz / sizeof offered_hz[0])
+
+/* An empty place answers at no SCK. */
+static bool answers(const struct fake_site *site, int64_t sck_hz)
+{
+    int64_t clock_hz = avr_clock_hz(site->part, site->board.bytes, site->crystal_hz);
+
+    if (site->answers_any)
+        return true;
+    return site->present && site->deaf_sessions == 0 &&
+           part_clock_takes_sck(site->part, clock_hz, sck_hz);
+}
+
+static void choose_sck(struct programmer *programmer, struct fake_site *site)
+{
+    size_t i = programmer_pick_sck(programmer, offered_hz, OFFERED);
+
+    assert_true(i < OFFERED);
+    assert_true(site->attaches < FAKE_SESSIONS_MAX);
+    site->sessions[site->attaches].target_hz = programmer->target_hz;
+    site->sessions[site->attaches].first_hz = offered_hz[i];
+    while (i < OFFERED - 1 && !answers(site, offered_hz[i]))
+        i++;
+    site->sessions[site->attaches].sck_hz = programmer->sck_hz = offered_hz[i];
+    site->deaf_sessions -= site->deaf_sessions > 0;
+}
+
+static int fake_sck_attach(struct programmer *programmer, const struct operation *operation,
+                           struct failure *failure)
+{
+    choose_sck(programmer, lock_site(programmer));
+    pthread_mutex_unlock(&((struct fake_programmer *)programmer)->site->mutex);
+    return fake_attach(programmer, operation, failure);
 }
 
 static int fake_release(struct programmer *programmer, const struct operation *operation,
@@ -310,6 +349,8 @@ static int fake_write(struct programmer *programmer, enum part_memory memory, ui
 
         result = isp_door_open(programmer->part, &instruction, programmer->session, sent, failure);
     }
+    if (memory == PART_FLASH)
+        site->flash_sck_hz = programmer->sck_hz;
     if (result == 0) {
         if (site->present)
             write_board(&site->board, memory, start, bytes, count);
@@ -332,6 +373,16 @@ static int64_t fake_floor_us(const struct part *part, const struct programmer_sp
     return (int64_t)flash_bytes * 100 + (int64_t)verify_bytes * 50;
 }
 
+static int64_t fake_sck_floor_us(const struct part *part, const struct programmer_speed *speed,
+                                 uint32_t flash_bytes, uint32_t verify_bytes, char *text,
+                                 size_t text_bytes)
+{
+    (void)part;
+    (void)text;
+    (void)text_bytes;
+    return (int64_t)(flash_bytes + verify_bytes) * 32000000 / speed->sck_hz;
+}
+
 const struct programmer_driver fake_driver = {
     .name = "fake",
     .title = "boards in memory",
@@ -350,6 +401,24 @@ const struct programmer_driver fake_driver = {
     .floor_us = fake_floor_us,
 };
 
+const struct programmer_driver fake_sck_driver = {
+    .name = "fake-sck",
+    .title = "boards in memory, SCK by their clock",
+    .instance_bytes = sizeof(struct fake_programmer),
+    .flash_bytes_max = 0x10000,
+    .sck_slowest_hz = 500,
+    .sck_fastest_hz = 1500000,
+    .claim = fake_claim,
+    .unclaim = fake_unclaim,
+    .attach = fake_sck_attach,
+    .release = fake_release,
+    .identify = fake_identify,
+    .erase = fake_erase,
+    .read = fake_read,
+    .write = fake_write,
+    .floor_us = fake_sck_floor_us,
+};
+
 /* The linker puts these in place of programmer_driver_by_name() (see CMakeLists.txt), so that jigs
  * of tests can name the fake driver. */
 const struct programmer_driver *__wrap_programmer_driver_by_name(const char *name);
@@ -357,6 +426,8 @@ const struct programmer_driver *__real_programmer_driver_by_name(const char *nam
 
 const struct programmer_driver *__wrap_programmer_driver_by_name(const char *name)
 {
+    if (strcmp(name, fake_sck_driver.name) == 0)
+        return &fake_sck_driver;
     return strcmp(name, fake_driver.name) == 0 ? &fake_driver
                                                : __real_programmer_driver_by_name(name);
 }

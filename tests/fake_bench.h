@@ -14,6 +14,7 @@
 #define FAKE_FLASH_MAX 0x8000
 #define FAKE_EEPROM_MAX 0x400
 #define FAKE_FAULTS_MAX 4
+#define FAKE_SESSIONS_MAX 8
 
 enum fake_call {
     FAKE_CLAIM,
@@ -68,9 +69,21 @@ struct fake_site {
     int claims_owing;     /* …and how many claims were told it */
     struct fake_fault faults[FAKE_FAULTS_MAX];
     int fault_count;
+    /* For the driver that chooses SCK. */
+    int64_t crystal_hz; /* on the boards; 0: none */
+    bool answers_any;   /* the board answers however fast SCK is */
+    int deaf_sessions;  /* so many of the next sessions the board answers but at the slowest SCK */
+    struct {
+        int64_t target_hz;         /* as the attempt had it */
+        int64_t first_hz;          /* SCK that was tried first */
+        int64_t sck_hz;            /* SCK that came of it */
+    } sessions[FAKE_SESSIONS_MAX]; /* index: attaches before it */
+    int64_t flash_sck_hz;          /* SCK of the last write to flash */
 };
 
-extern const struct programmer_driver fake_driver;
+/* One with a fixed SCK, "fake"; and one that chooses, "fake-sck": it takes the fastest it may by
+ * target_hz, and slower ones while the board does not answer. */
+extern const struct programmer_driver fake_driver, fake_sck_driver;
 
 /* With a fresh board in place. */
 void fake_site_open(struct fake_site *site, const struct part *part);

@@ -710,9 +710,8 @@ static void test_look(void **state)
         open_bench(&bench, NULL);
         fake_site_add_fault(&bench.site, tests[i].fault);
         bench.site.present = tests[i].present;
-        assert_int_equal(
-            attempt_look(bench.programmer, bench.station.profile->part, &bench.cancel, &failure),
-            tests[i].presence);
+        assert_int_equal(attempt_look(bench.programmer, &bench.plan, &bench.cancel, &failure),
+                         tests[i].presence);
         assert_false(bench.site.attached);
         assert_int_equal(bench.site.board.touched, TOUCHED_NONE);
         close_bench(&bench);

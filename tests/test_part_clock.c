@@ -277,8 +277,12 @@ static void test_sck(void **state)
     assert_int_equal(part_clock_safe_sck_hz(&part, 12 * MHZ), 1999999); /* below a sixth */
     assert_int_equal(part_clock_safe_sck_hz(&part, 16 * MHZ), 2666666);
     assert_int_equal(part_clock_safe_sck_hz(&part, 0), 0);
+    assert_int_equal(part_clock_sck_limit_hz(&part, 1 * MHZ), 250000);
+    assert_int_equal(part_clock_for_slow_sck_hz(&part, 500), 3001);
     part.sck_divider = 10; /* a part that takes less than all others */
     assert_int_equal(part_clock_safe_sck_hz(&part, 1 * MHZ), 99999);
+    assert_int_equal(part_clock_for_slow_sck_hz(&part, 500), 5001);
+    assert_int_equal(part_clock_safe_sck_hz(&part, 5001), 500);
 }
 
 int main(void)

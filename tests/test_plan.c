@@ -102,27 +102,94 @@ static void test_sck(void **state)
     open_fixture(&fixture, NULL);
     profile = fixture.station.profile;
     profile->clock_hz = 500000;
-    check_refused(&fixture, "with the profile's fuses");
+    check_refused(&fixture, "500000 Hz (with the profile's fuses) takes less than 125000 Hz");
     profile->clock_hz = 500001;
     assert_int_equal(make(&fixture), 0);
 
     /* CKDIV8, bit 7 of the low fuse, written or only accepted */
     profile->clock_hz = 4000000;
     assert_int_equal(make(&fixture), 0);
-    profile->rules[0].write = 0x62;
+    profile->rules[0].write = 0x7F;
     check_refused(&fixture, "500000 Hz");
-    profile->rules[0].write = 0xE2;
-    profile->rules[0].accept[0] = 0x62;
+    profile->rules[0].write = 0xFF;
+    profile->rules[0].accept[0] = 0x7F;
     profile->rules[0].accept_count = 1;
     check_refused(&fixture, "500000 Hz");
     profile->rules[0].accept_count = 0;
-    profile->rules[0].leave = true; /* as it leaves the factory: divided */
-    check_refused(&fixture, "500000 Hz");
-
-    profile->clock_hz = 0; /* not known: not checked */
+    /* an oscillator of its own, whatever the board has: 8 MHz, divided or not, and 128 kHz */
+    profile->rules[0].write = 0x62;
+    profile->clock_hz = 100000;
     assert_int_equal(make(&fixture), 0);
-    profile->part->factory_clock_hz = 128000;
-    check_refused(&fixture, "as it leaves the factory");
+    profile->rules[0].write = 0xE3;
+    profile->clock_hz = 16000000;
+    check_refused(&fixture, "128000 Hz (with the profile's fuses)");
+    profile->rules[0].leave = true; /* as it leaves the factory: 1 MHz */
+    assert_int_equal(make(&fixture), 0);
+    profile->part->bytes[0].factory_default = 0xE3;
+    check_refused(&fixture, "128000 Hz (with the profile's fuses)");
+
+    profile->part->factory_clock_hz = 127000;
+    check_refused(&fixture, "127000 Hz (as it leaves the factory)");
+    close_fixture(&fixture);
+}
+
+/* Not known, or only to be at least so fast: not checked. */
+static void test_sck_not_known(void **state)
+{
+    struct fixture fixture;
+    struct profile *profile;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    profile = fixture.station.profile;
+    profile->clock_hz = 0;
+    assert_int_equal(make(&fixture), 0);
+    profile->rules[0].write = 0xF9; /* a resonator of 0.4 to 0.9 MHz */
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.done_clock.hz, 400000);
+    profile->rules[0].write = 0xE0; /* an external clock */
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.done_clock.hz, 0);
+    close_fixture(&fixture);
+}
+
+/* Where SCK is chosen a profile is refused only when the slowest is too fast: 500 Hz, a sixth of 3
+ * kHz. */
+static void test_sck_chosen(void **state)
+{
+    struct fixture fixture;
+    struct profile *profile;
+
+    (void)state;
+    open_fixture(&fixture, NULL);
+    snprintf(fixture.site.programmer, sizeof fixture.site.programmer, "fake-sck");
+    profile = fixture.station.profile;
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.new_clock.hz, 1000000);
+    assert_int_equal(fixture.plan.new_sck_hz, 166666);
+    assert_int_equal(fixture.plan.done_clock.hz, 16000000);
+    assert_int_equal(fixture.plan.done_sck_hz, 1500000); /* its fastest */
+    assert_int_equal(fixture.plan.floor_us, 768 * INT64_C(32000000) / 166666);
+    assert_int_equal(fixture.plan.done_floor_us, 768 * INT64_C(32000000) / 1500000);
+
+    profile->rules[0].write = 0xE3;
+    profile->rules[0].accept[0] = 0x63; /* 16 kHz: the slowest that may pass */
+    profile->rules[0].accept_count = 1;
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.done_clock.hz, 16000);
+    assert_int_equal(fixture.plan.done_sck_hz, 2666);
+    profile->rules[0].write = 0xE0;
+    profile->rules[0].accept_count = 0;
+    profile->clock_hz = 0;
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.done_sck_hz, 500);
+
+    profile->clock_hz = 3000;
+    assert_int_equal(make(&fixture), 0);
+    assert_int_equal(fixture.plan.done_sck_hz, 500);
+    profile->clock_hz = 2999;
+    check_refused(&fixture, "SCK at 500 Hz at least, a part at 2999 Hz (with the profile's fuses) "
+                            "takes 499 Hz at most");
     close_fixture(&fixture);
 }
 
@@ -150,6 +217,24 @@ static void test_flash_limit(void **state)
     fixture.station.profile->verify_whole = false;
     fixture.station.profile->if_already = PROFILE_IF_ALREADY_PASS;
     check_refused(&fixture, "looking whether a board is done already takes 262144");
+    close_fixture(&fixture);
+}
+
+/* The one that chooses SCK reaches 64 KiB: of a larger part those may be used. */
+static void test_flash_limit_of_image(void **state)
+{
+    struct fixture fixture;
+    uint8_t *present;
+
+    (void)state;
+    open_fixture(&fixture, "part: ATmega1284P\nfuses: {low: 0xFF, high: 0xD8, extended: 0xFD}");
+    snprintf(fixture.site.programmer, sizeof fixture.site.programmer, "fake-sck");
+    present = fixture.station.profile->flash->present;
+    present[0xFFFF] = 1;
+    assert_int_equal(make(&fixture), 0);
+    present[0x10000] = 1;
+    check_refused(&fixture,
+                  "programmer fake-sck reaches 65536 bytes of flash, the image takes 65537");
     close_fixture(&fixture);
 }
 
@@ -221,11 +306,30 @@ static void test_printed(void **state)
     static const char *const already[] = {
         "32768 bytes of flash and its EEPROM read twice, passes as it is", "log what was found",
         NULL};
+    static const char *const sck[] = {
+        "SCK by the clock",
+        "a new board: 1 MHz, SCK at most 166.666 kHz",
+        "with the profile's fuses: 16 MHz, SCK at most 1.5 MHz",
+        "log what was found",
+        "for the flash: 0.1 s on a new board, 0.0 s on one that has the profile's fuses",
+        NULL};
+    static const char *const sck_not_known[] = {
+        "with the profile's fuses: its clock is not known (the profile may say it, board: clock), "
+        "so SCK is 500 Hz",
+        NULL};
+    static const char *const sck_at_least[] = {
+        "with the profile's fuses: at least 8 MHz, SCK at most 1.33333 MHz", NULL};
     struct fixture fixture;
 
     (void)state;
     open_fixture(&fixture, NULL);
     check_printed(&fixture, usual);
+    snprintf(fixture.site.programmer, sizeof fixture.site.programmer, "fake-sck");
+    check_printed(&fixture, sck);
+    fixture.station.profile->clock_hz = 0;
+    check_printed(&fixture, sck_at_least);
+    fixture.station.profile->rules[0].write = 0xE0;
+    check_printed(&fixture, sck_not_known);
     close_fixture(&fixture);
     open_fixture(&fixture, "eeprom: {keep: restore}\nif_already: refuse");
     check_printed(&fixture, rework);
@@ -247,8 +351,11 @@ int main(void)
         cmocka_unit_test(test_unknown_programmer),
         cmocka_unit_test(test_supply),
         cmocka_unit_test(test_sck),
+        cmocka_unit_test(test_sck_not_known),
+        cmocka_unit_test(test_sck_chosen),
         cmocka_unit_test(test_via),
         cmocka_unit_test(test_flash_limit),
+        cmocka_unit_test(test_flash_limit_of_image),
         cmocka_unit_test(test_image_beyond_flash),
         cmocka_unit_test(test_printed),
     };
