@@ -378,8 +378,8 @@ static int64_t fake_sck_floor_us(const struct part *part, const struct programme
                                  size_t text_bytes)
 {
     (void)part;
-    (void)text;
-    (void)text_bytes;
+    if (text != NULL)
+        snprintf(text, text_bytes, "%lld Hz", (long long)speed->sck_hz);
     return (int64_t)(flash_bytes + verify_bytes) * 32000000 / speed->sck_hz;
 }
 

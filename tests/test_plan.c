@@ -258,7 +258,7 @@ static void check_printed(struct fixture *fixture, const char *const expected[])
     assert_int_equal(make(fixture), 0);
     plan_print_steps(&fixture->plan, out);
     assert_int_equal(fclose(out), 0);
-    for (const char *at = text; *expected != NULL; expected++) {
+    for (const char *at = text; at != NULL && *expected != NULL; expected++) {
         at = strstr(at, *expected);
         if (at == NULL)
             fail_msg("'%s' is missing or out of order in:\n%s", *expected, text);
