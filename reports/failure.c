@@ -101,6 +101,9 @@ static const struct failure_fact facts[] = {
     {FAILURE_PROGRAMMER_STALLED, "programmer-stalled", PROGRAMMER, false,
      "Set the board aside, unplug this site's programmer and plug it in again; if it stalls once "
      "more, call the engineer."},
+    {FAILURE_PROGRAMMER_TOO_OLD, "programmer-too-old", PROGRAMMER, false,
+     "Call the engineer: this programmer's firmware is too old for this board; update it or use "
+     "another programmer."},
 
     {FAILURE_LOG, "log", STATION, false,
      "Stop, set aside every board that has no verdict, and call the engineer: the log cannot be "

@@ -50,6 +50,7 @@ enum failure_code {
     FAILURE_PLACE_DENIED = 68,       /* no permission */
     FAILURE_BENCH = 69,              /* the simulated bench did not start or died */
     FAILURE_PROGRAMMER_STALLED = 70, /* a USB device refuses a request: its endpoint stalls */
+    FAILURE_PROGRAMMER_TOO_OLD = 71, /* its firmware lacks what the board needs */
 
     /* the station */
     FAILURE_LOG = 80,
