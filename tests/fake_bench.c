@@ -305,6 +305,14 @@ static int fake_erase(struct programmer *programmer, struct fuse_permit *permit,
     return result;
 }
 
+static void note_read_time(struct fake_site *site, const struct operation *operation)
+{
+    int64_t left_us = operation->deadline_us - operation_now_us();
+
+    if (site->shortest_read_us == 0 || left_us < site->shortest_read_us)
+        site->shortest_read_us = left_us;
+}
+
 static int fake_read(struct programmer *programmer, enum part_memory memory, uint32_t start,
                      uint8_t *bytes, uint32_t count, const struct operation *operation,
                      struct failure *failure)
@@ -313,6 +321,8 @@ static int fake_read(struct programmer *programmer, enum part_memory memory, uin
     struct fake_fault *fault = strike(site, FAKE_READ, (int)memory);
     int result = fail_before(fault, failure);
 
+    if (memory == PART_FLASH)
+        note_read_time(site, operation);
     if (result == 0)
         result = operation_check(operation, failure);
     if (result == 0) {

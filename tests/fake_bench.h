@@ -69,6 +69,7 @@ struct fake_site {
     int claims_owing;     /* …and how many claims were told it */
     struct fake_fault faults[FAKE_FAULTS_MAX];
     int fault_count;
+    int64_t shortest_read_us; /* the least time that a read of flash was given; 0: none was */
     /* For the driver that chooses SCK. */
     int64_t crystal_hz; /* on the boards; 0: none */
     bool answers_any;   /* the board answers however fast SCK is */

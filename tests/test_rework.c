@@ -835,6 +835,28 @@ static void test_already_only_in_the_first_try(void **state)
     close_bench(&bench);
 }
 
+/* Known as not done in the first try, found done in the second: which has the time to read it all,
+ * twice, at the slowest. */
+static void test_already_in_the_second_try(void **state)
+{
+    struct bench bench;
+    const struct fake_fault misread = {
+        .call = FAKE_READ, .memory = PART_FLASH, .nth = 1, .flip = 1};
+    const struct fake_fault contact = {
+        .call = FAKE_READ, .memory = LOW, .nth = 3, .code = FAILURE_CONTACT_LOST};
+
+    (void)state;
+    open_done(&bench, ALREADY);
+    fake_site_add_fault(&bench.site, misread);
+    fake_site_add_fault(&bench.site, contact);
+    bench.site.shortest_read_us = 0;
+    run(&bench);
+    assert_int_equal(bench.record.tries, 2);
+    check_already(&bench, "second try");
+    assert_true(bench.site.shortest_read_us > INT64_C(2) * 0x8000 * 600);
+    close_bench(&bench);
+}
+
 /* Everything but the EEPROM is there: that of a board which an earlier attempt left cleared. */
 static void test_already_but_for_its_eeprom(void **state)
 {
@@ -893,6 +915,7 @@ int main(void)
         cmocka_unit_test(test_fresh_board_costs_little),
         cmocka_unit_test(test_every_call_fails),
         cmocka_unit_test(test_already_only_in_the_first_try),
+        cmocka_unit_test(test_already_in_the_second_try),
         cmocka_unit_test(test_already_but_for_its_eeprom),
     };
 
