@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/text.h"
+
 #define NAMES_BYTES 160
 
 struct link_serial {
@@ -105,4 +107,52 @@ void link_serial_close(struct link_serial *serial)
     sp_close(serial->port);
     sp_free_port(serial->port);
     free(serial);
+}
+
+static void fill_found(struct link_serial_found *found, const struct sp_port *port)
+{
+    const char *manufacturer = sp_get_port_usb_manufacturer(port);
+    const char *product = sp_get_port_usb_product(port);
+    int vendor_id = 0, product_id = 0;
+    char description[256];
+
+    snprintf(found->device, sizeof found->device, "%s", sp_get_port_name(port));
+    found->on_usb = sp_get_port_transport(port) == SP_TRANSPORT_USB &&
+                    sp_get_port_usb_vid_pid(port, &vendor_id, &product_id) == SP_OK;
+    found->vendor = (uint16_t)vendor_id;
+    found->product = (uint16_t)product_id;
+    snprintf(description, sizeof description, "%s%s%s", product != NULL ? product : "",
+             product != NULL && manufacturer != NULL ? ", " : "",
+             manufacturer != NULL ? manufacturer : "");
+    text_copy(found->description, sizeof found->description, description);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strverscmp(((const struct link_serial_found *)a)->device,
+                      ((const struct link_serial_found *)b)->device);
+}
+
+int link_serial_list(struct link_serial_found **found, size_t *count, struct failure *failure)
+{
+    struct sp_port **ports = NULL;
+    size_t port_count = 0;
+
+    *found = NULL;
+    *count = 0;
+    if (sp_list_ports(&ports) != SP_OK)
+        return failure_set(failure, FAILURE_INTERNAL, "the serial ports cannot be listed: %s",
+                           strerror(sp_last_error_code()));
+    while (ports[port_count] != NULL)
+        port_count++;
+    *found = calloc(port_count + 1, sizeof **found);
+    for (size_t i = 0; *found != NULL && i < port_count; i++)
+        fill_found(&(*found)[i], ports[i]);
+    sp_free_port_list(ports);
+    if (*found == NULL)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a list of serial ports");
+    if (port_count > 1)
+        qsort(*found, port_count, sizeof **found, compare);
+    *count = port_count;
+    return 0;
 }

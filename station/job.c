@@ -29,8 +29,9 @@ static int load_jig(const char *typed, struct job *job, struct failure *failure)
 int job_load(const char *profile, const char *jig, struct job *job, struct failure *failure)
 {
     *job = (struct job){0};
-    if (data_paths_parts(&job->parts_directory, failure) != 0 ||
-        load_profile(profile, job, failure) != 0)
+    if (data_paths_parts(&job->parts_directory, failure) != 0)
+        return -1;
+    if (profile != NULL && load_profile(profile, job, failure) != 0)
         return -1;
     return jig != NULL ? load_jig(jig, job, failure) : 0;
 }

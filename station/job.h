@@ -6,12 +6,12 @@
 #include "profiles/profile.h"
 
 struct job {
-    char *parts_directory; /* one or several, as for part_load() */
-    struct profile *profile;
-    struct jig *jig; /* NULL: none was asked for */
+    char *parts_directory;   /* one or several, as for part_load() */
+    struct profile *profile; /* NULL: none was asked for */
+    struct jig *jig;         /* the same */
 };
 
-/* Paths, or bare names of shipped ones; `jig` may be NULL. Free with job_free(), also after a
+/* Paths, or bare names of shipped ones; either may be NULL. Free with job_free(), also after a
  * failure. */
 int job_load(const char *profile, const char *jig, struct job *job, struct failure *failure);
 void job_free(struct job *job);

@@ -8,11 +8,12 @@
 #include "station/command_check.h"
 #include "station/command_flash.h"
 #include "station/command_image.h"
+#include "station/command_jig.h"
 #include "station/command_log.h"
 #include "station/command_parts.h"
 
 static const struct command *const commands[] = {&command_flash, &command_check, &command_image,
-                                                 &command_log, &command_parts};
+                                                 &command_jig,   &command_log,   &command_parts};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *find_command(const char *name)
@@ -37,9 +38,10 @@ static int report_unknown_command(const char *name)
         failure_set(&failure, FAILURE_USAGE, "there is no command '%s'; did you mean '%s'?", name,
                     nearest);
     else
-        failure_set(&failure, FAILURE_USAGE,
-                    "there is no command '%s'; there are flash, check, image, log, parts and help",
-                    name);
+        failure_set(
+            &failure, FAILURE_USAGE,
+            "there is no command '%s'; there are flash, check, image, jig, log, parts and help",
+            name);
     return command_report(&failure);
 }
 
@@ -78,8 +80,8 @@ static int run(int argc, char **argv)
     if (argc < 2) {
         struct failure failure;
         failure_set(&failure, FAILURE_USAGE,
-                    "a command is missing: flash, check, image, log, parts or help; see 'gangflash "
-                    "--help'");
+                    "a command is missing: flash, check, image, jig, log, parts or help; see "
+                    "'gangflash --help'");
         return command_report(&failure);
     }
     const char *name = argv[1];

@@ -6,7 +6,7 @@ expect 0 "$gangflash" --version
 grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
 expect 0 "$gangflash" --help
 cp "$work/out" "$work/help"
-for command in flash check image log parts; do
+for command in flash check image jig log parts; do
     expect 0 "$gangflash" help $command
     says out "Usage: gangflash $command"
     cp "$work/out" "$work/help-$command"
@@ -25,7 +25,7 @@ complete_words() { # COMMAND WORD… : what is offered for the last word
         printf '%s\n' "${COMPREPLY[@]}" | sort
     )
 }
-for command in flash check image log parts; do
+for command in flash check image jig log parts; do
     sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$work/help-$command" | sort >"$work/options"
     complete_words $command -- >"$work/offered"
     diff "$work/options" "$work/offered" || fail "completion of $command"
@@ -38,6 +38,8 @@ done
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
 complete_words image comp | grep -qx compose || fail "completion of an action"
+complete_words jig li | grep -qx list || fail "completion of an action of jig"
+complete_words jig list --bench sim | grep -qx sim-8 || fail "completion of a simulated bench"
 complete_words image info --part ATmega328 | grep -qx ATmega328P || fail "completion of a part"
 
 # usage STATUS-2 TEXT ARGUMENT…
@@ -88,6 +90,11 @@ usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex 
 usage "--address: '7x' is no address" image info --address 7x a.bin
 usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
 usage "--profile stands for its files" image info --profile demo a.hex
+usage "jig: say list" jig
+usage "did you mean 'list'?" jig lst
+usage "'x' is one argument too many" jig list x
+usage "did you mean 'fast'?" jig list --bench sim-8 --bench-pace fst
+usage "--bench-pace and --bench-record are for simulated benches" jig list --bench-pace fast
 usage "log: say list, show, verify, eeprom or settle" log
 usage "did you mean 'verify'?" log verfy
 usage "log show: 'one' is not a number" log show one

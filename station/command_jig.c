@@ -1,0 +1,151 @@
+#include "station/command_jig.h"
+
+#include <getopt.h>
+
+#include "station/jig_actions.h"
+
+enum option_key {
+    KEY_BENCH = 256, /* none has a letter */
+    KEY_PROBE,
+    KEY_JSON,
+    KEY_BENCH_PACE,
+    KEY_BENCH_RECORD
+};
+
+static const struct command_option options[] = {
+    {"bench", KEY_BENCH, "JIG",
+     "list: what is plugged into this simulated bench,\n"
+     "instead of into this machine"},
+    {"probe", KEY_PROBE, NULL,
+     "list: open serial ports, too, and ask what is\n"
+     "there; that resets many an Arduino"},
+    {"json", KEY_JSON, NULL, "print JSON objects, one per line"},
+    {"bench-pace", KEY_BENCH_PACE, "PACE", "simulated benches only: real or fast"},
+    {"bench-record", KEY_BENCH_RECORD, "FILE",
+     "simulated benches only: what each simulated board\n"
+     "was sent, as JSON lines"},
+    COMMAND_OPTION_HELP,
+    {0},
+};
+
+#define FOR(action) (1U << (action))
+
+static const struct action {
+    const char *name;
+    const char *operands[3]; /* what must follow, for messages; ends with NULL */
+    int (*run)(const struct jig_config *config, int *status, struct failure *failure);
+} actions[] = {
+    [JIG_LIST] = {"list", {NULL}, jig_list},
+};
+static const char *const action_names[] = {"list", NULL};
+
+static int set_option(struct jig_config *config, int key, const char *argument,
+                      struct failure *failure)
+{
+    static const char *const paces[] = {"real", "fast", NULL};
+    int index = 0;
+    switch (key) {
+    case KEY_BENCH:
+        config->bench = argument;
+        return 0;
+    case KEY_PROBE:
+        config->probe = true;
+        return 0;
+    case KEY_JSON:
+        config->json = true;
+        return 0;
+    case KEY_BENCH_PACE:
+        config->bench_pace = argument;
+        return command_choice("--bench-pace", argument, paces, &index, failure);
+    default: /* KEY_BENCH_RECORD */
+        config->bench_record = argument;
+        return 0;
+    }
+}
+
+/* An option belongs to some actions only. */
+static int check_options(const struct jig_config *config, struct failure *failure)
+{
+    const struct {
+        const char *name;
+        bool given;
+        unsigned actions;
+    } rows[] = {
+        {"bench", config->bench != NULL, FOR(JIG_LIST) | FOR(JIG_LEARN)},
+        {"probe", config->probe, FOR(JIG_LIST)},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].given && !(rows[i].actions & FOR(config->action)))
+            return failure_set(failure, FAILURE_USAGE, "jig %s: --%s is not for it",
+                               actions[config->action].name, rows[i].name);
+    return 0;
+}
+
+static int take_operands(struct jig_config *config, int count, char **operands,
+                         struct failure *failure)
+{
+    int index = 0;
+    if (count == 0)
+        return failure_set(failure, FAILURE_USAGE, "jig: say list");
+    if (command_choice("jig", operands[0], action_names, &index, failure) != 0)
+        return -1;
+    config->action = (enum jig_action)index;
+    const struct action *action = &actions[index];
+    int needed = 0;
+    while (action->operands[needed] != NULL)
+        needed++;
+    if (count - 1 < needed)
+        return failure_set(failure, FAILURE_USAGE, "jig %s: %s is missing", action->name,
+                           action->operands[count - 1]);
+    if (count - 1 > needed)
+        return failure_set(failure, FAILURE_USAGE, "jig %s: '%s' is one argument too many",
+                           action->name, operands[needed + 1]);
+    config->file = needed > 0 ? operands[1] : NULL;
+    return check_options(config, failure);
+}
+
+/* 1: help was asked for. */
+static int parse(const struct command *command, int argc, char **argv, struct jig_config *config,
+                 struct failure *failure)
+{
+    struct command_parse parsing;
+    command_begin_options(&parsing);
+    for (;;) {
+        int key = command_next_option(command, argc, argv, &parsing, failure);
+        if (key == COMMAND_KEY_END)
+            return take_operands(config, argc - optind, argv + optind, failure);
+        if (key == COMMAND_KEY_HELP)
+            return 1;
+        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
+            return -1;
+    }
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct failure failure = {0};
+    struct jig_config config = {0};
+    int status = COMMAND_PASSED;
+    int result = parse(command, argc, argv, &config, &failure);
+    if (result > 0) {
+        command_print_help(command, stdout);
+        return COMMAND_PASSED;
+    }
+    if (result == 0)
+        result = actions[config.action].run(&config, &status, &failure);
+    if (result == 0)
+        return status;
+    (void)command_report(&failure);
+    return (int)command_status_of_load(failure.code);
+}
+
+const struct command command_jig = {
+    .name = "jig",
+    .usage = "list [OPTION]...",
+    .summary = "find the programmers, and make, try and keep jig files",
+    .details = "list shows every programmer that is plugged in: its place as a jig file names it,\n"
+               "its firmware and what it can do. USB programmers are opened for a moment; no\n"
+               "board is touched.",
+    .options = options,
+    .run = run,
+};

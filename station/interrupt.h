@@ -1,0 +1,19 @@
+/* Ctrl-C for commands that work on programmers in one thread: the signal does not end the program
+ * but cancels what is under way, so that every way out releases the board. */
+#ifndef STATION_INTERRUPT_H
+#define STATION_INTERRUPT_H
+
+#include <stdatomic.h>
+
+#include "reports/failure.h"
+
+struct interrupt;
+
+/* From here on SIGINT, SIGTERM and SIGHUP set interrupt_flag(). Call before other threads start. */
+int interrupt_begin(struct interrupt **interrupt, struct failure *failure);
+/* For struct operation. */
+const atomic_bool *interrupt_flag(const struct interrupt *interrupt);
+/* NULL is allowed. */
+void interrupt_end(struct interrupt *interrupt);
+
+#endif

@@ -1,0 +1,10 @@
+/* The actions of `gangflash jig`. Each returns -1 with a failure, or 0 with the exit status. */
+#ifndef STATION_JIG_ACTIONS_H
+#define STATION_JIG_ACTIONS_H
+
+#include "station/jig_session.h"
+
+/* Every programmer that is plugged in: place, firmware, what it can do. */
+int jig_list(const struct jig_config *config, int *status, struct failure *failure);
+
+#endif
