@@ -146,7 +146,8 @@ static int fake_run(struct link_usb *usb, struct link_usb_transfer *transfer)
         if (answer > 0 && transfer->data != NULL)
             memcpy(transfer->data, reply, (size_t)answer);
         transfer->received = (uint16_t)answer;
-        fake_begin_packet(usb);
+        if (transfer->length > 0)
+            fake_begin_packet(usb);
     }
     if (answer < 0)
         return answer;

@@ -17,7 +17,8 @@
 
 #define TRIED_SLOWEST_HZ 3900 /* USBtiny's slowest is a little less than 4 kHz */
 #define READ_TIME_US 1000000  /* at slow SCKs no transfer reads for longer */
-#define LOOK_PACKETS 3        /* setup, data, status */
+#define QUEUE_TIME_US 500000
+#define LOOK_PACKETS 3 /* setup, data, status */
 
 /* ---- single transfers ---- */
 
@@ -63,7 +64,7 @@ int usb_isp_ask(struct usb_isp *isp, struct usb_isp_request *request,
     struct failure cause = {0};
     struct link_usb_transfer transfer =
         make_transfer(TO_HOST, request->request, request->value, request->index, request->reply,
-                      request->length != 0 ? request->length : INSTRUCTION_BYTES);
+                      request->length != 0 ? request->length : isp->dialect->dataless_bytes);
 
     transfer.silence_us = request->silence_us != 0
                               ? request->silence_us
@@ -248,6 +249,12 @@ void usb_isp_queue_init(struct usb_isp_queue *queue, struct usb_isp *isp)
 {
     queue->isp = isp;
     queue->used = 0;
+    queue->spi_us = 0;
+}
+
+bool usb_isp_is_full(const struct usb_isp_queue *queue, size_t count)
+{
+    return queue->used + count > USB_ISP_QUEUE || queue->spi_us >= QUEUE_TIME_US;
 }
 
 int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct operation *operation,
@@ -264,13 +271,16 @@ static void add(struct usb_isp_queue *queue, const char *name, struct link_usb_t
     queue->transfers[queue->used] = transfer;
     queue->expected[queue->used] = (struct usb_isp_expected){.name = name, .bytes = expected};
     queue->used++;
+    if (expected > 0)
+        queue->spi_us += usb_isp_spi_us(queue->isp->base.sck_hz, expected);
 }
 
 void usb_isp_add_request(struct usb_isp_queue *queue, const char *name, uint8_t request,
                          uint16_t value, uint16_t index)
 {
-    struct link_usb_transfer transfer = make_transfer(
-        TO_HOST, request, value, index, queue->replies[queue->used], INSTRUCTION_BYTES);
+    struct link_usb_transfer transfer =
+        make_transfer(TO_HOST, request, value, index, queue->replies[queue->used],
+                      queue->isp->dialect->dataless_bytes);
 
     transfer.silence_us = silence_us(queue->isp, REQUEST_SILENCE_US, INSTRUCTION_BYTES);
     add(queue, name, transfer, -1);
@@ -335,6 +345,7 @@ int usb_isp_send(struct usb_isp_queue *queue, const struct operation *operation,
     size_t count = queue->used, done = 0;
 
     queue->used = 0;
+    queue->spi_us = 0;
     if (check_sound(queue->isp, failure) != 0)
         return -1;
     if (link_usb_control(queue->isp->usb, queue->transfers, count, operation, &done, &cause) == 0)
@@ -377,7 +388,7 @@ int usb_isp_read_blocks(struct usb_isp_queue *queue, enum part_memory memory, ui
                          dialect->address_in_index ? 0 : address,
                          dialect->address_in_index ? address : 0, bytes + at, length);
         at += length;
-        if (queue->used < USB_ISP_QUEUE && at < count)
+        if (!usb_isp_is_full(queue, 1) && at < count)
             continue;
         if (usb_isp_send(queue, operation, failure) != 0)
             return -1;

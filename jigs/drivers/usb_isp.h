@@ -32,7 +32,7 @@
 #define USB_ISP_READ_BYTES 248
 #define USB_ISP_PACKET_BYTES 8
 #define USB_ISP_PACKET_US 1000 /* low speed: one packet of endpoint 0 in each frame */
-#define USB_ISP_QUEUE 10       /* transfers that are handed over in one go */
+#define USB_ISP_QUEUE 20       /* transfers that are handed over in one go */
 #define USB_ISP_PAGE_BYTES 256 /* no part has longer pages */
 
 struct usb_isp_dialect {
@@ -44,6 +44,7 @@ struct usb_isp_dialect {
     uint8_t read_eeprom;
     bool address_in_index;       /* of the two blocks; else it stands in wValue */
     bool loads_extended_address; /* by itself, and remembers which: nobody else may send 4D */
+    uint16_t dataless_bytes;     /* asked for where nothing comes: as avrdude does it */
     int64_t block_silence_us;    /* besides the time that the bytes take on SPI */
 };
 
@@ -61,7 +62,7 @@ struct usb_isp_request {
     const char *name;
     uint8_t request;
     uint16_t value, index;
-    uint16_t length;    /* asked for; 0: 4, which is what avrdude asks for where nothing comes */
+    uint16_t length;    /* asked for; 0: nothing is expected, or a few bytes */
     int64_t silence_us; /* 0: half a second and four bytes on SPI */
     uint8_t reply[8];
     uint16_t received;
@@ -79,6 +80,7 @@ struct usb_isp_queue {
     uint8_t replies[USB_ISP_QUEUE][4];
     uint8_t pages[USB_ISP_QUEUE][USB_ISP_PAGE_BYTES];
     size_t used;
+    int64_t spi_us; /* that its transfers take at least */
 };
 
 /* ---- single requests: also outside of a session ---- */
@@ -112,6 +114,9 @@ int usb_isp_instruct(struct programmer *programmer, const struct isp_instruction
 /* ---- queues: within a session ---- */
 
 void usb_isp_queue_init(struct usb_isp_queue *queue, struct usb_isp *isp);
+/* Is there no room for `count` more, or does what is in it take so long already that somebody may
+ * wait for a sign of progress? */
+bool usb_isp_is_full(const struct usb_isp_queue *queue, size_t count);
 /* Sends what is in it, unless there is room for `count` more. */
 int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct operation *operation,
                       struct failure *failure);

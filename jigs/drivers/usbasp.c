@@ -97,6 +97,7 @@ static const struct usb_isp_dialect dialect = {
     .read_flash = READFLASH,
     .read_eeprom = READEEPROM,
     .loads_extended_address = true,
+    .dataless_bytes = 4,
     .block_silence_us = BLOCK_SILENCE_US,
 };
 
@@ -467,7 +468,7 @@ static int write_pages(struct usbasp *usbasp, uint32_t start, const uint8_t *byt
         if (!usb_isp_is_blank(bytes + at, page_size) &&
             add_page(usbasp, &queue, start + at, bytes + at, failure) != 0)
             return -1;
-        if (queue.used == 0 || (!last && !singly && queue.used + 2 <= USB_ISP_QUEUE))
+        if (queue.used == 0 || (!last && !singly && !usb_isp_is_full(&queue, 2)))
             continue;
         if (usb_isp_send(&queue, operation, failure) != 0)
             return -1;

@@ -12,6 +12,8 @@
  * - FLASH_WRITE with no time to poll loads the page buffer of the board and does no more; the page
  *   is written by an instruction (4C), and whether that is done is asked with another (F0), or
  *   waited for. FF words within a page are loaded like others.
+ * - POLL_BYTES gives two values to writes that poll by themselves. None is used here, so it does
+ *   nothing, for two packets.
  *
  * One bit turned in the number of POWERUP or POWERDOWN makes it the instruction's (see usb_isp.h):
  * it would send the period and zeros, and no instruction has 00 for its second byte after AC.
@@ -32,6 +34,7 @@ enum {
     POWERUP = 5,
     POWERDOWN = 6,
     SPI = 7,
+    POLL_BYTES = 8,
     FLASH_READ = 9,
     FLASH_WRITE = 10,
     EEPROM_READ = 11
@@ -53,7 +56,15 @@ enum reset { RESET_LOW = 0, RESET_HIGH = 1 };
 
 struct usbtiny {
     struct usb_isp isp;
+    bool looked_early;                /* at a page that was not yet written: see run_ahead() */
     int64_t offered_hz[PERIOD_COUNT]; /* of period 1 and on: fastest first */
+};
+
+/* Whole pages of flash. */
+struct pages {
+    uint32_t start;
+    const uint8_t *bytes;
+    uint32_t count;
 };
 
 static struct usbtiny *self(struct programmer *programmer)
@@ -261,37 +272,131 @@ static int read(struct programmer *programmer, enum part_memory memory, uint32_t
     return usb_isp_read_blocks(&queue, memory, start, bytes, count, operation, failure);
 }
 
-static int write_page(struct usbtiny *tiny, uint32_t address, const uint8_t *bytes,
-                      const struct operation *operation, struct failure *failure)
+static int add_page(struct usbtiny *tiny, struct usb_isp_queue *queue, uint32_t address,
+                    const uint8_t *bytes, struct failure *failure)
 {
     const struct isp_instruction commit = isp_write_flash_page(address);
+
+    if (usb_isp_add_write(queue, "writing flash", FLASH_WRITE, 0, (uint16_t)address, bytes,
+                          tiny->isp.base.part->flash.page_size, failure) != 0)
+        return -1;
+    return usb_isp_add_instruction(queue, &commit, failure);
+}
+
+/* Waits for each page before anything else is sent. */
+static int write_singly(struct usbtiny *tiny, const struct pages *pages, uint32_t at, uint32_t end,
+                        const struct operation *operation, struct failure *failure)
+{
     uint32_t page_size = tiny->isp.base.part->flash.page_size;
     struct usb_isp_queue queue;
 
     usb_isp_queue_init(&queue, &tiny->isp);
-    if (usb_isp_add_write(&queue, "writing flash", FLASH_WRITE, 0, (uint16_t)address, bytes,
-                          page_size, failure) != 0 ||
-        usb_isp_add_instruction(&queue, &commit, failure) != 0 ||
-        usb_isp_send(&queue, operation, failure) != 0)
-        return -1;
-    return usb_isp_wait_written(&tiny->isp, PART_FLASH, address, bytes, page_size, operation,
-                                failure);
-}
+    for (; at < end; at += page_size) {
+        const uint8_t *bytes = pages->bytes + at;
 
-static int write_pages(struct usbtiny *tiny, uint32_t start, const uint8_t *bytes, uint32_t count,
-                       const struct operation *operation, struct failure *failure)
-{
-    uint32_t page_size = tiny->isp.base.part->flash.page_size;
-
-    if (isp_select_segment(&tiny->isp.base, start, operation, failure) != 0)
-        return -1;
-    for (uint32_t at = 0; at < count; at += page_size) {
-        if (!usb_isp_is_blank(bytes + at, page_size) &&
-            write_page(tiny, start + at, bytes + at, operation, failure) != 0)
+        if (!usb_isp_is_blank(bytes, page_size) &&
+            (add_page(tiny, &queue, pages->start + at, bytes, failure) != 0 ||
+             usb_isp_send(&queue, operation, failure) != 0 ||
+             usb_isp_wait_written(&tiny->isp, PART_FLASH, pages->start + at, bytes, page_size,
+                                  operation, failure) != 0))
             return -1;
         operation_progress(operation, at + page_size);
     }
     return 0;
+}
+
+/* The look comes when five packets have passed since the instruction that writes the page. */
+static bool may_run_ahead(const struct usbtiny *tiny)
+{
+    const struct part *part = tiny->isp.base.part;
+
+    return part->poll_ready && part->flash.write_delay_us <= 5 * USB_ISP_PACKET_US &&
+           !tiny->looked_early;
+}
+
+/* The page, the instruction that writes it, nothing for two packets, and the look. */
+#define PAGE_TRANSFERS 4
+#define RUN_PAGES (USB_ISP_QUEUE / PAGE_TRANSFERS)
+
+/* Pages that are sent together. */
+struct run {
+    struct usb_isp_queue queue;
+    size_t looks[RUN_PAGES]; /* where in the queue the look stands */
+    uint32_t ends[RUN_PAGES];
+    size_t count;
+};
+
+static int add_to_run(struct usbtiny *tiny, struct run *run, const struct pages *pages, uint32_t at,
+                      struct failure *failure)
+{
+    const struct isp_instruction look = isp_poll_ready();
+
+    if (add_page(tiny, &run->queue, pages->start + at, pages->bytes + at, failure) != 0)
+        return -1;
+    usb_isp_add_request(&run->queue, "POLL_BYTES", POLL_BYTES, 0, 0);
+    run->looks[run->count] = run->queue.used;
+    run->ends[run->count++] = at + tiny->isp.base.part->flash.page_size;
+    return usb_isp_add_instruction(&run->queue, &look, failure);
+}
+
+/* `*end` is what is done of the pages for sure. */
+static int send_run(struct usbtiny *tiny, struct run *run, uint32_t *end,
+                    const struct operation *operation, struct failure *failure)
+{
+    if (usb_isp_send(&run->queue, operation, failure) != 0)
+        return -1;
+    for (size_t i = 0; i < run->count && !tiny->looked_early; i++) {
+        *end = run->ends[i];
+        tiny->looked_early = (run->queue.replies[run->looks[i]][3] & 1) != 0;
+    }
+    run->count = 0;
+    if (!tiny->looked_early)
+        return 0;
+    return isp_wait_ready(&tiny->isp.base, tiny->isp.base.part->flash.write_delay_us, true,
+                          operation, failure);
+}
+
+/* Without waiting for the look at a page before the next one is sent: when it comes, the time that
+ * the datasheet gives has passed, and what follows would be right even without it. Should one find
+ * its page unfinished all the same (a part that is slower than its datasheet, or a bus that is
+ * faster than low speed), the pages after it were loaded into a part that did not listen: they are
+ * sent again, and from then on each is waited for. `*at` is what is done. */
+static int run_ahead(struct usbtiny *tiny, const struct pages *pages, uint32_t *at,
+                     const struct operation *operation, struct failure *failure)
+{
+    uint32_t page_size = tiny->isp.base.part->flash.page_size;
+    struct run run = {.count = 0};
+
+    usb_isp_queue_init(&run.queue, &tiny->isp);
+    for (uint32_t next = *at; next < pages->count; next += page_size) {
+        bool last = next + page_size >= pages->count;
+        uint32_t end = 0;
+
+        if (!usb_isp_is_blank(pages->bytes + next, page_size) &&
+            add_to_run(tiny, &run, pages, next, failure) != 0)
+            return -1;
+        if (!last && !usb_isp_is_full(&run.queue, PAGE_TRANSFERS))
+            continue;
+        if (run.count > 0 && send_run(tiny, &run, &end, operation, failure) != 0)
+            return -1;
+        *at = tiny->looked_early ? end : next + page_size;
+        operation_progress(operation, *at);
+        if (tiny->looked_early)
+            return 0;
+    }
+    return 0;
+}
+
+static int write_pages(struct usbtiny *tiny, const struct pages *pages,
+                       const struct operation *operation, struct failure *failure)
+{
+    uint32_t at = 0;
+
+    if (isp_select_segment(&tiny->isp.base, pages->start, operation, failure) != 0)
+        return -1;
+    if (may_run_ahead(tiny) && run_ahead(tiny, pages, &at, operation, failure) != 0)
+        return -1;
+    return write_singly(tiny, pages, at, pages->count, operation, failure);
 }
 
 /* Parts without pages: the default waits for each byte as its part file says. */
@@ -304,7 +409,7 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
     if (memory == PART_EEPROM)
         return usb_isp_write_eeprom(&tiny->isp, start, bytes, count, operation, failure);
     if (memory == PART_FLASH && programmer->part->flash.page_write)
-        return write_pages(tiny, start, bytes, count, operation, failure);
+        return write_pages(tiny, &(struct pages){start, bytes, count}, operation, failure);
     return isp_write(programmer, memory, start, bytes, count, permit, operation, failure);
 }
 
