@@ -428,6 +428,71 @@ static inline int fixture_write_fuse(struct usb_fixture *fixture, enum part_memo
                             &fixture->failure);
 }
 
+static inline void fill_random(uint8_t *bytes, size_t count, unsigned seed)
+{
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 1103515245 + 12345;
+        bytes[i] = (uint8_t)(seed >> 16);
+    }
+}
+
+static inline const uint8_t *fixture_memory(const struct usb_fixture *fixture,
+                                            enum part_memory memory)
+{
+    return fake_device_memory(&fixture->usb.device, memory);
+}
+
+/* ---- every part ---- */
+
+/* At 16 MHz, whatever its fuses say. */
+static inline void fixture_attach_fast(struct usb_fixture *fixture)
+{
+    const struct avr_target_defects clock = {.clock_hz = 16 * MHZ};
+
+    avr_target_set_defects(fixture->usb.device.port.target, &clock);
+    fixture_must(fixture, fixture_claim(fixture));
+    fixture_must(fixture, fixture_attach(fixture, 16 * MHZ));
+}
+
+static inline void fixture_check_memory(struct usb_fixture *fixture, enum part_memory memory,
+                                        uint32_t start, uint32_t count)
+{
+    uint8_t bytes[512], back[512];
+
+    assert_true(count <= sizeof bytes);
+    fill_random(bytes, count, start);
+    bytes[count - 1] = 0xFF;
+    fixture_must(fixture, fixture_write(fixture, memory, start, bytes, count));
+    fixture_must(fixture, fixture_read(fixture, memory, start, back, count));
+    if (memcmp(back, bytes, count) != 0 ||
+        memcmp(fixture_memory(fixture, memory) + start, bytes, count) != 0)
+        fail_msg("%s, %s", fixture_part(fixture)->name,
+                 part_memory_name(fixture_part(fixture), memory));
+}
+
+/* Two pages at the end of the flash, or of what the driver reaches, some EEPROM, all fuses. */
+static inline void fixture_check_part(struct usb_fixture *fixture)
+{
+    const struct part *part = fixture_part(fixture);
+    uint32_t reach = fixture->programmer->driver->flash_bytes_max;
+    uint32_t end = reach == 0 || part->flash.size < reach ? part->flash.size : reach;
+    uint32_t count = part->flash.page_write ? 2 * part->flash.page_size : 12;
+
+    fixture_check_memory(fixture, PART_FLASH, end - count, count);
+    if (part->eeprom.size > 0)
+        fixture_check_memory(fixture, PART_EEPROM, part->eeprom.size - 13, 13);
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        uint8_t value = 0;
+
+        if (!part_byte_is_programmable(part, memory))
+            continue;
+        fixture_must(fixture, fixture_read(fixture, memory, 0, &value, 1));
+        if (!part_byte_equal(part, memory, value, *fixture_memory(fixture, memory)))
+            fail_msg("%s, %s: %02X", part->name, part_memory_name(part, memory), value);
+    }
+    assert_int_equal(avr_target_counts(fixture->usb.device.port.target)->ignored_busy, 0);
+}
+
 /* ---- what was sent ---- */
 
 static inline size_t fixture_count(const struct usb_fixture *fixture, uint8_t request)
@@ -467,20 +532,6 @@ static inline void fixture_harm(struct usb_fixture *fixture, enum fake_harm harm
     fixture->usb.harm = harm;
     fixture->usb.harm_at = fixture->usb.count + from_now;
     fixture->usb.harm_count = count;
-}
-
-static inline void fill_random(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
-}
-
-static inline const uint8_t *fixture_memory(const struct usb_fixture *fixture,
-                                            enum part_memory memory)
-{
-    return fake_device_memory(&fixture->usb.device, memory);
 }
 
 #endif

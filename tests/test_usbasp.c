@@ -10,6 +10,7 @@
 #include "jigs/simbench/usbasp_model.h"
 #include "jigs/simbench/usbasploader_model.h"
 #include "tests/fake_usb.h"
+#include "tests/shipped_parts.h"
 
 enum request {
     CONNECT = 1,
@@ -599,6 +600,25 @@ static void a_garbled_fuse_write_is_noticed_at_once(void **state)
     fixture_close(&fixture);
 }
 
+static void check_part(const char *name, void *context)
+{
+    struct usb_fixture fixture;
+
+    (void)context;
+    if (strcmp(name, "AT90S1200") == 0) /* gives no echo: refused, see above */
+        return;
+    open_model(&fixture, "usbasp-2011", name);
+    fixture_attach_fast(&fixture);
+    fixture_check_part(&fixture);
+    fixture_close(&fixture);
+}
+
+static void every_part_comes_back_as_it_was_written(void **state)
+{
+    (void)state;
+    check_shipped_parts(check_part, NULL);
+}
+
 /* ---- what goes wrong ---- */
 
 static int write_some(struct usb_fixture *fixture, uint8_t *bytes, uint32_t count)
@@ -807,6 +827,7 @@ int main(void)
         cmocka_unit_test(an_erase_clears_the_board),
         cmocka_unit_test(the_firmware_alone_loads_extended_addresses),
         cmocka_unit_test(a_garbled_fuse_write_is_noticed_at_once),
+        cmocka_unit_test(every_part_comes_back_as_it_was_written),
         cmocka_unit_test(a_failure_ends_the_session),
         cmocka_unit_test(a_short_reply_is_a_failure),
         cmocka_unit_test(attach_lets_go_when_it_fails),

@@ -10,6 +10,7 @@
 #include "jigs/simbench/trinket_model.h"
 #include "jigs/simbench/usbtiny_model.h"
 #include "tests/fake_usb.h"
+#include "tests/shipped_parts.h"
 
 enum request {
     ECHO = 0,
@@ -596,6 +597,23 @@ static void a_fuse_leaves_with_its_permit_only(void **state)
     fixture_close(&fixture);
 }
 
+static void check_part(const char *name, void *context)
+{
+    struct usb_fixture fixture;
+
+    (void)context;
+    open_model(&fixture, "usbtinyisp", name);
+    fixture_attach_fast(&fixture);
+    fixture_check_part(&fixture);
+    fixture_close(&fixture);
+}
+
+static void every_part_comes_back_as_it_was_written(void **state)
+{
+    (void)state;
+    check_shipped_parts(check_part, NULL);
+}
+
 /* ---- what goes wrong ---- */
 
 static int write_some(struct usb_fixture *fixture, uint8_t *bytes, uint32_t count)
@@ -750,6 +768,7 @@ int main(void)
         cmocka_unit_test(eeprom_comes_back_as_it_was_written),
         cmocka_unit_test(a_page_of_eeprom_goes_in_one_write),
         cmocka_unit_test(a_fuse_leaves_with_its_permit_only),
+        cmocka_unit_test(every_part_comes_back_as_it_was_written),
         cmocka_unit_test(a_failure_ends_the_session),
         cmocka_unit_test(attach_lets_go_when_it_fails),
         cmocka_unit_test(letting_go_is_tried_again),

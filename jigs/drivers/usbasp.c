@@ -445,12 +445,12 @@ static int add_page(struct usbasp *usbasp, struct usb_isp_queue *queue, uint32_t
                              page_size, failure);
 }
 
-/* A few of the oldest parts take longer for a page than the firmware waits where it cannot see that
- * they are ready. */
-static bool outlasts_the_firmware(const struct part *part)
+/* Parts without RDY/BSY also read as other values than FF while they write, which the firmware
+ * takes for the end of it; and a few take longer than it waits where it cannot tell. */
+static bool needs_a_look(const struct part *part)
 {
-    return part->flash.write_delay_us + part->flash.write_delay_us / 5 >
-           PAGE_WAIT_US + NEXT_PAGE_US;
+    return !part->poll_ready || part->flash.write_delay_us + part->flash.write_delay_us / 5 >
+                                    PAGE_WAIT_US + NEXT_PAGE_US;
 }
 
 static int write_pages(struct usbasp *usbasp, uint32_t start, const uint8_t *bytes, uint32_t count,
@@ -458,7 +458,7 @@ static int write_pages(struct usbasp *usbasp, uint32_t start, const uint8_t *byt
 {
     const struct part *part = usbasp->isp.base.part;
     uint32_t page_size = part->flash.page_size;
-    bool singly = outlasts_the_firmware(part);
+    bool singly = needs_a_look(part);
     struct usb_isp_queue queue;
 
     usb_isp_queue_init(&queue, &usbasp->isp);
