@@ -208,6 +208,15 @@ static void lengths_that_differ_do_no_harm(void **state)
     usb_host_close(&host);
 }
 
+/* The last host has hung up, but the bench may have more of it to read before it can know. */
+static void attach_after(struct usb_host *host)
+{
+    int64_t start_ms = host_now_ms();
+    while (usb_host_import(host, bench.tcp_port, "1-1") != 0) {
+        assert_true(host_now_ms() - start_ms < HOST_PATIENCE_MS);
+    }
+}
+
 static void hosts_that_submit_without_end_are_put_off(void **state)
 {
     (void)state;
@@ -235,7 +244,7 @@ static void hosts_that_submit_without_end_are_put_off(void **state)
         }
     }
     usb_host_close(&host);
-    usb_bench_attach(&bench, 1, &host);
+    attach_after(&host);
     assert_int_equal(toy_state(&host), 0);
     usb_host_close(&host);
 }

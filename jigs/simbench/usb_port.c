@@ -19,6 +19,7 @@
 #define LEAD_MAX_NS 20000000
 #define LEAD_NS 10000000
 #define TIMER_SLACK_NS 1000
+#define HANG_UP_MS 20
 #define FOREVER_NS INT64_MAX
 #define NOBODY (-1)
 
@@ -111,11 +112,11 @@ static void begin_session(struct usb_port *port)
     }
 }
 
-/* Also true of nobody. */
+/* Also true of nobody. A hang-up that is on its way yet is waited for. */
 static bool has_hung_up(int socket)
 {
     struct pollfd look = {.fd = socket, .events = POLLRDHUP};
-    return socket == NOBODY || poll(&look, 1, 0) == 1;
+    return socket == NOBODY || poll(&look, 1, HANG_UP_MS) == 1;
 }
 
 enum usbip_status usb_port_reserve(struct usb_port *port)
@@ -460,12 +461,13 @@ static void plug_in(struct usb_port *port)
 static void finish(struct usb_port *port, int status)
 {
     settle(port, port->options.real_pace ? port->bus_ns : 0);
-    if (port->session != NULL) {
-        usbip_session_finish(port->session, port->transfer, status, port->moved);
-    } else {
-        usbip_transfer_free(port->transfer);
-    }
+    struct usbip_transfer *transfer = port->transfer;
     port->transfer = NULL;
+    if (port->session == NULL) {
+        usbip_transfer_free(transfer);
+    } else if (usbip_session_finish(port->session, transfer, status, port->moved) != 0) {
+        drop_session(port);
+    }
 }
 
 /* The end of a transfer is a packet of its own, or the device's refusal of it. */

@@ -274,11 +274,13 @@ static int take_bytes(struct usbip_session *session, const uint8_t *bytes, size_
 int usbip_session_work(struct usbip_session *session, int64_t now_ns)
 {
     uint8_t chunk[CHUNK_MAX];
+    ssize_t got = sizeof chunk;
     send_unsent(session);
-    for (int i = 0; i < CHUNKS_AT_ONCE && !session->broken; i++) {
-        ssize_t got = recv(session->socket, chunk, sizeof chunk, MSG_DONTWAIT);
+    /* Less than was asked for is all that there is now. */
+    for (int i = 0; i < CHUNKS_AT_ONCE && got == sizeof chunk && !session->broken; i++) {
+        got = recv(session->socket, chunk, sizeof chunk, MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return 0;
+            break;
         }
         session->broken =
             got <= 0 || take_bytes(session, chunk, (size_t)got, now_ns) != 0 || session->broken;
@@ -300,8 +302,8 @@ struct usbip_transfer *usbip_session_take(struct usbip_session *session)
     return transfer;
 }
 
-void usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer,
-                          int status, size_t actual_length)
+int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer, int status,
+                         size_t actual_length)
 {
     if (!transfer->cancelled) {
         uint8_t head[USBIP_HEAD_BYTES];
@@ -312,4 +314,5 @@ void usbip_session_finish(struct usbip_session *session, struct usbip_transfer *
         session->out = NULL;
     }
     usbip_transfer_free(transfer);
+    return session->broken ? -1 : 0;
 }

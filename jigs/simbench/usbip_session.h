@@ -47,9 +47,10 @@ bool usbip_transfer_is_reset(const struct usbip_transfer *transfer);
  * usbip_transfer_free() when there is none. */
 struct usbip_transfer *usbip_session_take(struct usbip_session *session);
 /* `status`: 0 or a negative error number; `actual_length`: bytes of the data stage that went or
- * came. Frees it. Nothing is sent when it was cancelled. */
-void usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer,
-                          int status, size_t actual_length);
+ * came. Frees it. Nothing is sent when it was cancelled. -1 when the host is gone, or leaves too
+ * much unread. */
+int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer, int status,
+                         size_t actual_length);
 void usbip_transfer_free(struct usbip_transfer *transfer);
 
 #endif
