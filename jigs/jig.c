@@ -180,22 +180,37 @@ static int read_bench_site(struct jig_reader *reader, const struct document_node
     return read_place(reader, map, site);
 }
 
+static int read_baud(struct jig_reader *reader, const struct document_node *map,
+                     struct jig_site *site)
+{
+    const struct document_node *node = document_find(map, "baud");
+    int64_t baud = 0;
+
+    if (node == NULL)
+        return 0;
+    if (programmer_driver_by_name(site->programmer)->link == PROGRAMMER_USB)
+        return document_fail(reader->document, node, reader->failure,
+                             "%s is reached over USB, which has no baud rate", site->programmer);
+    if (document_integer(reader->document, node, SLOWEST_BAUD, FASTEST_BAUD, &baud,
+                         reader->failure) != 0)
+        return -1;
+    site->baud = (unsigned)baud;
+    return 0;
+}
+
 static int read_site(struct jig_reader *reader, const struct document_node *map,
                      struct jig_site *site)
 {
     static const char *const keys[] = {"site",  "programmer", "at",      "baud",  "supply",
                                        "model", "board",      "crystal", "found", NULL};
-    int64_t baud = 0;
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0)
         return -1;
     document_position(map, &site->line, &site->column);
     if (read_number(reader, map, site) != 0 || read_programmer(reader, map, site) != 0 ||
-        read_bench_site(reader, map, site) != 0 || read_supply(reader, map, site) != 0 ||
-        jig_read_integer(reader, map, "baud", SLOWEST_BAUD, FASTEST_BAUD, &baud) != 0)
+        read_bench_site(reader, map, site) != 0 || read_supply(reader, map, site) != 0)
         return -1;
-    site->baud = (unsigned)baud;
-    return 0;
+    return read_baud(reader, map, site);
 }
 
 static int read_sites(struct jig_reader *reader, const struct document_node *root)

@@ -223,8 +223,8 @@ int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, 
     while (result == 0 && ended < count) {
         if (usb->lost)
             result = fail_lost(usb, failure);
-        while (result == 0 && stop.code == FAILURE_NONE && begun < count &&
-               begun - ended < LINK_USB_QUEUE && operation_check(operation, &stop) == 0) {
+        while (result == 0 && begun < count && begun - ended < LINK_USB_QUEUE &&
+               operation_check(operation, &stop) == 0) {
             result = begin(usb, begun % LINK_USB_QUEUE, &transfers[begun], operation, failure);
             begun++;
         }

@@ -45,8 +45,7 @@ static void find_shipped(char *path, size_t path_bytes)
 int usb_permission_fail(const struct usb_sysfs_device *device, const char *directories,
                         struct failure *failure)
 {
-    static const char reload[] =
-        "sudo udevadm control --reload && sudo udevadm trigger --action=add";
+    static const char reload[] = "sudo udevadm control --reload && sudo udevadm trigger";
     char node[64], rules[PATH_MAX];
 
     usb_sysfs_node(device, node, sizeof node);

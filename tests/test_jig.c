@@ -242,6 +242,10 @@ static const struct {
     {"jig: j\nbench: {simulated: true, seed: -1}\n", "2:32", "-1"},
     {"jig: j\nbench: {simulated: false, pace: fast}\n", "2:8", "not simulated"},
     {REAL "7\n", "3:5", "mapping"},
+    {REAL "{site: 1, programmer: usbtiny, at: serial:/dev/null}\n", "3:40",
+     "found 'serial:/dev/null' for usbtiny, expected a USB device: usb:"},
+    {REAL "{site: 1, programmer: usbasp, baud: 19200, at: usb:1-1.4}\n", "3:41",
+     "usbasp is reached over USB, which has no baud rate"},
     {REAL "{site: 1, programmer: stk500v1, at: usb:1-1.4}\n", "3:41",
      "found 'usb:1-1.4' for stk500v1, expected serial:/dev/"},
     {REAL "{site: 1, programer: stk500v1}\n", "3:15", "programmer"},
@@ -456,6 +460,23 @@ static void two_sites_at_one_place_are_refused(void **state)
     assert_int_equal(failure.code, FAILURE_JIG_INVALID);
 }
 
+static void two_sites_at_one_usb_port_are_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "jig: j\nsites:\n"
+                               "  - {site: 1, programmer: usbasp, at: usb:1-1.4}\n"
+                               "  - {site: 2, programmer: usbtiny, at: usb:1-1.4.1}\n"
+                               "  - {site: 3, programmer: usbasp, at: \"usb:serial=0042\"}\n"
+                               "  - {site: 4, programmer: usbtiny, at: usb:1-1.4}\n";
+    struct jig *jig = NULL;
+    struct failure failure = {0};
+
+    assert_int_equal(jig_parse("j.yaml", text, strlen(text), &jig, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_PLACE_TWICE);
+    assert_string_equal(failure.detail, "j.yaml:6:40: site 4 is at 'usb:1-1.4', where site 1 of "
+                                        "line 3 is already");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(boards_are_found_as_they_are),
         cmocka_unit_test(two_sites_at_one_place_are_refused),
+        cmocka_unit_test(two_sites_at_one_usb_port_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

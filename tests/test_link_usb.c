@@ -326,6 +326,9 @@ static void try_outcome(const struct outcome_case *trial)
     }
     end(&server, usb);
     assert_in_range(server.unlink_count, 0, trial->unlinks_max);
+    /* Else the later one would begin when the earlier one was taken back. */
+    if (server.unlink_count == 2)
+        assert_true(server.unlinked[0] > server.unlinked[1]);
 }
 
 #define LONG_MS 10000
@@ -386,6 +389,7 @@ static const struct outcome_case outcome_cases[] = {
      2,
      false},
     {"within 60 ms", {.act = ACT_LATE}, 60, FAILURE_PROGRAMMER_SILENT, 2, false},
+    {"within 60 ms", {.act = ACT_LATE, .status = 2}, 60, FAILURE_PROGRAMMER_SILENT, 2, true},
     {"within 60 ms", {.act = ACT_DEAF}, 60, FAILURE_PROGRAMMER_SILENT, 2, true},
     {"9 bytes were transferred, expected at most 8",
      {.act = ACT_LENGTH, .status = 9},

@@ -36,8 +36,9 @@ enum script_act {
     ACT_TRICKLE, /* like ACT_ANSWER, byte by byte */
     ACT_HOLD, /* answered when another one has come; sets `cancel` in between, where there is one */
     ACT_SILENT,
-    ACT_DEAF,         /* no answer to the unlink either */
-    ACT_LATE,         /* answered when the unlink has come, which then finds nothing */
+    ACT_DEAF, /* no answer to the unlink either */
+    /* Answered when the unlink has come, which then finds nothing; with `status` 2 twice. */
+    ACT_LATE,
     ACT_LENGTH,       /* says that `status` bytes come */
     ACT_OTHER_NUMBER, /* answers one that is not under way */
     ACT_OTHER_COMMAND,
@@ -74,6 +75,7 @@ struct script_server {
     struct script_request requests[SCRIPT_REQUESTS_MAX]; /* vendor requests */
     size_t request_count;
     size_t unlink_count;
+    uint32_t unlinked[2]; /* numbers of the first ones */
     size_t standard_count;
     size_t sessions;
     char failed[100]; /* what the client did wrong; "" */
@@ -85,6 +87,7 @@ struct script_server {
     uint32_t silent[4];
     bool deaf;
     uint32_t late;
+    int late_answers;
 };
 
 static void script_put(uint8_t *bytes, uint32_t value)
@@ -232,6 +235,7 @@ static bool script_act(struct script_server *server, int client,
         break;
     case ACT_LATE:
         server->late = request->number;
+        server->late_answers = step->status == 2 ? 2 : 1;
         break;
     case ACT_LENGTH:
         script_put(message, 3);
@@ -301,12 +305,14 @@ static void script_unlink(struct script_server *server, int client, const uint8_
 {
     uint32_t number = script_get(message + 4), victim = script_get(message + 20);
 
+    if (server->unlink_count < 2)
+        server->unlinked[server->unlink_count] = victim;
     server->unlink_count++;
     if (server->deaf)
         return;
     if (server->late == victim) {
         for (size_t i = 0; i < server->request_count; i++)
-            if (server->requests[i].number == victim)
+            for (int j = 0; j < server->late_answers && server->requests[i].number == victim; j++)
                 script_answer(client, &server->requests[i], 0, NULL, server->requests[i].length,
                               false);
         server->late = 0;

@@ -5,7 +5,8 @@ cmake --install "$BUILD" --prefix "$work/first" >"$work/out" 2>&1 || fail "cmake
 mv "$work/first" "$work/usr" # it depends on no path it was built for
 for file in bin/gangflash bin/simbench share/man/man1/gangflash.1 share/man/man1/simbench.1 \
     share/bash-completion/completions/gangflash share/gangflash/boards/demo.yaml \
-    share/gangflash/parts/ATmega328P.yaml share/gangflash/benches/sim-8.yaml; do
+    share/gangflash/parts/ATmega328P.yaml share/gangflash/benches/sim-8.yaml \
+    share/gangflash/udev/60-gangflash.rules lib/udev/rules.d/60-gangflash.rules; do
     [ -f "$work/usr/$file" ] && [ ! -L "$work/usr/$file" ] || fail "$file is not installed"
 done
 equal "$(ls "$work/usr/share/gangflash/parts" | wc -l)" "$(ls "$SOURCE/profiles/parts" | wc -l)" \
