@@ -13,8 +13,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 cache=$(cd "$1" && pwd)
-# The cloud kernel of Debian has no USB. Dependencies are added by modprobe.
-modules="virtio_pci 9pnet_virtio 9p vhci-hcd cdc_acm usbhid hid_generic"
+# The cloud kernel of Debian has no USB. Dependencies are added by modprobe. cytherm is a driver that
+# takes any device it is told to.
+modules="virtio_pci 9pnet_virtio 9p vhci-hcd cdc_acm usbhid hid_generic cytherm"
 
 fail() {
     echo "kernel.sh: $*" >&2
