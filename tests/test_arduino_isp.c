@@ -92,7 +92,10 @@ static void start(struct fixture *fixture, const char *model, bool real_pace, un
     memset(fixture, 0, sizeof *fixture);
     pthread_mutex_init(&fixture->lock, NULL);
     fixture->stop_descriptor = eventfd(0, EFD_CLOEXEC);
-    fixture->port = (struct isp_port){drive_reset, transfer, NULL, bootloader_page, fixture};
+    fixture->port = (struct isp_port){.drive_reset = drive_reset,
+                                      .transfer = transfer,
+                                      .bootloader_page = bootloader_page,
+                                      .context = fixture};
     fixture->options.model = arduino_isp_model(model);
     assert_non_null(fixture->options.model);
     const struct wire_options wire = {

@@ -3,6 +3,8 @@
 #include "tests/bench_fixture.h"
 #include "tests/usb_host.h"
 
+#include "jigs/simbench/bench_site.h"
+
 #define EPIPE_STATUS (-32)
 #define EPROTO_STATUS (-71)
 
@@ -144,6 +146,54 @@ static void boards_come_and_go(void **state)
     stop_usb(&fixture);
     EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"lamp\":\"pass\",\"part\":\"ATmega328P\"");
     EXPECT_LINE(&fixture, 1, "\"flash_pages\":1");
+    clean_up(&fixture);
+}
+
+/* Requests of a USBasp. */
+enum usbasp_request {
+    USBASP_CONNECT = 1,
+    USBASP_DISCONNECT,
+    USBASP_ENABLE = 5,
+    USBASP_SET_SCK = 10
+};
+
+/* 0: somebody answered. */
+static int enable_usbasp(uint16_t sck_option)
+{
+    uint8_t reply[4] = {0xEE};
+    assert_int_equal(to_host(USBASP_SET_SCK, sck_option, 0, reply, 4), 1);
+    assert_int_equal(to_host(USBASP_CONNECT, 0, 0, reply, 4), 0);
+    assert_int_equal(to_host(USBASP_ENABLE, 0, 0, reply, 4), 1);
+    int result = reply[0];
+    assert_int_equal(to_host(USBASP_DISCONNECT, 0, 0, reply, 4), 0);
+    return result;
+}
+
+/* A USBasp asks 32 times, with pulses of RESET, before it says that nobody answers. 375 kHz are too
+ * fast for a new board: it must still be there when it is asked at 93.75 kHz, however often. */
+static void asking_often_is_one_look(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare_usb(&fixture);
+    strcpy(fixture.sites[0].model, "usbasp-2011");
+    start_usb(&fixture);
+    for (int i = 0; i < BENCH_SITE_EMPTY_LOOKS - 1; i++) {
+        assert_int_equal(enable_usbasp(0), 1);
+    }
+    assert_int_equal(enable_usbasp(8), 0);
+    bench_lamp(fixture.bench, 1, "pass", 0);
+    assert_int_equal(enable_usbasp(8), 1); /* the place is empty */
+    assert_int_equal(enable_usbasp(8), 0);
+    for (int i = 0; i < BENCH_SITE_EMPTY_LOOKS; i++) {
+        assert_int_equal(enable_usbasp(0), 1);
+    }
+    assert_int_equal(enable_usbasp(8), 1); /* it was taken out in the end */
+    assert_int_equal(enable_usbasp(8), 0);
+    stop_usb(&fixture);
+    EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"lamp\":\"pass\"");
+    EXPECT_LINE(&fixture, 2, "\"site\":1,\"board\":2,");
+    EXPECT_LINE(&fixture, 3, "\"site\":1,\"board\":3,");
     clean_up(&fixture);
 }
 
@@ -325,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_name_the_site),
         cmocka_unit_test(boards_come_and_go),
+        cmocka_unit_test(asking_often_is_one_look),
         cmocka_unit_test(transfers_end_badly),
         cmocka_unit_test(reads_and_writes_end_early),
         cmocka_unit_test(silence_until_given_up_and_until_the_bus_is_reset),

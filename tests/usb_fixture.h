@@ -237,7 +237,8 @@ static inline void place_start(struct usb_bench *bench, struct usb_place *place,
                                bool real_pace)
 {
     struct failure failure = {0};
-    static const struct isp_port lines = {place_drive_reset, place_transfer, NULL, NULL, NULL};
+    static const struct isp_port lines = {.drive_reset = place_drive_reset,
+                                          .transfer = place_transfer};
     /* The lines' context differs, so each place has its own. */
     static struct isp_port each[USB_PORTS_MAX];
     each[number - 1] = lines;

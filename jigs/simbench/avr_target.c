@@ -617,14 +617,17 @@ static uint8_t shift(struct avr_target *target, uint8_t mosi, int64_t now_us)
 }
 
 /* Above the limit the part misses clock edges: it never gets into step, and what comes out has no
- * meaning. */
+ * meaning. It has not understood AC 53, so it does not give its echo either. */
+#define ENABLE_ECHO 0x53
+
 static uint8_t miss_edges(struct avr_target *target)
 {
     target->counts.too_fast++;
     target->out_of_step = true;
     target->enabled = false;
     target->noise = target->noise * 1664525u + 1013904223u; /* Numerical Recipes, 7.1 */
-    return (uint8_t)(target->noise >> 24);
+    uint8_t noise = (uint8_t)(target->noise >> 24);
+    return noise == ENABLE_ECHO ? FLOATING : noise;
 }
 
 static bool sck_is_too_fast(const struct avr_target *target, int64_t sck_hz)

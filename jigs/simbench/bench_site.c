@@ -15,10 +15,12 @@ struct bench_site {
     struct fault_set *faults;
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
-    bool kept_out;  /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;  /* at the place since anything there answered */
-    int64_t due_us; /* the operator has the next board at hand from then on */
-    bool reset_low; /* as the programmer drives it */
+    bool kept_out;   /* taken out by hand: only a hand puts the next one in */
+    int64_t looks;   /* at the place since anything there answered */
+    bool in_request; /* of a host that tells where one begins */
+    bool looked;     /* in it, already */
+    int64_t due_us;  /* the operator has the next board at hand from then on */
+    bool reset_low;  /* as the programmer drives it */
 };
 
 static int64_t read_clock_us(clockid_t clock)
@@ -149,7 +151,7 @@ static void drive_reset(void *context, bool low)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    if (low && !site->reset_low) {
+    if (low && !site->reset_low && !site->looked) {
         swap_when_due(site);
     }
     site->reset_low = low;
@@ -224,12 +226,18 @@ static void pass_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t m
 }
 
 /* A look at the place is an AC 53; it sees somebody when a part is in programming mode afterwards.
- */
+ * Some programmers send dozens by themselves, with pulses of RESET, when the first has no answer
+ * (USBasp: 32): nobody swaps boards in between. */
 static void count_look(struct bench_site *site, int64_t enables, bool stuck)
 {
     bool answered = site->board.target != NULL && !stuck &&
                     avr_target_counts(site->board.target)->enables != enables;
-    site->looks = answered ? 0 : site->looks + 1;
+    if (answered) {
+        site->looks = 0;
+    } else if (!site->looked) {
+        site->looks++;
+    }
+    site->looked = site->in_request;
 }
 
 /* At fast pace the programmer's clock counts only what it was busy with; for a board that takes its
@@ -292,6 +300,15 @@ static void bootloader_page(void *context)
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
     site->board.bootloader_pages++;
+    pthread_mutex_unlock(&site->lock);
+}
+
+static void begin_request(void *context)
+{
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    site->in_request = true;
+    site->looked = false;
     pthread_mutex_unlock(&site->lock);
 }
 
@@ -418,7 +435,8 @@ struct bench_site *bench_site_create(const struct bench_site_options *options)
         return NULL;
     }
     pthread_mutex_init(&site->lock, NULL);
-    site->port = (struct isp_port){drive_reset, transfer, banner, bootloader_page, site};
+    site->port =
+        (struct isp_port){drive_reset, transfer, banner, bootloader_page, begin_request, site};
     put_in(site);
     return site;
 }

@@ -407,6 +407,10 @@ static int serve_firmware(struct usb_port *port)
 {
     uint8_t bytes[USB_PACKET_BYTES];
     const struct usb_firmware *firmware = port->options.firmware;
+    const struct isp_port *isp = port->options.isp;
+    if (isp->begin_request != NULL) {
+        isp->begin_request(isp->context);
+    }
     int answer = firmware->setup(port->instance, &port->transfer->setup, bytes);
     if (port->mishap != ISP_MISHAP_NONE) {
         return ANSWER_MISHAP;
