@@ -58,7 +58,8 @@ int64_t operation_within_us(const struct operation *operation, int64_t duration_
 int operation_sleep_us(const struct operation *operation, int64_t duration_us,
                        struct failure *failure)
 {
-    fake_now_us = operation_within_us(operation, duration_us);
+    if (duration_us > 0)
+        fake_now_us = operation_within_us(operation, duration_us);
     return operation_check(operation, failure);
 }
 
@@ -76,6 +77,7 @@ struct link_usb {
     /* Holds the driver to what no programmer may be sent. */
     void (*check)(struct link_usb *usb, const struct link_usb_transfer *transfer);
     bool connected, enabled; /* for it */
+    int64_t reset_us;        /* when RESET went low, or was let go, last */
     /* Harm to the transfers from `harm_at` on, `harm_count` of them. */
     enum fake_harm harm;
     size_t harm_at, harm_count;
@@ -191,6 +193,7 @@ static int fake_harm_before(struct link_usb *usb, const struct link_usb_transfer
         usb_port_reset_line(&usb->device.port, false);
         fake_device_start(&usb->device);
         usb->connected = usb->enabled = false;
+        usb->reset_us = 0;
         return failure_set(failure, FAILURE_PROGRAMMER_GONE, "unplugged");
     default:
         return 0;
@@ -470,8 +473,20 @@ static inline void fixture_check_memory(struct usb_fixture *fixture, enum part_m
                  part_memory_name(fixture_part(fixture), memory));
 }
 
+/* Of the instructions that were sent by requests of this number: how many begin with this byte. */
+static inline size_t fixture_count_instructions(const struct usb_fixture *fixture, uint8_t request,
+                                                uint8_t first)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < fixture->usb.count; i++)
+        count += fixture->usb.transfers[i].request == request &&
+                 (fixture->usb.transfers[i].value & 0xFF) == first;
+    return count;
+}
+
 /* Two pages at the end of the flash, or of what the driver reaches, some EEPROM, all fuses. */
-static inline void fixture_check_part(struct usb_fixture *fixture)
+static inline void fixture_check_part(struct usb_fixture *fixture, uint8_t instruct)
 {
     const struct part *part = fixture_part(fixture);
     uint32_t reach = fixture->programmer->driver->flash_bytes_max;
@@ -491,6 +506,25 @@ static inline void fixture_check_part(struct usb_fixture *fixture)
             fail_msg("%s, %s: %02X", part->name, part_memory_name(part, memory), value);
     }
     assert_int_equal(avr_target_counts(fixture->usb.device.port.target)->ignored_busy, 0);
+    /* Parts without RDY/BSY would say that they are ready. */
+    assert_true(part->poll_ready || fixture_count_instructions(fixture, instruct, 0xF0) == 0);
+}
+
+/* Until the board is told: then somebody stops it all. */
+static atomic_bool fake_cancel;
+
+/* FF tells nothing by its value: the instruction's packets, and the datasheet's time and a fifth.
+ */
+static inline void fixture_check_blank_eeprom_time(struct usb_fixture *fixture)
+{
+    const struct part *part = fixture_part(fixture);
+    static const uint8_t blank = 0xFF;
+    int64_t begun_us = fake_now_us;
+
+    assert_false(part->poll_ready || part->eeprom.page_write);
+    fixture_must(fixture, fixture_write(fixture, PART_EEPROM, 1, &blank, 1));
+    assert_int_equal(fake_now_us - begun_us, 3 * FAKE_FRAME_US + part->eeprom.write_delay_us +
+                                                 part->eeprom.write_delay_us / 5);
 }
 
 /* ---- what was sent ---- */

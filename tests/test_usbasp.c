@@ -52,14 +52,18 @@ static void check_transfer(struct link_usb *usb, const struct link_usb_transfer 
     }
     switch (transfer->request) {
     case CONNECT:
+        assert_true(usb->connected || fake_now_us - usb->reset_us >= 2000);
         usb->connected = true;
         usb->enabled = false;
+        usb->reset_us = fake_now_us;
         break;
     case DISCONNECT:
         usb->connected = usb->enabled = false;
+        usb->reset_us = fake_now_us;
         break;
     case ENABLEPROG: /* once for each CONNECT: then the model of the firmware's cache holds */
         assert_true(usb->connected && !usb->enabled);
+        assert_true(fake_now_us - usb->reset_us >= 20000); /* the datasheets' */
         usb->enabled = true;
         break;
     case SETISPSCK: /* acts at CONNECT, and some forget it at DISCONNECT */
@@ -307,6 +311,63 @@ static void an_empty_site_is_found_empty_soon(void **state)
     }
 }
 
+/* 4 kHz are for a crystal of 32 kHz; the firmware's slowest SCKs would take seconds. */
+static void sck_is_not_stepped_down_for_ever(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-2011", NULL);
+    fixture_expect_failure(&fixture, fixture_attach(&fixture, 16 * MHZ), FAILURE_NO_BOARD,
+                           "at SCK from 1500000 down to 4000 Hz");
+    fixture_close(&fixture);
+}
+
+/* Programming is enabled, but then the board does not give 53 back. */
+static bool lose_one_enable;
+
+static void garble_enable(struct link_usb_transfer *transfer)
+{
+    if (lose_one_enable && transfer->request == TRANSMIT && transfer->value == 0x53AC) {
+        transfer->value = 0x52AC;
+        lose_one_enable = false;
+    }
+}
+
+static void the_echo_is_looked_at_again(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-2011", "ATmega328P");
+    fixture_preset_byte(&fixture, PART_FUSE_LOW, FAST_LOW_FUSE);
+    lose_one_enable = true;
+    fixture.usb.garble = garble_enable;
+    fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
+    assert_int_equal(fixture.programmer->sck_hz, 375000);
+    fixture_close(&fixture);
+}
+
+/* In some forks an instruction before ENABLEPROG hangs the programmer. */
+static void nothing_is_sent_to_a_board_that_did_not_answer(void **state)
+{
+    const struct isp_instruction read = isp_read_signature(0);
+    struct usb_fixture fixture;
+    uint8_t reply;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-dioannidis", "ATmega328P");
+    fixture_forget(&fixture);
+    fixture.programmer->part = fixture_part(&fixture);
+    fixture_expect_failure(&fixture,
+                           fixture.programmer->driver->instruct(fixture.programmer, &read, &reply,
+                                                                &fixture.operation,
+                                                                &fixture.failure),
+                           FAILURE_INTERNAL, "before the board answered");
+    assert_int_equal(fixture.usb.count, 0);
+    fixture_close(&fixture);
+}
+
 static void old_firmware_takes_fast_boards_only(void **state)
 {
     struct usb_fixture fixture;
@@ -472,6 +533,28 @@ static void the_address_is_sent_where_it_changes(void **state)
     fixture_close(&fixture);
 }
 
+/* No part has such, but somebody's own part file may say so. Nothing is believed of the firmware's
+ * counter after a failure. */
+static void pages_longer_than_any_are_refused(void **state)
+{
+    struct usb_fixture fixture;
+    struct part *part;
+    uint8_t bytes[512];
+
+    (void)state;
+    open_usual(&fixture);
+    part = fixture.usb.device.port.part;
+    part->flash.page_size = sizeof bytes;
+    fill_random(bytes, sizeof bytes, 1);
+    fixture_expect_failure(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
+                           FAILURE_INTERNAL, "a page of 512 bytes, expected 256");
+    assert_int_equal(fixture.usb.count, 0);
+    part->flash.page_size = 128;
+    fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, sizeof bytes, bytes, 8));
+    assert_int_equal(fixture_count(&fixture, SETLONGADDRESS), 1);
+    fixture_close(&fixture);
+}
+
 static void blocks_are_as_long_as_they_may_be(void **state)
 {
     struct usb_fixture fixture;
@@ -609,7 +692,7 @@ static void check_part(const char *name, void *context)
         return;
     open_model(&fixture, "usbasp-2011", name);
     fixture_attach_fast(&fixture);
-    fixture_check_part(&fixture);
+    fixture_check_part(&fixture, TRANSMIT);
     fixture_close(&fixture);
 }
 
@@ -646,6 +729,7 @@ static void check_harm(enum fake_harm harm, size_t at, enum failure_code code)
                      -1);
     assert_int_equal(fixture.usb.count, count);
     fixture_must(&fixture, programmer_release(fixture.programmer, &fixture.failure));
+    assert_int_equal(fixture.usb.count, harm == HARM_GONE ? count : count + 1);
     assert_true(fixture_is_released(&fixture));
     fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
     fixture_must(&fixture, fixture_erase(&fixture));
@@ -746,6 +830,40 @@ static void a_cancelled_write_ends_and_lets_go(void **state)
     fixture_close(&fixture);
 }
 
+static void cancel_at_enableprog(struct link_usb_transfer *transfer)
+{
+    if (transfer->request == ENABLEPROG)
+        atomic_store(&fake_cancel, true);
+}
+
+static void a_cancelled_attach_lets_go(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-2011", "ATmega328P");
+    atomic_store(&fake_cancel, false);
+    fixture.operation.cancel = &fake_cancel;
+    fixture.usb.garble = cancel_at_enableprog;
+    fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ), FAILURE_INTERRUPTED, "");
+    assert_int_equal(fixture_count(&fixture, CONNECT), 1);
+    assert_true(fixture_is_released(&fixture));
+    fixture_close(&fixture);
+}
+
+static void unclaiming_lets_go(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_usual(&fixture);
+    programmer_destroy(fixture.programmer);
+    fixture.programmer = NULL;
+    assert_true(fixture_is_released(&fixture));
+    assert_int_equal(fixture.usb.count, 1);
+    fixture_close(&fixture);
+}
+
 /* ---- time ---- */
 
 static void the_floor_is_the_sum_of_its_parts(void **state)
@@ -814,6 +932,9 @@ int main(void)
         cmocka_unit_test(sck_is_a_sixth_of_the_clock),
         cmocka_unit_test(sck_is_stepped_down_until_the_board_answers),
         cmocka_unit_test(an_empty_site_is_found_empty_soon),
+        cmocka_unit_test(sck_is_not_stepped_down_for_ever),
+        cmocka_unit_test(the_echo_is_looked_at_again),
+        cmocka_unit_test(nothing_is_sent_to_a_board_that_did_not_answer),
         cmocka_unit_test(old_firmware_takes_fast_boards_only),
         cmocka_unit_test(a_part_without_echo_is_refused),
         cmocka_unit_test(a_slower_sck_than_asked_for_is_measured),
@@ -821,6 +942,7 @@ int main(void)
         cmocka_unit_test(every_generation_writes_flash),
         cmocka_unit_test(blank_pages_are_left_out),
         cmocka_unit_test(the_address_is_sent_where_it_changes),
+        cmocka_unit_test(pages_longer_than_any_are_refused),
         cmocka_unit_test(blocks_are_as_long_as_they_may_be),
         cmocka_unit_test(eeprom_comes_back_as_it_was_written),
         cmocka_unit_test(a_fuse_leaves_with_its_permit_only),
@@ -833,6 +955,8 @@ int main(void)
         cmocka_unit_test(attach_lets_go_when_it_fails),
         cmocka_unit_test(letting_go_is_tried_again),
         cmocka_unit_test(a_cancelled_write_ends_and_lets_go),
+        cmocka_unit_test(a_cancelled_attach_lets_go),
+        cmocka_unit_test(unclaiming_lets_go),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
         cmocka_unit_test(writing_and_reading_keep_to_the_floor),
     };

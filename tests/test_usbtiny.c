@@ -48,18 +48,25 @@ static void check_transfer(struct link_usb *usb, const struct link_usb_transfer 
     case ECHO:
         break;
     case POWERUP:
+        /* RESET is high for 2 ms from the end of POWERDOWN on, which has two packets. */
+        assert_true(fake_now_us - usb->reset_us >= 4000);
         usb->connected = true;
+        usb->reset_us = fake_now_us;
         assert_in_range(transfer->value, 1, 250);
         assert_in_range(transfer->index, 0, 1);
         break;
     case POWERDOWN:
         usb->connected = false;
+        usb->reset_us = fake_now_us;
         break;
     case POLL_BYTES:
         assert_int_equal(transfer->value, 0);
         assert_int_equal(transfer->length, 0);
         break;
     case SPI:
+        assert_true(fake_now_us - usb->reset_us >= 50000);
+        assert_true(usb->connected);
+        break;
     case EEPROM_READ:
         assert_true(usb->connected);
         break;
@@ -103,15 +110,9 @@ static void open_usual(struct usb_fixture *fixture)
     open_attached(fixture, "ATmega328P");
 }
 
-/* Of the instructions that were sent: how many begin with this byte. */
 static size_t count_instructions(const struct usb_fixture *fixture, uint8_t first)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < fixture->usb.count; i++)
-        count += fixture->usb.transfers[i].request == SPI &&
-                 (fixture->usb.transfers[i].value & 0xFF) == first;
-    return count;
+    return fixture_count_instructions(fixture, SPI, first);
 }
 
 /* ---- claiming ---- */
@@ -302,7 +303,14 @@ static void reset_is_pulsed_before_sck_is_made_slower(void **state)
     fixture_close(&fixture);
 }
 
-/* AT90S1200 gives no 53: its signature tells. */
+/* Erases all the same. */
+static void garble_erase(struct link_usb_transfer *transfer)
+{
+    if (transfer->request == SPI && transfer->value == 0x80AC)
+        transfer->value = 0x81AC;
+}
+
+/* AT90S1200 gives no 53: its signature tells. Nor is it asked what it heard. */
 static void a_part_without_echo_is_attached(void **state)
 {
     struct usb_fixture fixture;
@@ -314,6 +322,8 @@ static void a_part_without_echo_is_attached(void **state)
     fixture_must(&fixture, programmer_identify(fixture.programmer, signature, &fixture.operation,
                                                &fixture.failure));
     assert_memory_equal(signature, fixture_part(&fixture)->signature, 3);
+    fixture.usb.garble = garble_erase;
+    fixture_must(&fixture, fixture_erase(&fixture));
     fixture_close(&fixture);
 }
 
@@ -377,12 +387,48 @@ static void the_extended_address_is_loaded_once_in_a_session(void **state)
     open_attached(&fixture, "ATmega2560");
     fill_random(bytes, sizeof bytes, 1);
     for (size_t session = 1; session <= 2; session++) {
-        fixture_must(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
+        if (session == 1)
+            fixture_must(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
+        else
+            fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
+        assert_int_equal(count_instructions(&fixture, 0x4D), session);
         fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
         assert_int_equal(count_instructions(&fixture, 0x4D), session);
         fixture_must(&fixture, programmer_release(fixture.programmer, &fixture.failure));
         fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
     }
+    fixture_close(&fixture);
+}
+
+static void blank_pages_are_left_out_of_every_part(void **state)
+{
+    struct usb_fixture fixture;
+    uint8_t bytes[64 * 4];
+
+    (void)state;
+    open_attached(&fixture, "ATmega8A"); /* without RDY/BSY */
+    fill_random(bytes, sizeof bytes, 1);
+    memset(bytes + 64, 0xFF, 128);
+    fixture_must(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
+    assert_int_equal(fixture_count(&fixture, FLASH_WRITE), 2);
+    assert_memory_equal(fixture_memory(&fixture, PART_FLASH), bytes, sizeof bytes);
+    fixture_check_blank_eeprom_time(&fixture);
+    fixture_close(&fixture);
+}
+
+/* No part has such, but somebody's own part file may say so. */
+static void pages_longer_than_any_are_refused(void **state)
+{
+    struct usb_fixture fixture;
+    uint8_t bytes[512];
+
+    (void)state;
+    open_usual(&fixture);
+    fixture.usb.device.port.part->flash.page_size = sizeof bytes;
+    fill_random(bytes, sizeof bytes, 1);
+    fixture_expect_failure(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
+                           FAILURE_INTERNAL, "a page of 512 bytes, expected 256");
+    assert_int_equal(fixture.usb.count, 0);
     fixture_close(&fixture);
 }
 
@@ -517,20 +563,32 @@ static void blocks_are_as_long_as_they_may_be(void **state)
     fixture_close(&fixture);
 }
 
-/* At slow SCKs, so that no transfer takes for ever. */
+static void count_progress(void *context, uint32_t done)
+{
+    int *count = context;
+
+    (void)done;
+    (*count)++;
+}
+
+/* At slow SCKs, so that no transfer takes for ever, and progress is seen. */
 static void blocks_are_shorter_where_sck_is_slow(void **state)
 {
     const struct avr_target_defects clock = {.clock_hz = 32768};
     struct usb_fixture fixture;
     uint8_t bytes[300];
+    int signs = 0;
 
     (void)state;
     open_claimed(&fixture, "usbtinyisp", "ATmega328P");
     avr_target_set_defects(fixture.usb.device.port.target, &clock);
     fixture_must(&fixture, fixture_attach(&fixture, 32768));
     fixture_forget(&fixture);
+    fixture.operation.progress = count_progress;
+    fixture.operation.context = &signs;
     fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
     assert_int_equal(fixture.usb.transfers[0].length, 168); /* 5.4 kHz: a second */
+    assert_int_equal(signs, 2);
     fixture_close(&fixture);
 }
 
@@ -604,7 +662,7 @@ static void check_part(const char *name, void *context)
     (void)context;
     open_model(&fixture, "usbtinyisp", name);
     fixture_attach_fast(&fixture);
-    fixture_check_part(&fixture);
+    fixture_check_part(&fixture, SPI);
     fixture_close(&fixture);
 }
 
@@ -759,6 +817,8 @@ int main(void)
         cmocka_unit_test(flash_comes_back_as_it_was_written),
         cmocka_unit_test(flash_beyond_64_kib_is_refused),
         cmocka_unit_test(the_extended_address_is_loaded_once_in_a_session),
+        cmocka_unit_test(blank_pages_are_left_out_of_every_part),
+        cmocka_unit_test(pages_longer_than_any_are_refused),
         cmocka_unit_test(pages_are_loaded_then_written),
         cmocka_unit_test(a_slow_page_is_waited_for),
         cmocka_unit_test(a_part_that_gets_slow_keeps_all_pages),

@@ -96,8 +96,10 @@ int usb_isp_let_go(struct usb_isp *isp, const struct operation *operation, struc
     isp->enabled = false;
     for (int i = 0; i < LET_GO_TRIES && isp->engaged && result != 0; i++) {
         result = usb_isp_ask(isp, &request, &steady, failure);
-        if (result == 0)
-            isp->engaged = false;
+        if (result != 0)
+            continue;
+        isp->engaged = false;
+        isp->let_go_us = operation_now_us();
     }
     return result;
 }
@@ -105,12 +107,10 @@ int usb_isp_let_go(struct usb_isp *isp, const struct operation *operation, struc
 int usb_isp_begin_session(struct usb_isp *isp, const struct operation *operation,
                           struct failure *failure)
 {
-    bool held = isp->engaged;
-
     if (usb_isp_let_go(isp, operation, failure) != 0)
         return -1;
     isp->broken = false;
-    return held ? operation_sleep_us(operation, PULSE_US, failure) : 0;
+    return operation_sleep_us(operation, isp->let_go_us + PULSE_US - operation_now_us(), failure);
 }
 
 int usb_isp_release(struct programmer *programmer, const struct operation *operation,

@@ -52,9 +52,10 @@ struct usb_isp {
     struct programmer base;
     const struct usb_isp_dialect *dialect;
     struct link_usb *usb;
-    bool engaged; /* the board may be in reset */
-    bool enabled; /* the board answered: instructions may be sent */
-    bool broken;  /* something failed in this session */
+    bool engaged;      /* the board may be in reset */
+    bool enabled;      /* the board answered: instructions may be sent */
+    bool broken;       /* something failed in this session */
+    int64_t let_go_us; /* when the board was let go last */
 };
 
 /* A request of its own, with up to 8 bytes of reply. */
