@@ -510,9 +510,6 @@ static inline void fixture_check_part(struct usb_fixture *fixture, uint8_t instr
     assert_true(part->poll_ready || fixture_count_instructions(fixture, instruct, 0xF0) == 0);
 }
 
-/* Until the board is told: then somebody stops it all. */
-static atomic_bool fake_cancel;
-
 /* FF tells nothing by its value: the instruction's packets, and the datasheet's time and a fifth.
  */
 static inline void fixture_check_blank_eeprom_time(struct usb_fixture *fixture)

@@ -830,10 +830,12 @@ static void a_cancelled_write_ends_and_lets_go(void **state)
     fixture_close(&fixture);
 }
 
+static atomic_bool stop_it;
+
 static void cancel_at_enableprog(struct link_usb_transfer *transfer)
 {
     if (transfer->request == ENABLEPROG)
-        atomic_store(&fake_cancel, true);
+        atomic_store(&stop_it, true);
 }
 
 static void a_cancelled_attach_lets_go(void **state)
@@ -842,8 +844,8 @@ static void a_cancelled_attach_lets_go(void **state)
 
     (void)state;
     open_claimed(&fixture, "usbasp-2011", "ATmega328P");
-    atomic_store(&fake_cancel, false);
-    fixture.operation.cancel = &fake_cancel;
+    atomic_store(&stop_it, false);
+    fixture.operation.cancel = &stop_it;
     fixture.usb.garble = cancel_at_enableprog;
     fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ), FAILURE_INTERRUPTED, "");
     assert_int_equal(fixture_count(&fixture, CONNECT), 1);
