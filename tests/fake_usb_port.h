@@ -60,6 +60,11 @@ void usb_port_reset_line(struct usb_port *port, bool low)
     }
 }
 
+void usb_port_let_go(struct usb_port *port)
+{
+    usb_port_reset_line(port, false);
+}
+
 bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t miso[4],
                        int64_t sck_hz)
 {

@@ -15,12 +15,12 @@ struct bench_site {
     struct fault_set *faults;
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
-    bool kept_out;   /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;   /* at the place since anything there answered */
-    bool in_request; /* of a host that tells where one begins */
-    bool looked;     /* in it, already */
-    int64_t due_us;  /* the operator has the next board at hand from then on */
-    bool reset_low;  /* as the programmer drives it */
+    bool kept_out;  /* taken out by hand: only a hand puts the next one in */
+    int64_t looks;  /* at the place since anything there answered */
+    bool visited;   /* a USB programmer has not let go of the board since RESET was low… */
+    bool looked;    /* …and has asked it meanwhile */
+    int64_t due_us; /* the operator has the next board at hand from then on */
+    bool reset_low; /* as the programmer drives it */
 };
 
 static int64_t read_clock_us(clockid_t clock)
@@ -151,9 +151,10 @@ static void drive_reset(void *context, bool low)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    if (low && !site->reset_low && !site->looked) {
+    if (low && !site->reset_low && !site->visited) {
         swap_when_due(site);
     }
+    site->visited |= low && site->options.usb;
     site->reset_low = low;
     if (site->board.target != NULL) {
         avr_target_drive_reset(site->board.target, low && !site->board.dead);
@@ -226,8 +227,8 @@ static void pass_frame(struct bench_site *site, const uint8_t mosi[4], uint8_t m
 }
 
 /* A look at the place is an AC 53; it sees somebody when a part is in programming mode afterwards.
- * Some programmers send dozens by themselves, with pulses of RESET, when the first has no answer
- * (USBasp: 32): nobody swaps boards in between. */
+ * USB programmers send dozens, with pulses of RESET and ever slower SCK, when there is no answer:
+ * that is one look, as long as they do not let go of the board. */
 static void count_look(struct bench_site *site, int64_t enables, bool stuck)
 {
     bool answered = site->board.target != NULL && !stuck &&
@@ -237,7 +238,7 @@ static void count_look(struct bench_site *site, int64_t enables, bool stuck)
     } else if (!site->looked) {
         site->looks++;
     }
-    site->looked = site->in_request;
+    site->looked = site->visited;
 }
 
 /* At fast pace the programmer's clock counts only what it was busy with; for a board that takes its
@@ -303,12 +304,11 @@ static void bootloader_page(void *context)
     pthread_mutex_unlock(&site->lock);
 }
 
-static void begin_request(void *context)
+static void let_go(void *context)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    site->in_request = true;
-    site->looked = false;
+    site->visited = site->looked = false;
     pthread_mutex_unlock(&site->lock);
 }
 
@@ -435,8 +435,7 @@ struct bench_site *bench_site_create(const struct bench_site_options *options)
         return NULL;
     }
     pthread_mutex_init(&site->lock, NULL);
-    site->port =
-        (struct isp_port){drive_reset, transfer, banner, bootloader_page, begin_request, site};
+    site->port = (struct isp_port){drive_reset, transfer, banner, bootloader_page, let_go, site};
     put_in(site);
     return site;
 }

@@ -26,9 +26,9 @@ struct isp_port {
     const char *(*banner)(void *context);
     /* The host had a bootloader write a page of the programmer's own flash. */
     void (*bootloader_page)(void *context);
-    /* The host asked for something that may take many frames, and RESET pulses between them: until
-     * the next call all of it is one look at the board. May be NULL. */
-    void (*begin_request)(void *context);
+    /* The programmer takes its hands off the board, until it drives RESET low again: what lies
+     * between is one visit. Called by USB programmers only; may be NULL. */
+    void (*let_go)(void *context);
     void *context;
 };
 

@@ -259,6 +259,15 @@ void usb_port_reset_line(struct usb_port *port, bool low)
     }
 }
 
+void usb_port_let_go(struct usb_port *port)
+{
+    const struct isp_port *isp = port->options.isp;
+    usb_port_reset_line(port, false);
+    if (port->mishap == ISP_MISHAP_NONE && isp->let_go != NULL) {
+        isp->let_go(isp->context);
+    }
+}
+
 bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t miso[4],
                        int64_t sck_hz)
 {
@@ -407,10 +416,6 @@ static int serve_firmware(struct usb_port *port)
 {
     uint8_t bytes[USB_PACKET_BYTES];
     const struct usb_firmware *firmware = port->options.firmware;
-    const struct isp_port *isp = port->options.isp;
-    if (isp->begin_request != NULL) {
-        isp->begin_request(isp->context);
-    }
     int answer = firmware->setup(port->instance, &port->transfer->setup, bytes);
     if (port->mishap != ISP_MISHAP_NONE) {
         return ANSWER_MISHAP;
@@ -432,7 +437,7 @@ static void restart(struct usb_port *port)
     const struct usb_firmware *firmware = port->options.firmware;
     port->mishap = ISP_MISHAP_NONE;
     port->hung = false;
-    usb_port_reset_line(port, false); /* its pins are inputs now */
+    usb_port_let_go(port); /* its pins are inputs now */
     memset(port->instance, 0, firmware->instance_bytes);
     firmware->start(port->instance, firmware, port);
 }
@@ -446,7 +451,7 @@ static void unplug(struct usb_port *port)
     pthread_mutex_unlock(&port->lock);
     drop_session(port);
     port->mishap = ISP_MISHAP_NONE;
-    usb_port_reset_line(port, false);
+    usb_port_let_go(port);
     settle(port, clock_ns(port) + port->away_us * 1000);
 }
 

@@ -390,6 +390,7 @@ static int disconnect_target(struct usbasp *usbasp)
     if (usbasp->variant->forgets_sck) {
         usbasp->option = OPTION_AUTO;
     }
+    usb_port_let_go(usbasp->port);
     return 0;
 }
 

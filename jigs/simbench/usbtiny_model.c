@@ -122,7 +122,7 @@ static int power_down(struct usbtiny *usbtiny)
     usbtiny->direction = 0;
     usbtiny->output = 0;
     usbtiny->buffered = false;
-    drive_reset(usbtiny);
+    usb_port_let_go(usbtiny->port);
     return 0;
 }
 
