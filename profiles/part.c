@@ -10,9 +10,30 @@
 
 #include "profiles/part_reader.h"
 
-#define FLASH_BYTES_MAX (1024 * 1024) /* far above the largest AVR; bounds memory */
-#define WAIT_US_MAX 1000000
-#define PARTS_LISTED_MAX 512
+/* No AVR that is programmed over ISP is below or above these: what a number may be that is no slip
+ * of the pen. The waits are maxima of the datasheets, "Serial Programming Characteristics": the
+ * longest are the ATmega103's. */
+#define WRITE_US_MIN 2600
+#define WRITE_US_MAX 56000
+#define FUSE_US_MIN 2000
+#define FUSE_US_MAX 20000
+#define ERASE_US_MIN 4000
+#define ERASE_US_MAX 112000
+#define CALIBRATION_BYTES_MAX 4
+#define FACTORY_HZ_MIN 500000
+#define FACTORY_HZ_MAX 8000000
+/* Low and high longer than two clocks each, from 12 MHz on than three; only old parts, which do not
+ * say when they are ready, know no such step ("Serial Programming"). */
+#define SCK_DIVIDER_MIN 4
+#define SCK_DIVIDER_FROM_12MHZ_MIN 6
+
+struct array_limits {
+    uint32_t size_min, size_max;
+    uint32_t page_min, page_max; /* where it is written in pages */
+    uint32_t unwritten_page_max; /* where it is not: of other programming interfaces */
+};
+static const struct array_limits flash_limits = {1024, 262144, 16, 256, 1};
+static const struct array_limits eeprom_limits = {64, 8192, 2, 8, 8};
 
 /* The bits of `bits:`. A fuse field of this name must be declared there and the other way round, so
  * that a slip of the pen cannot hide a bit that locks the station out. */
@@ -94,24 +115,32 @@ static char *copy_text(struct part_reader *reader, const struct document_node *n
 
 /* ---- memories ---- */
 
+static int read_power_of_two(struct part_reader *reader, const struct document_node *map,
+                             const char *key, uint32_t minimum, uint32_t maximum, uint32_t *value)
+{
+    if (read_u32(reader, map, key, minimum, maximum, value) != 0)
+        return -1;
+    if ((*value & (*value - 1)) == 0)
+        return 0;
+    return document_fail(reader->document, document_find(map, key), reader->failure,
+                         "found '%u', expected a power of two from %u to %u", *value, minimum,
+                         maximum);
+}
+
 /* May be left out where nothing is written in pages. */
 static int read_page_size(struct part_reader *reader, const struct document_node *map,
-                          struct part_array *array)
+                          const struct array_limits *limits, struct part_array *array)
 {
     array->page_size = 1;
     if (!array->page_write && !document_find(map, "page_size"))
         return 0;
-    if (read_u32(reader, map, "page_size", 1, array->size, &array->page_size) != 0)
-        return -1;
-    if (array->size % array->page_size == 0)
-        return 0;
-    return document_fail(reader->document, map, reader->failure,
-                         "size %u is not a multiple of page_size %u", array->size,
-                         array->page_size);
+    return read_power_of_two(reader, map, "page_size", array->page_write ? limits->page_min : 1,
+                             array->page_write ? limits->page_max : limits->unwritten_page_max,
+                             &array->page_size);
 }
 
 static int read_array(struct part_reader *reader, const struct document_node *map,
-                      uint32_t size_max, struct part_array *array)
+                      const struct array_limits *limits, struct part_array *array)
 {
     static const char *const keys[] = {
         "size",       "page_size", "page_write", "write_delay_us", "extended_address",
@@ -119,10 +148,12 @@ static int read_array(struct part_reader *reader, const struct document_node *ma
     const struct document_node *unpollable = NULL, *extended = NULL;
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
-        read_u32(reader, map, "size", 1, size_max, &array->size) != 0 ||
+        read_power_of_two(reader, map, "size", limits->size_min, limits->size_max, &array->size) !=
+            0 ||
         read_boolean(reader, map, "page_write", &array->page_write) != 0 ||
-        read_page_size(reader, map, array) != 0 ||
-        read_u32(reader, map, "write_delay_us", 1, WAIT_US_MAX, &array->write_delay_us) != 0)
+        read_page_size(reader, map, limits, array) != 0 ||
+        read_u32(reader, map, "write_delay_us", WRITE_US_MIN, WRITE_US_MAX,
+                 &array->write_delay_us) != 0)
         return -1;
     extended = document_find(map, "extended_address");
     if (extended && document_boolean(reader->document, extended, &array->needs_extended_address,
@@ -141,13 +172,13 @@ static int read_memories(struct part_reader *reader, const struct document_node 
     struct part *part = reader->part;
 
     if (document_need(reader->document, root, "flash", &flash, reader->failure) != 0 ||
-        read_array(reader, flash, FLASH_BYTES_MAX, &part->flash) != 0)
+        read_array(reader, flash, &flash_limits, &part->flash) != 0)
         return -1;
     /* 4D 00 ext 00 is what a 16-bit word address cannot reach: from 128 KiB on. */
     if (part->flash.needs_extended_address != (part->flash.size > 0x20000))
         return document_fail(reader->document, flash, reader->failure,
                              "extended_address must be true above 131072 bytes and only there");
-    return eeprom ? read_array(reader, eeprom, UINT16_MAX + 1, &part->eeprom) : 0;
+    return eeprom ? read_array(reader, eeprom, &eeprom_limits, &part->eeprom) : 0;
 }
 
 static int read_waits(struct part_reader *reader, const struct document_node *root)
@@ -158,12 +189,14 @@ static int read_waits(struct part_reader *reader, const struct document_node *ro
 
     if (document_need(reader->document, root, "waits", &waits, reader->failure) != 0 ||
         document_check_keys(reader->document, waits, keys, reader->failure) != 0 ||
-        read_u32(reader, waits, "chip_erase_us", 1, WAIT_US_MAX, &part->chip_erase_delay_us) != 0 ||
-        read_u32(reader, waits, "lock_us", 1, WAIT_US_MAX, &part->lock_write_delay_us) != 0)
+        read_u32(reader, waits, "chip_erase_us", ERASE_US_MIN, ERASE_US_MAX,
+                 &part->chip_erase_delay_us) != 0 ||
+        read_u32(reader, waits, "lock_us", FUSE_US_MIN, FUSE_US_MAX, &part->lock_write_delay_us) !=
+            0)
         return -1;
     if (!document_find(waits, "fuse_us")) /* see check_waits() */
         return 0;
-    return read_u32(reader, waits, "fuse_us", 1, WAIT_US_MAX, &part->fuse_write_delay_us);
+    return read_u32(reader, waits, "fuse_us", FUSE_US_MIN, FUSE_US_MAX, &part->fuse_write_delay_us);
 }
 
 static int read_clock(struct part_reader *reader, const struct document_node *root)
@@ -175,12 +208,23 @@ static int read_clock(struct part_reader *reader, const struct document_node *ro
         return 0;
     if (document_check_keys(reader->document, clock, keys, reader->failure) != 0 ||
         (document_find(clock, "hz") &&
-         read_number(reader, clock, "hz", 1, 40000000, &reader->part->factory_clock_hz) != 0))
+         read_number(reader, clock, "hz", FACTORY_HZ_MIN, FACTORY_HZ_MAX,
+                     &reader->part->factory_clock_hz) != 0))
         return -1;
     ckdiv8 = document_find(clock, "ckdiv8");
     return ckdiv8 ? document_boolean(reader->document, ckdiv8, &reader->part->factory_ckdiv8,
                                      reader->failure)
                   : 0;
+}
+
+static int read_from_12mhz(struct part_reader *reader, const struct document_node *isp)
+{
+    struct part *part = reader->part;
+    uint8_t least = part->poll_ready ? SCK_DIVIDER_FROM_12MHZ_MIN : SCK_DIVIDER_MIN;
+
+    if (least < part->sck_divider)
+        least = part->sck_divider;
+    return read_u8(reader, isp, "sck_divider_from_12mhz", least, &part->sck_divider_from_12mhz);
 }
 
 static int read_isp(struct part_reader *reader, const struct document_node *root)
@@ -195,8 +239,8 @@ static int read_isp(struct part_reader *reader, const struct document_node *root
         read_boolean(reader, isp, "poll_ready", &part->poll_ready) != 0 ||
         read_boolean(reader, isp, "poll_after_erase", &part->poll_after_erase) != 0 ||
         read_boolean(reader, isp, "sync_echo", &part->sync_echo) != 0 ||
-        read_u8(reader, isp, "sck_divider", 1, &part->sck_divider) != 0 ||
-        read_u8(reader, isp, "sck_divider_from_12mhz", 1, &part->sck_divider_from_12mhz) != 0)
+        read_u8(reader, isp, "sck_divider", SCK_DIVIDER_MIN, &part->sck_divider) != 0 ||
+        read_from_12mhz(reader, isp) != 0)
         return -1;
     if (part->poll_after_erase && !part->poll_ready)
         return document_fail(reader->document, isp, reader->failure,
@@ -462,9 +506,9 @@ static int read_boot_sections(struct part_reader *reader, const struct document_
 
 static int read_identity(struct part_reader *reader, const struct document_node *root)
 {
-    const struct document_node *name = NULL, *signature = NULL, *calibration;
+    const struct document_node *name = NULL, *signature = NULL;
     const char *text = NULL;
-    int64_t format = 0;
+    int64_t format = 0, calibration = 0;
     struct part *part = reader->part;
 
     if (read_number(reader, root, "format", 1, 1, &format) != 0 ||
@@ -480,9 +524,11 @@ static int read_identity(struct part_reader *reader, const struct document_node 
         document_bytes(reader->document, signature, part->signature, sizeof(part->signature),
                        reader->failure) != 0)
         return -1;
-    calibration = document_find(root, "calibration_bytes");
-    return calibration ? read_u8(reader, root, "calibration_bytes", 0, &part->calibration_bytes)
-                       : 0;
+    if (document_find(root, "calibration_bytes") &&
+        read_number(reader, root, "calibration_bytes", 0, CALIBRATION_BYTES_MAX, &calibration) != 0)
+        return -1;
+    part->calibration_bytes = (uint8_t)calibration;
+    return 0;
 }
 
 static int read_part(struct part_reader *reader)
@@ -495,7 +541,7 @@ static int read_part(struct part_reader *reader)
         read_identity, read_memories,      read_waits,
         read_clock,    read_isp,           read_bytes,
         read_bits,     read_boot_sections, part_check_instructions,
-        check_waits};
+        check_waits,   part_check_rules};
     const struct document_node *root = reader->document->root;
 
     if (document_check_keys(reader->document, root, keys, reader->failure) != 0)

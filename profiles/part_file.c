@@ -175,8 +175,9 @@ static int fail_no_part(const char *directories, const char *name, struct failur
         failure_set(failure, FAILURE_PROFILE_INVALID,
                     "no part '%.40s' is known, did you mean '%s'?", name, nearest);
     else
-        failure_set(failure, FAILURE_PROFILE_INVALID, "no part '%.40s' is known in %s", name,
-                    directories);
+        failure_set(failure, FAILURE_PROFILE_INVALID,
+                    "no part '%.40s' is known; 'gangflash parts' lists the %zu that are", name,
+                    list.count);
     part_list_free(&list);
     return -1;
 }

@@ -19,6 +19,9 @@ int part_read_instructions(struct part_reader *reader, const struct document_nod
 /* Once all of the part is read: can its instructions be told apart, and do they carry every bit? */
 int part_check_instructions(struct part_reader *reader, const struct document_node *root);
 
+/* Once all of the part is read: what every AVR keeps (part_rules.c). */
+int part_check_rules(struct part_reader *reader, const struct document_node *root);
+
 /* The whole part. The caller frees. */
 int part_from_document(const struct document *document, struct part **part,
                        struct failure *failure);

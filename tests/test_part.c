@@ -108,7 +108,11 @@ static void test_names(void **state)
                      -1);
     assert_non_null(strstr(failure.detail, "no part '../parts/ATmega32U4' is known"));
     assert_int_equal(part_load("/nowhere", "ATmega32U4", &part, &failure), -1);
-    assert_non_null(strstr(failure.detail, "no part 'ATmega32U4' is known in /nowhere"));
+    assert_string_equal(failure.detail,
+                        "no part 'ATmega32U4' is known; 'gangflash parts' lists the "
+                        "0 that are");
+    assert_int_equal(part_load(SHIPPED_PARTS_DIRECTORY, "foo", &part, &failure), -1);
+    assert_non_null(strstr(failure.detail, "no part 'foo' is known; 'gangflash parts' lists the "));
     assert_null(part);
 }
 
@@ -169,14 +173,14 @@ static void test_directories(void **state)
 
 /* ---- other shapes, and mistakes ---- */
 
-/* Like an AT90S2313: one fuse byte, flash without pages, no fields, no EEPROM here. */
+/* Like an AT90S2313: one fuse byte, flash without pages, no EEPROM here. */
 static const char old_part[] =
     "format: 1\n"
     "part: Old\n"
     "signature: 1E 91 01\n"
     "flash:\n"
     "  size: 2048\n"
-    "  page_size: 2\n"
+    "  page_size: 1\n"
     "  page_write: false\n"
     "  write_delay_us: 9000\n"
     "waits: {chip_erase_us: 20000, lock_us: 9000}\n"
@@ -187,8 +191,9 @@ static const char old_part[] =
     "  sck_divider: 4\n"
     "  sck_divider_from_12mhz: 4\n"
     "fuses:\n"
-    "  fuse: {mask: 0x21, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x20}]}\n"
-    "lock: {mask: 0x06}\n"
+    "  fuse: {mask: 0x21, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x20}, "
+    "{name: FSTRT, mask: 1}]}\n"
+    "lock: {mask: 0x06, fields: [{name: LB, mask: 0x06}]}\n"
     "bits: {spien: {fuse: fuse, mask: 0x20}}\n";
 
 static void test_old_part(void **state)
@@ -264,6 +269,12 @@ static void test_instructions(void **state)
     free(with_fuse);
 }
 
+#define PAGES(size) "page_size: 1\n  page_write: false", "page_size: " size "\n  page_write: true"
+/* The field and its row below `bits:` are both wrong. */
+#define WITHOUT_SPIEN(name)                                                                        \
+    "SPIEN, mask: 0x20}, {name: FSTRT, mask: 1}]}\n" REST "{spien: {fuse: fuse, mask: 0x20}}",     \
+        name ", mask: 0x20}, {name: FSTRT, mask: 1}]}\n" REST "{}"
+#define REST "lock: {mask: 0x06, fields: [{name: LB, mask: 0x06}]}\nbits: "
 static const struct {
     const char *from, *to, *place, *reason;
 } mistakes[] = {
@@ -273,26 +284,74 @@ static const struct {
     {"part: Old", "part: ATmegaAVeryLongNameThatNoPartHasEver", "old.yaml:2:7: ", "at most 31"},
     {"1E 91 01", "1E 91", "old.yaml:3:12: ", "expected 3 bytes"},
     {"size: 2048", "size: 4000000", "old.yaml:5:9: ", "found '4000000'"},
-    {"page_size: 2", "page_size: 3", "old.yaml:5:3: ", "not a multiple of page_size 3"},
-    {"page_size: 2", "page_size: 4096", "old.yaml:6:14: ", "from 1 to 2048"},
+    {"size: 2048", "size: 2047", "old.yaml:5:9: ", "found '2047', expected a power of two"},
+    {"size: 2048", "size: 512", "old.yaml:5:9: ", "found '512', expected a number from 1024"},
+    {"page_size: 1", "page_size: 2", "old.yaml:6:14: ", "found '2', expected a number from 1 to 1"},
+    {PAGES("1"), "old.yaml:6:14: ", "found '1', expected a number from 16 to 256"},
+    {PAGES("100"), "old.yaml:6:14: ", "found '100', expected a power of two from 16 to 256"},
+    {PAGES("512"), "old.yaml:6:14: ", "found '512', expected a number from 16 to 256"},
+    {PAGES("32768"), "old.yaml:6:14: ", "found '32768', expected a number from 16 to 256"},
     {"page_write: false", "page_write: no", "old.yaml:7:15: ", "expected true or false"},
     {"page_write: false", "page_wriet: false", "old.yaml:7:3: ", "did you mean 'page_write'"},
-    {"write_delay_us: 9000", "write_delay_us: 0", "old.yaml:8:19: ", "from 1 to 1000000"},
+    {"write_delay_us: 9000", "write_delay_us: 1",
+     "old.yaml:8:19: ", "found '1', expected a number"},
     {"size: 2048", "size: 262144", "old.yaml:5:3: ", "extended_address must be true"},
+    {"chip_erase_us: 20000", "chip_erase_us: 1", "old.yaml:9:24: ", "found '1', expected a number"},
+    {"chip_erase_us: 20000", "chip_erase_us: 4000",
+     "old.yaml:9:24: ", "found 4000, expected at least 8000: poll_after_erase is false"},
+    {"lock_us: 9000", "lock_us: 1", "old.yaml:9:40: ", "found '1', expected a number from 2000"},
+    {"lock_us: 9000", "lock_us: 9000, fuse_us: 1", "old.yaml:9:55: ", "found '1', expected"},
     {"lock_us: 9000", "lock: 9000", "old.yaml:9:31: ", "unknown key 'lock'"},
     {"poll_after_erase: false", "poll_after_erase: true", "old.yaml:11:3: ", "poll_ready is false"},
-    {"sck_divider: 4", "sck_divider: 0", "old.yaml:14:16: ", "from 1 to 255"},
+    {"sck_divider: 4", "sck_divider: 0", "old.yaml:14:16: ", "from 4 to 255"},
+    {"sck_divider: 4", "sck_divider: 1", "old.yaml:14:16: ", "found '1', expected a number from 4"},
+    {"poll_ready: false", "poll_ready: true",
+     "old.yaml:15:27: ", "found '4', expected a number from 6"},
+    {"12mhz: 4", "12mhz: 1", "old.yaml:15:27: ", "found '1', expected a number from 4"},
     {"fuse: {mask: 0x21", "fuse: {mask: 0x01", "old.yaml:17:64: ", "that the byte's mask 0x01"},
     {"  fuse: {mask: 0x21", "  low: {mask: 1}\n  fuse: {mask: 0x21",
      "old.yaml:17:3: ", "parts that have just one"},
-    {"mask: 0x20}]", "mask: 0x20}, {name: X, mask: 0x21}]",
-     "old.yaml:17:91: ", "of the field SPIEN"},
-    {"mask: 0x20}]", "mask: 0x20, values: {2: A}}]", "old.yaml:17:99: ", "from 0 to 1"},
-    {"mask: 0x20}]", "mask: 0x20, values: [A]}]", "old.yaml:17:98: ", "codes to names"},
-    {"lock: {mask: 0x06}", "lock: {mask: 0}", "old.yaml:18:14: ", "from 1 to 255"},
-    {"lock: {mask: 0x06}\n", "", "old.yaml:1:1: ", "the key 'lock' is missing"},
+    {"mask: 1}]", "mask: 1}, {name: WDTON, mask: 0x20}]",
+     "old.yaml:17:115: ", "of the field SPIEN"},
+    {"mask: 1}]", "mask: 1, values: {2: A}}]", "old.yaml:17:123: ", "from 0 to 1"},
+    {"mask: 1}]", "mask: 1, values: [A]}]", "old.yaml:17:122: ", "codes to names"},
+    {"lock: {mask: 0x06", "lock: {mask: 0", "old.yaml:18:14: ", "from 1 to 255"},
+    {"lock: {mask: 0x06, fields: [{name: LB, mask: 0x06}]}\n", "",
+     "old.yaml:1:1: ", "the key 'lock' is missing"},
     /* The guard against a hidden RSTDISBL must see both ends. */
     {"bits: {spien: {fuse: fuse, mask: 0x20}}", "bits: {}", "old.yaml:19:7: ", "SPIEN must stand"},
+    {"name: SPIEN", "name: SPI", "old.yaml:19:15: ", "no field SPIEN with the mask 0x20"},
+    {WITHOUT_SPIEN("SPI"), "old.yaml:17:71: ", "found the field 'SPI' in fuse, expected a name"},
+    {WITHOUT_SPIEN("FSTR"), "old.yaml:17:71: ", "'FSTR' in fuse, did you mean 'FSTRT'?"},
+    {WITHOUT_SPIEN("CKSEL"), "old.yaml:19:7: ", "the fuse field CKSEL must stand here"},
+    {WITHOUT_SPIEN("WDTON"), "old.yaml:19:7: ", "the key 'spien' is missing"},
+    {"name: FSTRT", "name: XRST", "old.yaml:17:98: ", "found the field 'XRST' in fuse, expected"},
+    {"name: FSTRT", "name: RSTDISBL", "old.yaml:19:7: ", "RSTDISBL must stand here"},
+    {"name: FSTRT", "name: SPIEN", "old.yaml:17:98: ", "found the field SPIEN twice in fuse"},
+    {"mask: 0x21, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x20}",
+     "mask: 0x61, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x60}",
+     "old.yaml:19:15: ", "no field SPIEN with the mask 0x20"},
+    {"mask: 0x21, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x20}, {name: "
+     "FSTRT, mask: 1}",
+     "mask: 0x2F, isp_read: none, isp_write: none, fields: [{name: SPIEN, mask: 0x20}, {name: "
+     "BODLEVEL, mask: 0xF}",
+     "old.yaml:17:114: ", "found 0x0F for BODLEVEL, expected at most 3 bits"},
+    {"mask: 0x21, isp", "mask: 0xFF, isp", "old.yaml:17:16: ", "found 0xFF, expected 0x21"},
+    {"name: LB", "name: LOCKB", "old.yaml:18:36: ", "found the field 'LOCKB' in lock"},
+    {"name: LB", "name: BLB0", "old.yaml:18:7: ", "found no field LB in lock"},
+    {"{mask: 0x06, fields: [{name: LB, mask: 0x06}]",
+     "{mask: 0x0C, fields: [{name: LB, mask: 0x0C}]",
+     "old.yaml:18:46: ", "found 0x0C for LB, expected 0x03 or 0x06"},
+    {"mask: 0x21, isp", "mask: 0x21, factory: 0xFF, isp",
+     "old.yaml:17:31: ", "found 0xFF, in which SPIEN is off, expected it on"},
+    {"1E 91 01", "00 00 00", "old.yaml:3:12: ", "found 00 00 00, expected 1E first"},
+    {"1E 91 01", "FF FF FF", "old.yaml:3:12: ", "found FF FF FF, expected 1E first"},
+    {"1E 91 01", "1E 92 01", "old.yaml:3:12: ",
+     "found 92 as the second byte, expected a last digit "
+     "of 1: the flash has 2 KiB"},
+    {"lock:", "calibration_bytes: 5\nlock:", "old.yaml:18:20: ", "from 0 to 4"},
+    {"lock:", "factory_clock: {hz: 20000000}\nlock:", "old.yaml:18:21: ", "found '20000000'"},
+    {"lock:", "factory_clock: {ckdiv8: true}\nlock:", "old.yaml:18:16: ", "no fuse is CKDIV8"},
     {"fuse: fuse, mask: 0x20", "fuse: fuse, mask: 0x01", "old.yaml:19:15: ", "no field SPIEN"},
     {"fuse: fuse, mask: 0x20", "fuse: high, mask: 0x20", "old.yaml:19:15: ", "in the high fuse"},
     {"fuse: fuse, mask: 0x20", "fuse: low, mask: 0x20", "old.yaml:19:15: ", "in the low fuse"},
@@ -338,6 +397,8 @@ static const struct {
      "old.yaml:17:32: ", "read fuse could be taken for the one to read lock"},
     {"isp_read: none", "isp_read: \"01010000 xxxxxxxx xxxxxxxx xxxxxxxo\"",
      "old.yaml:17:32: ", "does not carry the bits 0x20 of its mask"},
+    {"bits:", "eeprom: {size: 1000}\nbits:", "old.yaml:19:16: ", "expected a power of two"},
+    {"bits:", "eeprom: {size: 65536}\nbits:", "old.yaml:19:16: ", "from 64 to 8192"},
     {"bits:", "eeprom: none\nbits:", "old.yaml:19:9: ", "expected a mapping"},
 };
 
