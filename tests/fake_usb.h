@@ -83,6 +83,9 @@ struct link_usb {
     size_t harm_at, harm_count;
     /* Turns bits of setup packets; may be NULL. */
     void (*garble)(struct link_usb_transfer *transfer);
+    /* The programmer hears one bit of the setup packet of this transfer wrong: 64 of them, as they
+     * go over the wire; -1: none. */
+    int wrong_transfer, wrong_bit;
 };
 
 static void fake_begin_packet(struct link_usb *usb)
@@ -129,12 +132,27 @@ static int fake_write(struct link_usb *usb, struct link_usb_transfer *transfer)
     return answer == 0 ? USB_SILENT : 0;
 }
 
+static struct usb_setup fake_setup(const struct link_usb *usb,
+                                   const struct link_usb_transfer *transfer)
+{
+    uint8_t bytes[8] = {transfer->request_type,    transfer->request,
+                        (uint8_t)transfer->value,  (uint8_t)(transfer->value >> 8),
+                        (uint8_t)transfer->index,  (uint8_t)(transfer->index >> 8),
+                        (uint8_t)transfer->length, (uint8_t)(transfer->length >> 8)};
+
+    if (usb->wrong_transfer == (int)usb->count - 1)
+        bytes[usb->wrong_bit / 8] ^= (uint8_t)(1 << usb->wrong_bit % 8);
+    return (struct usb_setup){bytes[0], bytes[1], (uint16_t)(bytes[2] | bytes[3] << 8),
+                              (uint16_t)(bytes[4] | bytes[5] << 8),
+                              (uint16_t)(bytes[6] | bytes[7] << 8)};
+}
+
 /* Setup, data and status packets, each in a frame, or when the firmware has time for it. */
 static int fake_run(struct link_usb *usb, struct link_usb_transfer *transfer)
 {
-    const struct usb_setup setup = {transfer->request_type, transfer->request, transfer->value,
-                                    transfer->index, transfer->length};
+    const struct usb_setup setup = fake_setup(usb, transfer);
     uint8_t reply[USB_PACKET_BYTES];
+    bool to_host = (transfer->request_type & 0x80) != 0;
     int answer;
 
     if (usb->bus_us < fake_now_us)
@@ -142,14 +160,16 @@ static int fake_run(struct link_usb *usb, struct link_usb_transfer *transfer)
     fake_begin_packet(usb);
     answer = usb->device.firmware->setup(usb->device.instance, &setup, reply);
     if (answer == USB_STREAM) {
-        answer = (transfer->request_type & 0x80) != 0 ? fake_read(usb, transfer)
-                                                      : fake_write(usb, transfer);
-    } else if (answer >= 0) {
-        if (answer > 0 && transfer->data != NULL)
+        answer = to_host ? fake_read(usb, transfer) : fake_write(usb, transfer);
+    } else if (answer >= 0 && to_host) {
+        answer = answer < transfer->length ? answer : transfer->length;
+        if (answer > 0)
             memcpy(transfer->data, reply, (size_t)answer);
         transfer->received = (uint16_t)answer;
         if (transfer->length > 0)
             fake_begin_packet(usb);
+    } else if (answer >= 0) { /* data that nobody looks at */
+        transfer->received = transfer->length;
     }
     if (answer < 0)
         return answer;
@@ -317,6 +337,7 @@ static inline void fixture_open(struct usb_fixture *fixture, const char *driver,
                                 const char *model, const char *part)
 {
     memset(fixture, 0, sizeof *fixture);
+    fixture->usb.wrong_transfer = -1;
     fake_now_us = 1000 * SECOND_US;
     fake_device_open(&fixture->usb.device, models, model_count, model,
                      part != NULL ? part : "ATmega328P", 16 * MHZ);
@@ -522,6 +543,74 @@ static inline void fixture_check_blank_eeprom_time(struct usb_fixture *fixture)
     fixture_must(fixture, fixture_write(fixture, PART_EEPROM, 1, &blank, 1));
     assert_int_equal(fake_now_us - begun_us, 3 * FAKE_FRAME_US + part->eeprom.write_delay_us +
                                                  part->eeprom.write_delay_us / 5);
+}
+
+/* ---- one bit ---- */
+
+#define TURNED_FUSE 0xDE /* what the high fuse is to be; the others stay as they are */
+
+/* What an attempt does, shorter. */
+static inline int fixture_run_job(struct usb_fixture *fixture)
+{
+    uint8_t page[128], back[sizeof page];
+    uint8_t eeprom[4] = {0xAC, 0x80, 0x00, 0x55};
+
+    for (size_t i = 0; i < sizeof page; i++) /* as much like instructions as can be */
+        page[i] = "\xC0\x03\xAC\xA0\x00\x00\x04\x00"[i % 8] ^ (i / 8 % 2 == 0 ? 0 : 0x04);
+    if (fixture_claim(fixture) != 0 || fixture_attach(fixture, 16 * MHZ) != 0 ||
+        fixture_read(fixture, PART_FUSE_LOW, 0, back, 1) != 0 || fixture_erase(fixture) != 0 ||
+        fixture_write(fixture, PART_FLASH, 0x5600, page, sizeof page) != 0 ||
+        fixture_read(fixture, PART_FLASH, 0x5600, back, sizeof back) != 0 ||
+        fixture_write(fixture, PART_EEPROM, 0xAC, eeprom, sizeof eeprom) != 0 ||
+        fixture_read(fixture, PART_EEPROM, 0xAC, back, sizeof eeprom) != 0 ||
+        fixture_write_fuse(fixture, PART_FUSE_HIGH, TURNED_FUSE) != 0)
+        return -1;
+    return programmer_release(fixture->programmer, &fixture->failure);
+}
+
+static inline int64_t fixture_wrong_writes(const struct usb_fixture *fixture)
+{
+    int64_t count = 0;
+
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
+        for (int value = 0; value < 256; value++)
+            if (memory != PART_FUSE_HIGH || value != TURNED_FUSE)
+                count +=
+                    avr_target_writes_sent(fixture->usb.device.port.target, memory, (uint8_t)value);
+    return count;
+}
+
+/* Each bit of each setup packet in turn is heard wrong. A fuse write that nobody asked for may only
+ * come of an instruction that begins with AC, and then the driver says so at once, unless it is the
+ * value that turned, or what the fuses hold afterwards tells. `open` opens a fixture at 16 MHz. */
+static inline void fixture_check_turned_bits(void (*open)(struct usb_fixture *fixture),
+                                             uint8_t instruct)
+{
+    size_t transfers = 1, wrong = 0;
+
+    for (size_t at = 0; at < transfers; at++)
+        for (int bit = 0; bit < 64; bit++) {
+            struct usb_fixture fixture;
+            const struct link_usb_transfer *sent;
+            int result;
+
+            open(&fixture);
+            fixture.usb.wrong_transfer = (int)at;
+            fixture.usb.wrong_bit = bit;
+            result = fixture_run_job(&fixture);
+            sent = &fixture.usb.transfers[at];
+            if (fixture_wrong_writes(&fixture) != 0) {
+                wrong++;
+                assert_int_equal(sent->request, instruct);
+                assert_int_equal(sent->value & 0xFF, 0xAC);
+                assert_true(result != 0 || bit / 8 == 5); /* the value's byte */
+            }
+            if (fixture.usb.count > transfers && result == 0)
+                transfers = fixture.usb.count;
+            fixture_close(&fixture);
+        }
+    assert_true(transfers > 20);
+    assert_true(wrong > 0); /* else nothing was tried */
 }
 
 /* ---- what was sent ---- */

@@ -866,6 +866,19 @@ static void unclaiming_lets_go(void **state)
     fixture_close(&fixture);
 }
 
+static void open_for_turned_bits(struct usb_fixture *fixture)
+{
+    open_model(fixture, "usbasp-2011", "ATmega328P");
+    fixture->usb.check = NULL;
+    fixture_preset_byte(fixture, PART_FUSE_LOW, FAST_LOW_FUSE);
+}
+
+static void one_turned_bit_makes_no_fuse_write_of_anything_else(void **state)
+{
+    (void)state;
+    fixture_check_turned_bits(open_for_turned_bits, TRANSMIT);
+}
+
 /* ---- time ---- */
 
 static void the_floor_is_the_sum_of_its_parts(void **state)
@@ -959,6 +972,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_write_ends_and_lets_go),
         cmocka_unit_test(a_cancelled_attach_lets_go),
         cmocka_unit_test(unclaiming_lets_go),
+        cmocka_unit_test(one_turned_bit_makes_no_fuse_write_of_anything_else),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
         cmocka_unit_test(writing_and_reading_keep_to_the_floor),
     };
