@@ -192,6 +192,12 @@ int jig_load_found(const struct jig *jig, const struct jig_site *site, const str
                    struct jig_contents *contents, struct failure *failure);
 void jig_free_contents(struct jig_contents *contents);
 
+/* A clock as jig files have it: "16 MHz", "32768 Hz". -1 when it is none, or out of range. */
+#define JIG_SLOWEST_CLOCK_HZ 32768
+#define JIG_FASTEST_CLOCK_HZ 20e6
+#define JIG_CLOCKS "32768 Hz to 20 MHz"
+int jig_frequency_from_text(const char *text, int64_t *hz);
+
 /* "flip", "to-programmer", as in jig files. */
 const char *jig_fault_kind_name(enum jig_fault_kind kind);
 const char *jig_fault_wire_name(enum jig_fault_wire wire);

@@ -56,28 +56,37 @@ int jig_read_bench(struct jig_reader *reader, const struct document_node *root)
     return 0;
 }
 
-int jig_read_frequency(struct jig_reader *reader, const struct document_node *node, int64_t *hz)
+int jig_frequency_from_text(const char *text, int64_t *hz)
 {
     static const struct {
         const char *unit;
         double hz;
     } units[] = {{" Hz", 1}, {" kHz", 1e3}, {" MHz", 1e6}};
-    const char *text = NULL;
     char *end = NULL;
-
-    if (document_text(reader->document, node, &text, reader->failure) != 0)
-        return -1;
     size_t digits = strspn(text, "0123456789.");
     double value = digits > 0 ? strtod(text, &end) : 0;
+
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (digits > 0 && end == text + digits && strcmp(end, units[i].unit) == 0 &&
-            value * units[i].hz >= 32768 && value * units[i].hz <= 20e6) {
+            value * units[i].hz >= JIG_SLOWEST_CLOCK_HZ &&
+            value * units[i].hz <= JIG_FASTEST_CLOCK_HZ) {
             *hz = llround(value * units[i].hz);
             return 0;
         }
-    return document_fail(
-        reader->document, node, reader->failure,
-        "found '%.40s', expected a frequency from 32768 Hz to 20 MHz, as in 16 MHz", text);
+    return -1;
+}
+
+int jig_read_frequency(struct jig_reader *reader, const struct document_node *node, int64_t *hz)
+{
+    const char *text = NULL;
+
+    if (document_text(reader->document, node, &text, reader->failure) != 0)
+        return -1;
+    if (jig_frequency_from_text(text, hz) == 0)
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found '%.40s', expected a frequency from " JIG_CLOCKS ", as in 16 MHz",
+                         text);
 }
 
 /* ---- models ---- */

@@ -129,8 +129,7 @@ static int check_range(const struct programmer *programmer, enum part_memory mem
     return 0;
 }
 
-/* A board that is not there leaves MISO floating: 00 and FF, in any mixture. */
-static bool is_no_board(const uint8_t signature[3])
+bool programmer_is_no_board(const uint8_t signature[3])
 {
     for (int i = 0; i < 3; i++)
         if (signature[i] != 0x00 && signature[i] != 0xFF)
@@ -138,9 +137,7 @@ static bool is_no_board(const uint8_t signature[3])
     return true;
 }
 
-/* A board that lost an SCK pulse is out of step and gives back, late, what it is sent: of 30 00 n
- * 00 the n. No part has this signature. */
-static bool is_echo(const uint8_t signature[3])
+bool programmer_is_echo(const uint8_t signature[3])
 {
     return signature[0] == 0 && signature[1] == 1 && signature[2] == 2;
 }
@@ -186,12 +183,12 @@ int programmer_identify(struct programmer *programmer, uint8_t signature[3],
         identify_once(programmer, signature, operation, failure) != 0 ||
         identify_once(programmer, again, operation, failure) != 0)
         return -1;
-    if (is_no_board(signature) && is_no_board(again))
+    if (programmer_is_no_board(signature) && programmer_is_no_board(again))
         return failure_set(failure, FAILURE_NO_BOARD, "signature %02X %02X %02X", signature[0],
                            signature[1], signature[2]);
     if (memcmp(signature, again, 3) != 0)
         return fail_unstable(programmer, signature, again, failure);
-    if (is_echo(signature))
+    if (programmer_is_echo(signature))
         return failure_set(failure, FAILURE_CONTACT_UNSTABLE,
                            "signature 00 01 02: the board is out of step and gives back what it is "
                            "sent%s",

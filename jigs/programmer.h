@@ -138,6 +138,11 @@ int programmer_release(struct programmer *programmer, struct failure *failure);
  * FAILURE_CONTACT_UNSTABLE when the two differ, or are only what was sent. */
 int programmer_identify(struct programmer *programmer, uint8_t signature[3],
                         const struct operation *operation, struct failure *failure);
+/* A board that is not there leaves MISO floating: 00 and FF, in any mixture. */
+bool programmer_is_no_board(const uint8_t signature[3]);
+/* A board that lost an SCK pulse is out of step and gives back, late, what it is sent: of 30 00 n
+ * 00 the n. No part has this signature. */
+bool programmer_is_echo(const uint8_t signature[3]);
 /* "The signature bytes are not readable in lock mode 3" of the oldest parts (AT90S8515, 0841): they
  * give back what they are sent. Their lock bits stand one higher than all others'. */
 bool programmer_may_hide_signature(const struct part *part);

@@ -7,6 +7,8 @@
 enum option_key {
     KEY_BENCH = 256, /* none has a letter */
     KEY_PROBE,
+    KEY_SITES,
+    KEY_CLOCK,
     KEY_JSON,
     KEY_BENCH_PACE,
     KEY_BENCH_RECORD
@@ -19,6 +21,10 @@ static const struct command_option options[] = {
     {"probe", KEY_PROBE, NULL,
      "list: open serial ports, too, and ask what is\n"
      "there; that resets many an Arduino"},
+    {"sites", KEY_SITES, "LIST", "test: only these sites, for example 1,3-5"},
+    {"clock", KEY_CLOCK, "CLOCK",
+     "test: what the boards run at, for example '16 MHz';\n"
+     "without it SCK is slow enough for new ones"},
     {"json", KEY_JSON, NULL, "print JSON objects, one per line"},
     {"bench-pace", KEY_BENCH_PACE, "PACE", "simulated benches only: real or fast"},
     {"bench-record", KEY_BENCH_RECORD, "FILE",
@@ -36,8 +42,18 @@ static const struct action {
     int (*run)(const struct jig_config *config, int *status, struct failure *failure);
 } actions[] = {
     [JIG_LIST] = {"list", {NULL}, jig_list},
+    [JIG_TEST] = {"test", {"FILE", NULL}, jig_test},
 };
-static const char *const action_names[] = {"list", NULL};
+static const char *const action_names[] = {"list", "test", NULL};
+
+static int set_clock(struct jig_config *config, const char *argument, struct failure *failure)
+{
+    if (jig_frequency_from_text(argument, &config->clock_hz) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_USAGE,
+                       "--clock: '%s' is no frequency from " JIG_CLOCKS ", as in '16 MHz'",
+                       argument);
+}
 
 static int set_option(struct jig_config *config, int key, const char *argument,
                       struct failure *failure)
@@ -51,6 +67,11 @@ static int set_option(struct jig_config *config, int key, const char *argument,
     case KEY_PROBE:
         config->probe = true;
         return 0;
+    case KEY_SITES:
+        config->sites = argument;
+        return 0;
+    case KEY_CLOCK:
+        return set_clock(config, argument, failure);
     case KEY_JSON:
         config->json = true;
         return 0;
@@ -73,6 +94,8 @@ static int check_options(const struct jig_config *config, struct failure *failur
     } rows[] = {
         {"bench", config->bench != NULL, FOR(JIG_LIST) | FOR(JIG_LEARN)},
         {"probe", config->probe, FOR(JIG_LIST)},
+        {"sites", config->sites != NULL, FOR(JIG_TEST)},
+        {"clock", config->clock_hz != 0, FOR(JIG_TEST)},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].given && !(rows[i].actions & FOR(config->action)))
@@ -86,7 +109,7 @@ static int take_operands(struct jig_config *config, int count, char **operands,
 {
     int index = 0;
     if (count == 0)
-        return failure_set(failure, FAILURE_USAGE, "jig: say list");
+        return failure_set(failure, FAILURE_USAGE, "jig: say list or test");
     if (command_choice("jig", operands[0], action_names, &index, failure) != 0)
         return -1;
     config->action = (enum jig_action)index;
@@ -141,11 +164,18 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_jig = {
     .name = "jig",
-    .usage = "list [OPTION]...",
+    .usage = "list|test FILE [OPTION]...",
     .summary = "find the programmers, and make, try and keep jig files",
     .details = "list shows every programmer that is plugged in: its place as a jig file names it,\n"
                "its firmware and what it can do. USB programmers are opened for a moment; no\n"
-               "board is touched.",
+               "board is touched.\n"
+               "\n"
+               "test opens each site of the jig FILE, a path or the bare name of one that came\n"
+               "with the program, and looks at the board that sits there: its signature is read\n"
+               "100 times, and how alike the readings are grades the contact; it names the part,\n"
+               "and measures how long an instruction takes there and back, and SCK. Nothing is\n"
+               "written; the board is reset and then released. Exit status 0 says that every\n"
+               "site is good.",
     .options = options,
     .run = run,
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiles/part.h"
+#include "profiles/part_catalogue.h"
 #include "reports/json.h"
 #include "reports/record.h"
 #include "station/data_paths.h"
@@ -14,13 +14,6 @@
 struct config {
     const char *name; /* NULL: all parts */
     bool json;
-};
-
-/* All parts that could be loaded, in order of their names. */
-struct catalogue {
-    char *directories;
-    struct part_list list;
-    struct part **parts; /* as many as the list; NULL: its file is wrong */
 };
 
 static const struct command_option options[] = {
@@ -31,63 +24,51 @@ static const struct command_option options[] = {
 
 /* ------------------------------------------------------------------ the parts */
 
-static int open_catalogue(struct catalogue *catalogue, struct failure *failure)
+/* Where they are, and all that could be loaded, in order of their names. */
+struct known {
+    char *directories;
+    struct part_catalogue catalogue;
+    struct failure wrong; /* the first file that is; the others are said at once */
+};
+
+static void note_wrong(void *context, const struct failure *failure)
 {
-    *catalogue = (struct catalogue){0};
-    if (data_paths_parts(&catalogue->directories, failure) != 0 ||
-        part_list(catalogue->directories, &catalogue->list, failure) != 0)
-        return -1;
-    catalogue->parts = calloc(catalogue->list.count + 1, sizeof(struct part *));
-    return catalogue->parts != NULL ? 0
-                                    : failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    struct known *known = context;
+    if (known->wrong.code == FAILURE_NONE)
+        known->wrong = *failure;
+    else
+        (void)command_report(failure);
 }
 
-static void close_catalogue(struct catalogue *catalogue)
+static int load_all(struct known *known, struct failure *failure)
 {
-    for (size_t i = 0; catalogue->parts != NULL && i < catalogue->list.count; i++)
-        part_free(catalogue->parts[i]);
-    free(catalogue->parts);
-    part_list_free(&catalogue->list);
-    free(catalogue->directories);
+    return part_catalogue_load(known->directories, &known->catalogue, note_wrong, known, failure);
 }
 
-/* Every one, also after a wrong one. `failure` receives the first; the others are said at once. */
-static int load_all(struct catalogue *catalogue, struct failure *failure)
+static int check_all(const struct known *known, struct failure *failure)
 {
-    int result = 0;
-    for (size_t i = 0; i < catalogue->list.count; i++) {
-        struct failure trouble = {0};
-        if (part_load(catalogue->directories, catalogue->list.names[i], &catalogue->parts[i],
-                      &trouble) == 0)
-            continue;
-        if (result == 0)
-            *failure = trouble;
-        else
-            (void)command_report(&trouble);
-        result = -1;
-    }
-    return result;
+    if (known->wrong.code == FAILURE_NONE)
+        return 0;
+    *failure = known->wrong;
+    return -1;
 }
 
-static const struct part *find_loaded(const struct catalogue *catalogue, const char *name)
+static const struct part *find_loaded(const struct known *known, const char *name)
 {
-    for (size_t i = 0; i < catalogue->list.count; i++)
-        if (strcmp(catalogue->list.names[i], name) == 0)
-            return catalogue->parts[i];
+    for (size_t i = 0; i < known->catalogue.list.count; i++)
+        if (strcmp(known->catalogue.list.names[i], name) == 0)
+            return known->catalogue.parts[i];
     return NULL;
 }
 
 /* The next part from `*at` on that answers with the signature of `part`, too. */
-static const struct part *next_twin(const struct catalogue *catalogue, const struct part *part,
-                                    size_t *at)
+static const struct part *next_twin(const struct known *known, const struct part *part, size_t *at)
 {
-    while (*at < catalogue->list.count) {
-        const struct part *other = catalogue->parts[(*at)++];
-        if (other != NULL && other != part &&
-            memcmp(other->signature, part->signature, sizeof(part->signature)) == 0)
-            return other;
-    }
-    return NULL;
+    const struct part *other;
+    do
+        other = part_catalogue_next(&known->catalogue, part->signature, at);
+    while (other == part);
+    return other;
 }
 
 /* ------------------------------------------------------------------ for people */
@@ -118,7 +99,7 @@ static void fuses_text(const struct part *part, char *text, size_t text_bytes)
     }
 }
 
-static void print_table(const struct catalogue *catalogue)
+static void print_table(const struct part_catalogue *catalogue)
 {
     printf("%-14s  %-9s  %8s  %8s  %-17s  %s\n", "PART", "SIGNATURE", "FLASH", "EEPROM", "FUSES",
            "FILE");
@@ -235,13 +216,13 @@ static void print_boot_sections(const struct part *part)
     }
 }
 
-static void print_part(const struct catalogue *catalogue, const struct part *part)
+static void print_part(const struct known *known, const struct part *part)
 {
     const struct part *twin;
     size_t at = 0;
     printf("%s, signature %02X %02X %02X", part->name, part->signature[0], part->signature[1],
            part->signature[2]);
-    for (bool first = true; (twin = next_twin(catalogue, part, &at)) != NULL; first = false)
+    for (bool first = true; (twin = next_twin(known, part, &at)) != NULL; first = false)
         printf("%s%s", first ? ", which is also that of " : ", ", twin->name);
     printf("\n  %s%s\n  sha256 %s\n", part->path,
            data_paths_is_shipped_part(part) ? "" : " (your own)", part->sha256);
@@ -322,7 +303,7 @@ static void add_programming(struct json_object *object, const struct part *part)
     json_add_bool(object, "factory_ckdiv8", part->factory_ckdiv8);
 }
 
-static struct json_object *part_to_json(const struct catalogue *catalogue, const struct part *part)
+static struct json_object *part_to_json(const struct known *known, const struct part *part)
 {
     struct json_object *object = json_object_create();
     struct json_array *twins = json_array_create(), *fuses = json_array_create();
@@ -330,7 +311,7 @@ static struct json_object *part_to_json(const struct catalogue *catalogue, const
     char signature[12];
     size_t at = 0;
     record_set_signature(signature, part->signature);
-    while ((twin = next_twin(catalogue, part, &at)) != NULL)
+    while ((twin = next_twin(known, part, &at)) != NULL)
         json_append_text(twins, twin->name);
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
         if (part_byte(part, memory) != NULL)
@@ -355,52 +336,52 @@ static struct json_object *part_to_json(const struct catalogue *catalogue, const
 
 /* ------------------------------------------------------------------ the command */
 
-static int print_json(const struct catalogue *catalogue, const struct part *part,
-                      struct failure *failure)
+static int print_json(const struct known *known, const struct part *part, struct failure *failure)
 {
-    if (json_object_write_line(part_to_json(catalogue, part), stdout) == 0)
+    if (json_object_write_line(part_to_json(known, part), stdout) == 0)
         return 0;
     return failure_set(failure, FAILURE_INTERNAL, "the JSON object could not be written");
 }
 
-static int show_all(struct catalogue *catalogue, bool json, struct failure *failure)
+static int show_all(struct known *known, bool json, struct failure *failure)
 {
-    int result = load_all(catalogue, failure);
+    const struct part_catalogue *catalogue = &known->catalogue;
+    if (load_all(known, failure) != 0)
+        return -1;
     if (!json)
         print_table(catalogue);
     for (size_t i = 0; json && i < catalogue->list.count; i++)
-        if (catalogue->parts[i] != NULL && print_json(catalogue, catalogue->parts[i], failure) != 0)
+        if (catalogue->parts[i] != NULL && print_json(known, catalogue->parts[i], failure) != 0)
             return -1;
-    return result;
+    return check_all(known, failure);
 }
 
 /* Fails, with the nearest name there is. */
-static int fail_unknown(const struct catalogue *catalogue, const char *name,
-                        struct failure *failure)
+static int fail_unknown(const struct known *known, const char *name, struct failure *failure)
 {
     struct part *none = NULL;
     struct failure why = {0};
-    (void)part_load(catalogue->directories, name, &none, &why);
+    (void)part_load(known->directories, name, &none, &why);
     part_free(none);
     return failure_set(failure, FAILURE_USAGE, "parts: %s", why.detail);
 }
 
 /* All are loaded for one, too: which others have its signature is one of its facts. */
-static int show_one(struct catalogue *catalogue, const struct config *config,
-                    struct failure *failure)
+static int show_one(struct known *known, const struct config *config, struct failure *failure)
 {
     char path[PATH_MAX];
-    if (!part_find(catalogue->directories, config->name, path, sizeof(path)))
-        return fail_unknown(catalogue, config->name, failure);
-    int result = load_all(catalogue, failure);
-    const struct part *part = find_loaded(catalogue, config->name);
-    if (part == NULL)
-        return result;
-    if (!config->json)
-        print_part(catalogue, part);
-    else if (print_json(catalogue, part, failure) != 0)
+    if (!part_find(known->directories, config->name, path, sizeof(path)))
+        return fail_unknown(known, config->name, failure);
+    if (load_all(known, failure) != 0)
         return -1;
-    return result;
+    const struct part *part = find_loaded(known, config->name);
+    if (part == NULL)
+        return check_all(known, failure);
+    if (!config->json)
+        print_part(known, part);
+    else if (print_json(known, part, failure) != 0)
+        return -1;
+    return check_all(known, failure);
 }
 
 /* 1: help was asked for. */
@@ -424,7 +405,7 @@ static int run(const struct command *command, int argc, char **argv)
 {
     struct failure failure = {0};
     struct config config = {0};
-    struct catalogue catalogue = {0};
+    struct known known = {0};
     int parsed = parse(command, argc, argv, &config, &failure);
     if (parsed > 0) {
         command_print_help(command, stdout);
@@ -432,11 +413,12 @@ static int run(const struct command *command, int argc, char **argv)
     }
     int result = parsed;
     if (result == 0) {
-        result = open_catalogue(&catalogue, &failure);
+        result = data_paths_parts(&known.directories, &failure);
         if (result == 0)
-            result = config.name != NULL ? show_one(&catalogue, &config, &failure)
-                                         : show_all(&catalogue, config.json, &failure);
-        close_catalogue(&catalogue);
+            result = config.name != NULL ? show_one(&known, &config, &failure)
+                                         : show_all(&known, config.json, &failure);
+        part_catalogue_free(&known.catalogue);
+        free(known.directories);
     }
     if (result != 0)
         (void)command_report(&failure);

@@ -6,5 +6,8 @@
 
 /* Every programmer that is plugged in: place, firmware, what it can do. */
 int jig_list(const struct jig_config *config, int *status, struct failure *failure);
+/* Tries every site of a jig on the board that sits there; changes nothing on it. The status is that
+ * of the worst site. */
+int jig_test(const struct jig_config *config, int *status, struct failure *failure);
 
 #endif

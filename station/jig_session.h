@@ -11,7 +11,7 @@
 #include "station/interrupt.h"
 #include "station/job.h"
 
-enum jig_action { JIG_LIST, JIG_LEARN, JIG_TEST, JIG_REPLACE };
+enum jig_action { JIG_LIST, JIG_TEST, JIG_LEARN, JIG_REPLACE };
 
 /* What was typed; NULL or false: it was not. */
 struct jig_config {
@@ -19,6 +19,7 @@ struct jig_config {
     const char *file;
     int64_t site;      /* replace */
     const char *bench; /* list, learn: instead of what is plugged in */
+    int64_t clock_hz;  /* test: of the boards; 0: not known */
     const char *sites, *at, *sticker, *log;
     const char *bench_pace, *bench_record;
     bool probe, all, json;

@@ -39,6 +39,7 @@ complete_words check dem | grep -qx demo || fail "completion of a shipped profil
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
 complete_words image comp | grep -qx compose || fail "completion of an action"
 complete_words jig li | grep -qx list || fail "completion of an action of jig"
+complete_words jig test sim | grep -qx sim-8 || fail "completion of a jig"
 complete_words jig list --bench sim | grep -qx sim-8 || fail "completion of a simulated bench"
 complete_words image info --part ATmega328 | grep -qx ATmega328P || fail "completion of a part"
 
@@ -90,10 +91,14 @@ usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex 
 usage "--address: '7x' is no address" image info --address 7x a.bin
 usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
 usage "--profile stands for its files" image info --profile demo a.hex
-usage "jig: say list" jig
+usage "jig: say list or test" jig
 usage "did you mean 'list'?" jig lst
 usage "'x' is one argument too many" jig list x
 usage "did you mean 'fast'?" jig list --bench sim-8 --bench-pace fst
+usage "jig test: FILE is missing" jig test
+usage "jig test: --probe is not for it" jig test sim-8 --probe
+usage "jig list: --sites is not for it" jig list --sites 1
+usage "--clock: '16' is no frequency from 32768 Hz" jig test sim-8 --clock 16
 usage "--bench-pace and --bench-record are for simulated benches" jig list --bench-pace fast
 usage "log: say list, show, verify, eeprom or settle" log
 usage "did you mean 'verify'?" log verfy
