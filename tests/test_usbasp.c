@@ -790,6 +790,24 @@ static void attach_lets_go_when_it_fails(void **state)
         }
 }
 
+/* SETISPSCK, ENABLEPROG, the echo, the first bytes of flash; CONNECT has no reply. */
+static void a_short_reply_fails_attaching(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 5; at++) {
+        struct usb_fixture fixture;
+
+        if (at == 1)
+            continue;
+        open_claimed(&fixture, "usbasp-2011", "ATmega328P");
+        fixture_harm(&fixture, HARM_SHORT, at, 1);
+        fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ),
+                               FAILURE_PROGRAMMER_OUT_OF_STEP, "");
+        assert_true(fixture_is_released(&fixture));
+        fixture_close(&fixture);
+    }
+}
+
 /* DISCONNECT that fails is sent again, and once more at the end of all. */
 static void letting_go_is_tried_again(void **state)
 {
@@ -968,6 +986,7 @@ int main(void)
         cmocka_unit_test(a_failure_ends_the_session),
         cmocka_unit_test(a_short_reply_is_a_failure),
         cmocka_unit_test(attach_lets_go_when_it_fails),
+        cmocka_unit_test(a_short_reply_fails_attaching),
         cmocka_unit_test(letting_go_is_tried_again),
         cmocka_unit_test(a_cancelled_write_ends_and_lets_go),
         cmocka_unit_test(a_cancelled_attach_lets_go),

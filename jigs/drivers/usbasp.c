@@ -251,6 +251,9 @@ static int connect_board(struct usbasp *usbasp, const int64_t *sck,
     if (usbasp->chooses_sck &&
         set_sck(usbasp, (size_t)(sck - sck_offered_hz), &known, operation, failure) != 0)
         return -1;
+    if (!known)
+        return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
+                           "SETISPSCK is not answered any more");
     usbasp->isp.base.sck_hz = *sck;
     usbasp->next_address = -1;
     usbasp->isp.engaged = true;
