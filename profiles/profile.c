@@ -339,6 +339,7 @@ void profile_free(struct profile *profile)
         free(profile->sources[i].role);
     }
     free(profile->sources);
+    free(profile->eeprom_source.path);
     image_free(profile->flash);
     image_free(profile->eeprom);
     part_free(profile->part);

@@ -61,8 +61,9 @@ struct profile {
     int64_t supply_mv;                   /* 0: not given */
     struct profile_image_source *sources;
     size_t source_count;
-    struct image *flash;  /* composed of all sources */
-    struct image *eeprom; /* NULL unless PROFILE_EEPROM_FILE */
+    struct image *flash;                       /* composed of all sources */
+    struct image *eeprom;                      /* NULL unless PROFILE_EEPROM_FILE */
+    struct profile_image_source eeprom_source; /* of `eeprom`; its path is NULL with it */
     enum profile_eeprom eeprom_policy;
     enum profile_if_already if_already;
     char image_sha256[DIGEST_TEXT_BYTES]; /* image_digest() of `flash` and `eeprom` */

@@ -269,6 +269,7 @@ static int read_eeprom_file(struct profile_reader *reader, const struct document
         return -1;
     if (image_of(loaded, IMAGE_EEPROM)->count == 0)
         return fail_no_data(reader, loaded, IMAGE_EEPROM);
+    describe_extent(image_of(loaded, IMAGE_EEPROM), loaded->source);
     return 0;
 }
 
@@ -414,6 +415,28 @@ static int check_eeprom(struct profile_reader *reader, const struct loaded_file 
     return 0;
 }
 
+/* An EEPROM's layout belongs to one build of the program. Where the file has a program, too, that
+ * is the one which the board gets; it need not be all of the flash. */
+static int check_build(struct profile_reader *reader, const struct loaded_file *eeprom)
+{
+    const struct image *own = image_of(eeprom, IMAGE_FLASH), *flash = reader->profile->flash;
+
+    for (uint32_t i = 0; i < own->size; i++) {
+        if (!own->present[i] || own->data[i] == flash->data[i])
+            continue;
+        if (!flash->present[i])
+            return fail_disagrees(reader, eeprom,
+                                  "is of another build: it has 0x%02X at 0x%05X of the flash, but "
+                                  "the profile's images leave it blank",
+                                  own->data[i], i);
+        return fail_disagrees(reader, eeprom,
+                              "is of another build: it has 0x%02X at 0x%05X of the flash, but the "
+                              "profile's images have 0x%02X",
+                              own->data[i], i, flash->data[i]);
+    }
+    return 0;
+}
+
 static int check_file(struct profile_reader *reader, const struct loaded_file *loaded,
                       const struct image *ruling)
 {
@@ -433,7 +456,7 @@ static int check_files(struct profile_reader *reader, struct loaded_file files[]
             return -1;
     if (!has_eeprom)
         return 0;
-    if (check_file(reader, eeprom, ruling) != 0)
+    if (check_file(reader, eeprom, ruling) != 0 || check_build(reader, eeprom) != 0)
         return -1;
     reader->profile->eeprom = take_image(eeprom, IMAGE_EEPROM);
     return 0;
@@ -441,8 +464,8 @@ static int check_files(struct profile_reader *reader, struct loaded_file files[]
 
 int profile_read_images(struct profile_reader *reader, const struct document_node *root)
 {
-    struct profile_image_source eeprom_source = {0};
-    struct loaded_file files[IMAGES_MAX] = {0}, eeprom = {.source = &eeprom_source};
+    struct loaded_file files[IMAGES_MAX] = {0},
+                       eeprom = {.source = &reader->profile->eeprom_source};
     int result = -1;
 
     if (read_image_list(reader, root, files) == 0 && read_eeprom(reader, root, &eeprom) == 0)
@@ -450,7 +473,6 @@ int profile_read_images(struct profile_reader *reader, const struct document_nod
     for (size_t i = 0; i < IMAGES_MAX; i++)
         image_file_free(&files[i].contents);
     image_file_free(&eeprom.contents);
-    free(eeprom_source.path);
     if (result == 0)
         image_digest(reader->profile->flash, reader->profile->eeprom,
                      reader->profile->image_sha256);

@@ -42,7 +42,7 @@ static const struct failure_fact facts[] = {
      "others."},
     {FAILURE_IMAGE_DISAGREES, "image-disagrees", PROFILE, false,
      "Hold the lot and ask the engineer which is right: an image carries fuses, lock bits, a "
-     "signature or EEPROM bytes that are not the profile's."},
+     "signature, EEPROM or program that is not the profile's."},
 
     {FAILURE_SIGNATURE_MISMATCH, "signature-mismatch", BOARD, false,
      "Put the board in the reject bin: it carries another part. Nothing on it was changed unless "

@@ -21,7 +21,7 @@ enum failure_code {
     FAILURE_JIG_INVALID = 8,
     FAILURE_PLAN_REFUSED = 9,     /* this profile cannot be done on this site */
     FAILURE_LOT_REFUSED = 10,     /* the lot is bound to another profile or count */
-    FAILURE_IMAGE_DISAGREES = 11, /* its fuses, lock, signature or EEPROM are not the profile's */
+    FAILURE_IMAGE_DISAGREES = 11, /* a memory, fuse or signature in it is not the profile's */
 
     /* the board */
     FAILURE_SIGNATURE_MISMATCH = 20,

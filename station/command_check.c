@@ -29,17 +29,20 @@ static const struct command_option options[] = {
 
 /* ------------------------------------------------------------------ for people */
 
+static void print_source(const struct profile_image_source *source)
+{
+    printf("  %s, %s%s%s\n    sha256 %s\n    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32
+           " bytes\n",
+           source->path, image_format_title(source->format), source->role != NULL ? ", " : "",
+           source->role != NULL ? source->role : "", source->sha256, source->first_address,
+           source->last_address, source->byte_count);
+}
+
 static void print_images(const struct profile *profile)
 {
     printf("images:\n");
-    for (size_t i = 0; i < profile->source_count; i++) {
-        const struct profile_image_source *source = &profile->sources[i];
-        printf("  %s, %s%s%s\n    sha256 %s\n    0x%05" PRIX32 " to 0x%05" PRIX32 ", %" PRIu32
-               " bytes\n",
-               source->path, image_format_title(source->format), source->role != NULL ? ", " : "",
-               source->role != NULL ? source->role : "", source->sha256, source->first_address,
-               source->last_address, source->byte_count);
-    }
+    for (size_t i = 0; i < profile->source_count; i++)
+        print_source(&profile->sources[i]);
     printf("  together %" PRIu32 " of %" PRIu32 " bytes of flash:\n", profile->flash->count,
            profile->flash->size);
     struct image_range range;
@@ -99,6 +102,8 @@ static void print_profile(const struct profile *profile)
     for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
         print_rule(profile, (enum part_memory)(PART_FIRST_FUSE + i));
     printf("eeprom: %s\n", eeprom[profile->eeprom_policy]);
+    if (profile->eeprom != NULL)
+        print_source(&profile->eeprom_source);
     printf("verification: every byte written is read back%s\n",
            profile->verify_whole ? ", and the rest of the flash must read blank" : "");
     printf("a board that is programmed already: %s\n", already[profile->if_already]);
@@ -117,21 +122,24 @@ static void print_site(const struct jig_site *site, const char *place, const str
 
 /* ------------------------------------------------------------------ for programs */
 
+static struct json_object *source_to_json(const struct profile_image_source *source)
+{
+    struct json_object *image = json_object_create();
+    json_add_text(image, "file", source->path);
+    json_add_text(image, "format", image_format_names[source->format]);
+    json_add_text(image, "role", source->role);
+    json_add_text(image, "sha256", source->sha256);
+    json_add_integer(image, "bytes", source->byte_count);
+    json_add_integer(image, "first_address", source->first_address);
+    json_add_integer(image, "last_address", source->last_address);
+    return image;
+}
+
 static struct json_array *images_to_json(const struct profile *profile)
 {
     struct json_array *images = json_array_create();
-    for (size_t i = 0; i < profile->source_count; i++) {
-        const struct profile_image_source *source = &profile->sources[i];
-        struct json_object *image = json_object_create();
-        json_add_text(image, "file", source->path);
-        json_add_text(image, "format", image_format_names[source->format]);
-        json_add_text(image, "role", source->role);
-        json_add_text(image, "sha256", source->sha256);
-        json_add_integer(image, "bytes", source->byte_count);
-        json_add_integer(image, "first_address", source->first_address);
-        json_add_integer(image, "last_address", source->last_address);
-        json_append_object(images, image);
-    }
+    for (size_t i = 0; i < profile->source_count; i++)
+        json_append_object(images, source_to_json(&profile->sources[i]));
     return images;
 }
 
@@ -194,6 +202,8 @@ static struct json_object *profile_to_json(const struct profile *profile)
     }
     json_add_array(object, "fuses", fuses);
     json_add_text(object, "eeprom", eeprom[profile->eeprom_policy]);
+    if (profile->eeprom != NULL)
+        json_add_object(object, "eeprom_image", source_to_json(&profile->eeprom_source));
     json_add_text(object, "verification", profile->verify_whole ? "whole" : "image");
     json_add_text(object, "if_already", already[profile->if_already]);
     return object;

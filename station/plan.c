@@ -225,8 +225,10 @@ static void print_eeprom(const struct plan *plan, FILE *out)
     else if (profile_keeps_eeprom(profile))
         print_kept_eeprom(plan, out);
     else if (profile->eeprom_policy == PROFILE_EEPROM_FILE)
-        fprintf(out, "EEPROM: write %" PRIu32 " bytes, the other bytes of %" PRIu32 " blank\n",
-                profile->eeprom->count, size);
+        fprintf(out,
+                "EEPROM: write %" PRIu32 " bytes, the other bytes of %" PRIu32 " blank\n"
+                "       %s\n",
+                profile->eeprom->count, size, profile->eeprom_source.path);
     else
         fprintf(out, "EEPROM: blank, all %" PRIu32 " bytes\n", size);
 }

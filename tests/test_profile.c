@@ -250,6 +250,12 @@ static void test_eeprom_file(void **state)
     assert_int_equal(profile->eeprom_policy, PROFILE_EEPROM_FILE);
     assert_int_equal(profile->eeprom->size, 1024);
     assert_memory_equal(profile->eeprom->data, "abc", 3);
+    assert_non_null(strstr(profile->eeprom_source.path, "/app.hex"));
+    assert_string_equal(profile->eeprom_source.sha256, APP_SHA256);
+    assert_int_equal(profile->eeprom_source.format, IMAGE_FORMAT_HEX);
+    assert_int_equal(profile->eeprom_source.byte_count, 3);
+    assert_int_equal(profile->eeprom_source.last_address, 2);
+    assert_null(plain->eeprom_source.path);
     assert_int_equal(strlen(profile->image_sha256), 64);
     assert_string_not_equal(profile->image_sha256, plain->image_sha256);
     assert_string_not_equal(profile->sha256, plain->sha256);
@@ -759,6 +765,12 @@ static void test_eeprom_in_an_image(void **state)
     profile = load_good(bench, "eeprom: erase", "eeprom: {file: ee.hex}");
     assert_memory_equal(profile->eeprom->data, "ABC", 3);
     profile_free(profile);
+    /* The program of the application alone, and a blank byte behind it. */
+    write_file(bench, "ee.hex", ":04000000616263FFD7\n" EE_AB ":00000001FF\n");
+    write_boot(bench, "");
+    profile = load_good(bench, "eeprom: erase", "eeprom: {file: ee.hex}");
+    assert_memory_equal(profile->eeprom->data, "AB", 2);
+    profile_free(profile);
 }
 
 /* The EEPROM's file is asked, too. */
@@ -772,6 +784,14 @@ static void test_eeprom_file_that_disagrees(void **state)
     write_file(*state, "ee.hex", AT_LOCK ":01000000FF00\n:00000001FF\n");
     assert_refused(*state, text, FAILURE_IMAGE_INVALID,
                    ":17:16: ", "found no data for the EEPROM in 'ee.hex'");
+    /* The images have "abc" at 0, and nothing behind it. */
+    write_file(*state, "ee.hex", ":03000000616264D6\n" EE_AB ":00000001FF\n");
+    assert_refused(*state, text, FAILURE_IMAGE_DISAGREES, ":17:16: ",
+                   "ee.hex is of another build: it has 0x64 at 0x00002 of the flash, but the "
+                   "profile's images have 0x63");
+    write_file(*state, "ee.hex", ":040000006162636373\n" EE_AB ":00000001FF\n");
+    assert_refused(*state, text, FAILURE_IMAGE_DISAGREES, ":17:16: ",
+                   "it has 0x63 at 0x00003 of the flash, but the profile's images leave it blank");
     free(text);
 }
 

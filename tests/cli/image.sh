@@ -22,7 +22,11 @@ LOCKBITS = 0xFF;
 #ifdef WITH_EEPROM
 uint8_t EEMEM settings[4] = {1, 2, 3, 4};
 #endif
+#ifdef LATER
+volatile uint16_t counter = 0x1235;
+#else
 volatile uint16_t counter = 0x1234;
+#endif
 uint8_t buffer[64];
 int main(void)
 {
@@ -108,10 +112,23 @@ for eeprom in stored.elf stored.eep; do
     profile_with "file: stored.elf" "{file: $eeprom}"
     expect 0 "$gangflash" check board.yaml --json
     jq -r .image_sha256 out >>digests
+    equal "$(jq -r '.eeprom_image | [.file, .sha256, .bytes, .first_address, .last_address] |
+        join(" ")' out)" "$eeprom $(sha256sum "$eeprom" | cut -d' ' -f1) 4 0 3" "the EEPROM's file"
+    expect 0 "$gangflash" check board.yaml
+    sed -n '/^eeprom: written and read back/,/^verification/p' out >named
+    grep -q "^  $eeprom, .*" named && grep -q "^    sha256 $(sha256sum "$eeprom" | cut -d' ' -f1)$" named &&
+        grep -q "^    0x00000 to 0x00003, 4 bytes$" named || fail "check does not name $eeprom"
 done
 equal "$(sort -u digests | wc -l)" 1 "the EEPROM by ELF and by HEX"
 expect 0 "$gangflash" image info --json --part ATmega328P stored.elf
 equal "$(jq -r .image_sha256 out)" "$(head -n 1 digests)" "info of flash and EEPROM"
+# The EEPROM of another build.
+build_program later atmega328p -DWITH_EEPROM -DLATER
+profile_with "file: stored.elf" "{file: later.elf}"
+expect 3 "$gangflash" check board.yaml
+says err "image-disagrees: "
+says err "board.yaml:11:16: later.elf is of another build: it has 0x"
+profile_with "file: stored.elf" "{file: stored.eep}"
 # What the boards hold then is what the GNU tools make of the program.
 bench
 expect 0 "$gangflash" flash board.yaml --jig bench.yaml --go now --log log.sqlite \
