@@ -7,6 +7,7 @@
 enum option_key {
     KEY_BENCH = 256, /* none has a letter */
     KEY_PROBE,
+    KEY_ALL,
     KEY_SITES,
     KEY_CLOCK,
     KEY_JSON,
@@ -16,11 +17,12 @@ enum option_key {
 
 static const struct command_option options[] = {
     {"bench", KEY_BENCH, "JIG",
-     "list: what is plugged into this simulated bench,\n"
-     "instead of into this machine"},
+     "list, learn: what is plugged into this simulated\n"
+     "bench, instead of into this machine"},
     {"probe", KEY_PROBE, NULL,
-     "list: open serial ports, too, and ask what is\n"
+     "list, learn: open all serial ports and ask what is\n"
      "there; that resets many an Arduino"},
+    {"all", KEY_ALL, NULL, "learn: take what is plugged in, in order of places"},
     {"sites", KEY_SITES, "LIST", "test: only these sites, for example 1,3-5"},
     {"clock", KEY_CLOCK, "CLOCK",
      "test: what the boards run at, for example '16 MHz';\n"
@@ -43,8 +45,9 @@ static const struct action {
 } actions[] = {
     [JIG_LIST] = {"list", {NULL}, jig_list},
     [JIG_TEST] = {"test", {"FILE", NULL}, jig_test},
+    [JIG_LEARN] = {"learn", {"FILE", NULL}, jig_learn},
 };
-static const char *const action_names[] = {"list", "test", NULL};
+static const char *const action_names[] = {"list", "test", "learn", NULL};
 
 static int set_clock(struct jig_config *config, const char *argument, struct failure *failure)
 {
@@ -66,6 +69,9 @@ static int set_option(struct jig_config *config, int key, const char *argument,
         return 0;
     case KEY_PROBE:
         config->probe = true;
+        return 0;
+    case KEY_ALL:
+        config->all = true;
         return 0;
     case KEY_SITES:
         config->sites = argument;
@@ -93,7 +99,8 @@ static int check_options(const struct jig_config *config, struct failure *failur
         unsigned actions;
     } rows[] = {
         {"bench", config->bench != NULL, FOR(JIG_LIST) | FOR(JIG_LEARN)},
-        {"probe", config->probe, FOR(JIG_LIST)},
+        {"probe", config->probe, FOR(JIG_LIST) | FOR(JIG_LEARN)},
+        {"all", config->all, FOR(JIG_LEARN)},
         {"sites", config->sites != NULL, FOR(JIG_TEST)},
         {"clock", config->clock_hz != 0, FOR(JIG_TEST)},
     };
@@ -109,7 +116,7 @@ static int take_operands(struct jig_config *config, int count, char **operands,
 {
     int index = 0;
     if (count == 0)
-        return failure_set(failure, FAILURE_USAGE, "jig: say list or test");
+        return failure_set(failure, FAILURE_USAGE, "jig: say list, test or learn");
     if (command_choice("jig", operands[0], action_names, &index, failure) != 0)
         return -1;
     config->action = (enum jig_action)index;
@@ -164,7 +171,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_jig = {
     .name = "jig",
-    .usage = "list|test FILE [OPTION]...",
+    .usage = "list|test FILE|learn FILE [OPTION]...",
     .summary = "find the programmers, and make, try and keep jig files",
     .details = "list shows every programmer that is plugged in: its place as a jig file names it,\n"
                "its firmware and what it can do. USB programmers are opened for a moment; no\n"
@@ -175,7 +182,11 @@ const struct command command_jig = {
                "100 times, and how alike the readings are grades the contact; it names the part,\n"
                "and measures how long an instruction takes there and back, and SCK. Nothing is\n"
                "written; the board is reset and then released. Exit status 0 says that every\n"
-               "site is good.",
+               "site is good.\n"
+               "\n"
+               "learn makes a new jig FILE: on a terminal it asks for one programmer after the\n"
+               "other to be plugged in, site by site, until Enter; else, and with --all, it takes\n"
+               "those that are there.",
     .options = options,
     .run = run,
 };

@@ -1,16 +1,15 @@
 #include "station/image_compose.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "profiles/intel_hex.h"
 #include "profiles/s_record.h"
+#include "station/output_file.h"
 
 /* ------------------------------------------------------------------ what to write */
 
@@ -127,71 +126,21 @@ static int check_output(const struct image_compose_input inputs[], size_t count,
     return 0;
 }
 
-/* Writes, and waits until it is on disk. */
-static int fill_file(int descriptor, const struct image *image, enum image_format format)
-{
-    FILE *out = fdopen(descriptor, "w");
-    if (out == NULL) {
-        close(descriptor);
-        return -1;
-    }
-    write_image(image, format, out);
-    int result = fflush(out) == 0 && ferror(out) == 0 ? fsync(fileno(out)) : -1;
-    int reason = errno;
-    if (fclose(out) != 0 && result == 0)
-        return -1;
-    errno = reason;
-    return result;
-}
-
-/* A file of that name may have come since it was looked for: it is not replaced unasked. */
-static int give_name(const char *temporary, const struct image_compose_output *output)
-{
-    if (output->replace)
-        return rename(temporary, output->path);
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, output->path, RENAME_NOREPLACE) == 0)
-        return 0;
-    /* Some file systems cannot do that, but can give a second name. */
-    if (errno != EINVAL || link(temporary, output->path) != 0)
-        return -1;
-    return unlink(temporary);
-}
-
-static int sync_directory(const char *path)
-{
-    char *directory = strdup(path);
-    if (directory == NULL)
-        return -1;
-    char *slash = strrchr(directory, '/');
-    if (slash != NULL)
-        slash[slash == directory ? 1 : 0] = '\0';
-    int descriptor = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(directory);
-    if (descriptor < 0)
-        return -1;
-    int result = fsync(descriptor);
-    close(descriptor);
-    return result;
-}
-
 static int write_file(const struct image *image, const struct image_compose_output *output,
                       struct failure *failure)
 {
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.%ld.part", output->path, (long)getpid()) < 0)
+    char *bytes = NULL;
+    size_t count = 0;
+    FILE *out = open_memstream(&bytes, &count);
+    if (out == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    int result = 0;
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) {
-        result = fail_output(temporary, "cannot be made", failure);
-    } else if (fill_file(descriptor, image, output->format) != 0 ||
-               give_name(temporary, output) != 0) {
-        result = fail_output(output->path, "cannot be written", failure);
-        (void)unlink(temporary);
-    } else if (sync_directory(output->path) != 0) {
-        result = fail_output(output->path, "its directory cannot be synced", failure);
-    }
-    free(temporary);
+    write_image(image, output->format, out);
+    int result = ferror(out) != 0 ? -1 : 0;
+    if (fclose(out) != 0 || result != 0)
+        result = failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
+    else
+        result = output_file_write(output->path, output->replace, bytes, count, failure);
+    free(bytes);
     return result;
 }
 

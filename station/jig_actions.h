@@ -9,5 +9,7 @@ int jig_list(const struct jig_config *config, int *status, struct failure *failu
 /* Tries every site of a jig on the board that sits there; changes nothing on it. The status is that
  * of the worst site. */
 int jig_test(const struct jig_config *config, int *status, struct failure *failure);
+/* Makes a jig file of what is plugged in, one programmer after the other, or of what is there. */
+int jig_learn(const struct jig_config *config, int *status, struct failure *failure);
 
 #endif

@@ -91,12 +91,14 @@ usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex 
 usage "--address: '7x' is no address" image info --address 7x a.bin
 usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
 usage "--profile stands for its files" image info --profile demo a.hex
-usage "jig: say list or test" jig
+usage "jig: say list, test or learn" jig
 usage "did you mean 'list'?" jig lst
 usage "'x' is one argument too many" jig list x
 usage "did you mean 'fast'?" jig list --bench sim-8 --bench-pace fst
 usage "jig test: FILE is missing" jig test
 usage "jig test: --probe is not for it" jig test sim-8 --probe
+usage "jig learn: FILE is missing" jig learn --bench sim-8
+usage "jig test: --all is not for it" jig test sim-8 --all
 usage "jig list: --sites is not for it" jig list --sites 1
 usage "--clock: '16' is no frequency from 32768 Hz" jig test sim-8 --clock 16
 usage "--bench-pace and --bench-record are for simulated benches" jig list --bench-pace fast
