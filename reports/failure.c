@@ -71,8 +71,7 @@ static const struct failure_fact facts[] = {
     {FAILURE_CONTACT_UNSTABLE, "contact-unstable", CONTACT, true,
      "Take the board out, put it back firmly and try again; if it stays so, clean the contacts."},
     {FAILURE_CONTACT_LOST, "contact-lost", CONTACT, true,
-     "Put the board back firmly and try it again with --retest; leave boards in until the lamp "
-     "shows."},
+     "Take the board out, put it back firmly and press GO; leave boards in until the lamp shows."},
 
     {FAILURE_PROGRAMMER_SILENT, "programmer-silent", PROGRAMMER, false,
      "Unplug this site's programmer and plug it in again; restart if the site is out. If it stays "
@@ -114,7 +113,8 @@ static const struct failure_fact facts[] = {
      "Set this computer's clock right, then start again; if it is right, the log needs the "
      "engineer."},
     {FAILURE_INTERRUPTED, "interrupted", STATION, false,
-     "Set the board aside: the work on it was cut short. It may be done again with --retest."},
+     "Set the board aside: the work on it was cut short. Put in again it is done again; one that "
+     "was left in needs --retest."},
     {FAILURE_DEADLINE, "deadline", STATION, false,
      "Set the board aside and call the engineer: the work took longer than it ever should."},
     {FAILURE_OUT_OF_MEMORY, "out-of-memory", STATION, false,
@@ -151,6 +151,14 @@ const struct failure_fact *failure_lookup(enum failure_code code)
         }
     }
     return failure_lookup(FAILURE_INTERNAL);
+}
+
+const char *failure_sentence(enum failure_code code, bool eeprom_owed)
+{
+    if (eeprom_owed) {
+        return "Set the board aside for the engineer: its EEPROM was cleared and is not back.";
+    }
+    return failure_lookup(code)->operator_sentence;
 }
 
 const struct failure_fact *failure_by_name(const char *name)

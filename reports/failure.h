@@ -102,6 +102,9 @@ static inline int failure_result(void)
 
 /* Never NULL: an unknown code gives FAILURE_INTERNAL's row. */
 const struct failure_fact *failure_lookup(enum failure_code code);
+/* What the operator is to do. `eeprom_owed`: the erase cleared an EEPROM that is not back; then
+ * that comes before whatever else failed. */
+const char *failure_sentence(enum failure_code code, bool eeprom_owed);
 /* By stable name; NULL if there is none. */
 const struct failure_fact *failure_by_name(const char *name);
 /* "board", "contact", … */

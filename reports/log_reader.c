@@ -296,11 +296,11 @@ static int print_columns(void *context, const struct database_statement *row)
     return ferror(out) ? -1 : 0;
 }
 
-/* Keeps the operator's sentence of the attempt's failure; finding a row at all tells that there is
+/* Keeps the attempt's failure; finding a row at all tells that there is
  * such an attempt. */
 struct found_attempt {
     bool found;
-    const char *sentence; /* NULL: it did not fail */
+    enum failure_code code; /* NONE: it did not fail */
     enum log_eeprom_state eeprom;
 };
 
@@ -309,8 +309,15 @@ static int note_attempt(void *context, const struct database_statement *row)
     struct found_attempt *attempt = context;
     const struct failure_fact *fact = failure_by_name(database_column(row, 0).text);
     attempt->found = true;
-    attempt->sentence = fact == NULL ? NULL : fact->operator_sentence;
+    attempt->code = fact == NULL ? FAILURE_NONE : fact->code;
     return 0;
+}
+
+/* An EEPROM that is owed comes before whatever the attempt failed of. */
+static const char *sentence_of(const struct found_attempt *known)
+{
+    bool owed = known->eeprom == LOG_EEPROM_OWED;
+    return known->code == FAILURE_NONE && !owed ? NULL : failure_sentence(known->code, owed);
 }
 
 static int add_attempt(void *context, const struct database_statement *row)
@@ -347,7 +354,7 @@ static int show_json(struct log_reader *reader, const struct database_value *key
         result = for_each_row(reader, &steps, append_json_row, step_array, failure);
     }
     json_add_text(object, "eeprom_saved", eeprom_states[known->eeprom].name);
-    json_add_text(object, "operator_sentence", known->sentence);
+    json_add_text(object, "operator_sentence", sentence_of(known));
     json_add_array(object, "fuses", fuse_array);
     json_add_array(object, "steps", step_array);
     if (result < 0) {
@@ -381,8 +388,8 @@ static int show_text(struct log_reader *reader, const struct database_value *key
         (void)fprintf(out, "\nEEPROM: %s; " LOG_EEPROM_RESCUE "\n",
                       eeprom_states[known->eeprom].sentence, (long long)key->integer);
     }
-    if (known->sentence != NULL) {
-        (void)fprintf(out, "\nwhat to do: %s\n", known->sentence);
+    if (sentence_of(known) != NULL) {
+        (void)fprintf(out, "\nwhat to do: %s\n", sentence_of(known));
     }
     return 0;
 }
@@ -392,7 +399,7 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
 {
     const struct database_value key = database_integer(attempt);
     const struct query query = {show_failure_sql, &key, 1};
-    struct found_attempt known = {false, NULL, LOG_EEPROM_NONE};
+    struct found_attempt known = {false, FAILURE_NONE, LOG_EEPROM_NONE};
     if (database_exec(reader->database, "BEGIN", failure) < 0) {
         return -1;
     }

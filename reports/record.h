@@ -105,7 +105,7 @@ struct record_attempt {
     char detail[FAILURE_DETAIL_BYTES];
     enum touched touched;
     int tries;
-    char verification[16]; /* "image", "whole", "none" */
+    char verification[16]; /* "image", "whole", "already", "none" */
     char readback_sha256[RECORD_DIGEST_BYTES];
     int64_t sck_hz; /* while the memories were written and read; 0: not known */
     char software[RECORD_TEXT_BYTES];
@@ -113,6 +113,7 @@ struct record_attempt {
     char jig_sha256[RECORD_DIGEST_BYTES];
     struct record_fuse fuses[RECORD_FUSES_MAX];
     int fuse_count;
+    bool eeprom_owed; /* cleared, and not back; no column: the log tells by its eeprom- events */
 };
 
 /* Copies `text` into a fixed field, cut at a UTF-8 boundary; control characters and malformed bytes

@@ -297,6 +297,9 @@ static void note_pass(struct attempt *attempt)
     else if (attempt->kept_eeprom != NULL && attempt->kept_from != 0)
         snprintf(record->detail, sizeof record->detail,
                  "EEPROM put back as attempt %lld had saved it", (long long)attempt->kept_from);
+    else if (attempt_keeps_unseen(attempt))
+        record_set_text(record->detail, sizeof record->detail,
+                        "EEPROM kept, but not proved: the lock bits hid it");
 }
 
 static void judge(struct run *run, int result, struct failure *why)
@@ -443,6 +446,7 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
     *result = run.attempt.record;
     fuse_gate_free(run.attempt.gate);
     free(run.attempt.kept_eeprom);
+    free(run.attempt.found_eeprom);
     free(run.ended);
     return status;
 }

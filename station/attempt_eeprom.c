@@ -195,10 +195,53 @@ int attempt_check_owed_eeprom(struct attempt *attempt, bool *owing,
     return 0;
 }
 
+static bool keeps_eeprom(const struct attempt *attempt)
+{
+    return attempt->part->eeprom.size > 0 && profile_keeps_eeprom(attempt->profile);
+}
+
+bool attempt_clears_kept(const struct attempt *attempt)
+{
+    return keeps_eeprom(attempt) && !attempt->eeprom_survives_erase;
+}
+
+bool attempt_keeps_unseen(const struct attempt *attempt)
+{
+    return keeps_eeprom(attempt) && attempt->eeprom_survives_erase &&
+           !attempt_can_read_memories(attempt);
+}
+
 bool attempt_wants_keep(const struct attempt *attempt)
 {
-    return attempt->part->eeprom.size > 0 && profile_keeps_eeprom(attempt->profile) &&
-           !attempt->eeprom_survives_erase;
+    return keeps_eeprom(attempt) && !attempt_keeps_unseen(attempt);
+}
+
+/* Takes over `content`; what an earlier try found is forgotten. */
+static void expect_found(struct attempt *attempt, uint8_t *content)
+{
+    free(attempt->found_eeprom);
+    attempt->found_eeprom = content;
+}
+
+/* EESAVE keeps it from the erase. A bit that turns over on a wire makes another instruction a write
+ * to it; so what it holds is read, to be compared in the end. Once is enough: nothing is put back
+ * from it. */
+static int note_found(struct attempt *attempt, const struct operation *operation,
+                      struct failure *failure)
+{
+    uint32_t size = attempt->part->eeprom.size;
+    uint8_t *bytes = malloc(size);
+
+    if (bytes == NULL)
+        return fail_memory(attempt, failure);
+    attempt->step_total = size;
+    if (attempt_read_memory(attempt, PART_EEPROM, 0, bytes, size, operation, failure) < 0 ||
+        attempt_identify(attempt, operation, failure) < 0) {
+        free(bytes);
+        return -1;
+    }
+    expect_found(attempt, bytes);
+    return 0;
 }
 
 /* Takes over `content`, which is to survive the erase. */
@@ -219,7 +262,7 @@ static int decide_content(struct attempt *attempt, uint8_t *content, struct fail
     if (result == 0 && at < size && attempt->kept_eeprom == NULL)
         attempt->kept_eeprom = content;
     else
-        free(content);
+        expect_found(attempt, content); /* blank, or again what is kept */
     return result;
 }
 
@@ -242,6 +285,8 @@ int attempt_step_keep(struct attempt *attempt, const struct operation *operation
 {
     uint8_t *content;
 
+    if (!attempt_clears_kept(attempt))
+        return note_found(attempt, operation, failure);
     if (!attempt_can_read_memories(attempt))
         return refuse_hidden(attempt, failure);
     if (find_content(attempt, &content, operation, failure) < 0)
@@ -274,6 +319,7 @@ int attempt_settle_eeprom(struct attempt *attempt, struct failure *why, struct f
         return 0;
     if (!attempt->kept_is_owed)
         return note_restored(attempt, failure);
+    attempt->record.eeprom_owed = true;
     record_set_text(detail, sizeof detail, why->detail);
     /* The way to the content must not be cut off. */
     failure_set(why, why->code,
@@ -288,12 +334,15 @@ uint8_t attempt_eeprom_target(const struct attempt *attempt, uint32_t at)
 {
     if (attempt->kept_eeprom != NULL)
         return attempt->kept_eeprom[at];
+    if (attempt->found_eeprom != NULL)
+        return attempt->found_eeprom[at];
     return attempt->profile->eeprom != NULL ? attempt->profile->eeprom->data[at] : ATTEMPT_BLANK;
 }
 
 bool attempt_verifies_eeprom(const struct attempt *attempt)
 {
-    return attempt->plan->eeprom_read || attempt->kept_eeprom != NULL;
+    return attempt->plan->eeprom_read || attempt->kept_eeprom != NULL ||
+           attempt->found_eeprom != NULL;
 }
 
 bool attempt_wants_eeprom(const struct attempt *attempt)

@@ -480,6 +480,9 @@ bool attempt_is_proved(const struct attempt *attempt)
 {
     if (!attempt->verified || attempt->kept_is_owed)
         return false;
+    if (!attempt->already && attempt_wants_keep(attempt) && attempt->kept_eeprom == NULL &&
+        attempt->found_eeprom == NULL)
+        return false;
     for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
         const struct attempt_byte *byte = &attempt->bytes[i];
 
@@ -552,7 +555,8 @@ static int64_t expect_keep(const struct attempt *attempt)
     if (!attempt_wants_keep(attempt))
         return 0;
     return FEW_INSTRUCTIONS_US +
-           2 * expect_bytes(attempt, attempt->part->eeprom.size, EEPROM_READ_US);
+           (attempt_clears_kept(attempt) ? 2 : 1) *
+               expect_bytes(attempt, attempt->part->eeprom.size, EEPROM_READ_US);
 }
 
 static int64_t expect_erase(const struct attempt *attempt)

@@ -27,7 +27,9 @@ struct attempt {
     struct record_attempt record;
     struct attempt_byte bytes[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
     bool eeprom_survives_erase;                          /* as EESAVE was found */
-    uint8_t *kept_eeprom; /* owned; what the erase clears and is to be put back; NULL: nothing */
+    uint8_t *kept_eeprom;  /* owned; what the erase clears and is to be put back; NULL: nothing */
+    uint8_t *found_eeprom; /* owned; what an EEPROM that is kept held before the erase, and must
+                              hold in the end; NULL: kept_eeprom says it, or nothing does */
     int64_t kept_from;  /* the attempt that saved it, when it was not read from the board itself */
     bool kept_is_saved; /* durable, so that the board may be erased */
     bool kept_is_owed;  /* the board may be erased, and it was not read back since */
@@ -96,6 +98,11 @@ int attempt_step_speed(struct attempt *attempt, const struct operation *operatio
 /* attempt_eeprom.c */
 
 /* The profile keeps an EEPROM that the erase would clear. */
+bool attempt_clears_kept(const struct attempt *attempt);
+/* The profile keeps an EEPROM of which it cannot be read what it holds: a pass does not prove it.
+ */
+bool attempt_keeps_unseen(const struct attempt *attempt);
+/* The EEPROM is to be read before the erase. */
 bool attempt_wants_keep(const struct attempt *attempt);
 int attempt_step_keep(struct attempt *attempt, const struct operation *operation,
                       struct failure *failure);

@@ -50,29 +50,40 @@ static int judge_difference(const struct difference *difference, const char *mem
         difference->address, difference->expected, difference->found, difference->count, how);
 }
 
+/* The next piece of the flash that is read back, after `range`; false when there is none. */
+static bool next_range_read(const struct attempt *attempt, struct image_range *range)
+{
+    const struct part_array *flash = &attempt->part->flash;
+
+    if (!attempt->profile->verify_whole)
+        return image_next_page_run(attempt->profile->flash, range->end, flash->page_size, false,
+                                   range);
+    range->start = range->end;
+    range->end = flash->size;
+    return range->start < range->end;
+}
+
 static int read_flash(struct attempt *attempt, uint8_t *bytes, const struct operation *operation,
                       struct failure *failure)
 {
-    const struct part_array *flash = &attempt->part->flash;
     struct image_range range = {0, 0};
 
-    if (attempt->profile->verify_whole)
-        return attempt_read_memory(attempt, PART_FLASH, 0, bytes, flash->size, operation, failure);
-    while (image_next_page_run(attempt->profile->flash, range.end, flash->page_size, false, &range))
+    while (next_range_read(attempt, &range))
         if (attempt_read_memory(attempt, PART_FLASH, range.start, bytes + range.start,
                                 range.end - range.start, operation, failure) < 0)
             return -1;
     return 0;
 }
 
+/* Every byte that was read: what fills up the pages of the images was sent as well. */
 static int judge_flash(const struct attempt *attempt, const uint8_t *bytes, struct failure *failure)
 {
     const struct image *image = attempt->profile->flash;
-    bool whole = attempt->profile->verify_whole;
     struct difference difference = {0};
+    struct image_range range = {0, 0};
 
-    for (uint32_t at = 0; at < attempt->part->flash.size; at++)
-        if (whole || image->present[at] != 0)
+    while (next_range_read(attempt, &range))
+        for (uint32_t at = range.start; at < range.end; at++)
             compare_byte(&difference, at, image->data[at], bytes[at]);
     return judge_difference(&difference, "flash", failure);
 }
@@ -126,7 +137,7 @@ static int judge_memories(struct attempt *attempt, const struct image *flash,
 }
 
 /* Reads both before it judges either, so that the record says what was there. `eeprom` is NULL when
- * the profile does not mind. */
+ * what it must hold is not known. */
 static int verify_memories(struct attempt *attempt, const struct image *flash,
                            const struct image *eeprom, const struct operation *operation,
                            struct failure *failure)
@@ -315,7 +326,7 @@ static int may_be_already(struct attempt *attempt, bool *may, const struct opera
     bool owing = false;
 
     *may = are_bytes_right(attempt) && attempt_can_read_memories(attempt);
-    if (!*may || !attempt_wants_keep(attempt))
+    if (!*may || !attempt_clears_kept(attempt))
         return 0;
     if (attempt_check_owed_eeprom(attempt, &owing, operation, failure) < 0)
         return -1;

@@ -199,6 +199,16 @@ static void print_already(const struct plan *plan, FILE *out)
                 what[profile->if_already]);
 }
 
+/* What is compared of the EEPROM. */
+static const char *eeprom_verification(const struct plan *plan)
+{
+    if (plan->eeprom_read)
+        return "; the whole EEPROM";
+    if (plan->profile->part->eeprom.size == 0)
+        return "";
+    return "; the EEPROM\n     with what it held before, unless lock bits hid it";
+}
+
 static void print_kept_eeprom(const struct plan *plan, FILE *out)
 {
     bool restores = plan->profile->eeprom_policy == PROFILE_EEPROM_RESTORE;
@@ -288,8 +298,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fputs("  6  ", out);
     print_eeprom(plan, out);
     fprintf(out, "  7  verify: %" PRIu32 " bytes of flash read back and compared%s%s\n",
-            plan->verify_bytes, whole ? ", the rest must be blank" : "",
-            plan->eeprom_read ? "; the whole EEPROM" : "");
+            plan->verify_bytes, whole ? ", the rest must be blank" : "", eeprom_verification(plan));
     fputs("  8  fuses: written only where they differ, read back\n", out);
     for (int memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
         print_byte(plan, (enum part_memory)memory, out);

@@ -63,6 +63,8 @@ static void judge(struct screen_site *site, const struct station_event *event)
     site->outcome_tries = record->tries;
     site->shown = true;
     site->failure = event->failure;
+    site->eeprom_owed = known && record->eeprom_owed;
+    site->unchanged = known && strcmp(record->verification, "already") == 0;
     if (known) {
         site->failure.code = record->failure;
         memcpy(site->failure.detail, record->detail, sizeof(site->failure.detail));
@@ -197,21 +199,22 @@ const char *screen_site_words(const struct screen_site *site)
     return "";
 }
 
-static void advise_of_failure(const struct failure *failure, struct screen_advice *advice)
+static void advise_of_failure(const struct failure *failure, bool eeprom_owed,
+                              struct screen_advice *advice)
 {
-    const struct failure_fact *fact = failure_lookup(failure->code);
-    (void)snprintf(advice->text, sizeof(advice->text), "%s (%s: %s)", fact->operator_sentence,
-                   fact->name, failure->detail);
+    (void)snprintf(advice->text, sizeof(advice->text), "%s (%s: %s)",
+                   failure_sentence(failure->code, eeprom_owed),
+                   failure_lookup(failure->code)->name, failure->detail);
 }
 
-/* A pass has a detail when there was nothing to do: the board carried the profile already. */
+/* A pass has a detail when something is out of the ordinary about it. */
 static void advise_of_pass(const struct screen_site *site, struct screen_advice *advice)
 {
     const char *detail = site->failure.detail;
     char tries[32] = "";
     if (site->outcome_tries > 1)
         (void)snprintf(tries, sizeof(tries), "%d tries; ", site->outcome_tries);
-    if (detail[0] != '\0')
+    if (site->unchanged)
         advice->bin = "unchanged";
     (void)snprintf(advice->text, sizeof(advice->text), "%s%s%s%s", detail,
                    detail[0] != '\0' ? "; " : "", tries,
@@ -222,7 +225,7 @@ void screen_site_advise(const struct screen_site *site, struct screen_advice *ad
 {
     enum screen_outcome outcome = screen_site_outcome(site);
     advice->text[0] = '\0';
-    advice->bin = view_bin(site->failure.code);
+    advice->bin = view_bin(site->failure.code, site->eeprom_owed);
     switch (outcome) {
     case SCREEN_OUTCOME_NONE:
         advice->bin = "";
@@ -238,11 +241,11 @@ void screen_site_advise(const struct screen_site *site, struct screen_advice *ad
         break;
     case SCREEN_OUTCOME_OUT:
         advice->bin = "site out";
-        advise_of_failure(&site->trouble, advice);
+        advise_of_failure(&site->trouble, false, advice);
         break;
     case SCREEN_OUTCOME_WAITING:
         advice->bin = "for programmer";
-        advise_of_failure(&site->trouble, advice);
+        advise_of_failure(&site->trouble, false, advice);
         break;
     case SCREEN_OUTCOME_UNVERIFIED:
         advice->bin = "ask the engineer";
@@ -250,7 +253,7 @@ void screen_site_advise(const struct screen_site *site, struct screen_advice *ad
                        "Written, but this hardware cannot read it back.");
         break;
     default:
-        advise_of_failure(&site->failure, advice);
+        advise_of_failure(&site->failure, site->eeprom_owed, advice);
         break;
     }
     if (outcome == SCREEN_OUTCOME_EMPTY)

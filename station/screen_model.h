@@ -19,6 +19,8 @@ struct screen_site {
     bool shown;                  /* it is still in its site, or there was none in it */
     int outcome_tries;
     struct failure failure;
+    bool eeprom_owed;       /* it was cleared, and is not back */
+    bool unchanged;         /* it passed as it was */
     struct failure trouble; /* why the site waits or is out of service */
 };
 

@@ -14,6 +14,7 @@ struct note {
     enum verdict verdict;
     enum touched touched;
     struct failure failure;
+    bool eeprom_owed;
     bool site_out;
 };
 
@@ -56,6 +57,7 @@ static void add_board(struct summary *summary, const struct station_event *event
         .verdict = record->verdict,
         .touched = record->touched,
         .failure = {.code = record->failure},
+        .eeprom_owed = record->eeprom_owed,
     };
     memcpy(note.failure.detail, record->detail, sizeof(note.failure.detail));
     if (event->kind == STATION_EVENT_UNKNOWN)
@@ -119,7 +121,7 @@ static void print_note(const struct note *note, FILE *out)
         (void)fprintf(out, "  site %d %s, attempt %" PRId64 ": %s: %s; %s.\n", note->site,
                       view_verdict_word(note->verdict), note->attempt, fact->name,
                       note->failure.detail, condition(note->touched));
-    (void)fprintf(out, "    %s\n", fact->operator_sentence);
+    (void)fprintf(out, "    %s\n", failure_sentence(note->failure.code, note->eeprom_owed));
 }
 
 static int64_t count_boards(const struct cause_tally *causes, const struct station_counts *counts)

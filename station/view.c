@@ -22,7 +22,7 @@ const char *view_sentence(const struct record_attempt *record)
 {
     if (record->verdict == VERDICT_PASS || record->failure == FAILURE_NONE)
         return "";
-    return failure_lookup(record->failure)->operator_sentence;
+    return failure_sentence(record->failure, record->eeprom_owed);
 }
 
 /* The failures whose operator is not told what everybody to blame alike is. */
@@ -36,8 +36,10 @@ static const struct {
     {FAILURE_DEADLINE, "set aside"},
 };
 
-const char *view_bin(enum failure_code code)
+const char *view_bin(enum failure_code code, bool eeprom_owed)
 {
+    if (eeprom_owed)
+        return "set aside";
     for (size_t i = 0; i < sizeof(special_bins) / sizeof(special_bins[0]); i++) {
         if (special_bins[i].code == code)
             return special_bins[i].bin;

@@ -58,8 +58,8 @@ const char *view_verdict_word(enum verdict verdict);
 /* What the operator is told about a record: the failure's sentence; for a pass nothing (""). */
 const char *view_sentence(const struct record_attempt *record);
 /* Where a board goes that did not pass for this failure, in two words, by who is to blame: "reject
- * bin". "" for FAILURE_NONE. */
-const char *view_bin(enum failure_code code);
+ * bin". "" for FAILURE_NONE. `eeprom_owed`: as in struct record_attempt. */
+const char *view_bin(enum failure_code code, bool eeprom_owed);
 /* What an attempt's step does, for people: "writing the flash". */
 const char *view_step_words(const char *step);
 bool view_site_wanted(const struct view_run *run, size_t index);

@@ -225,10 +225,15 @@ static void check_flip(enum part_memory memory, int nth, uint32_t address, uint8
 
 static void test_no_pass_with_a_wrong_byte(void **state)
 {
+    /* Outside the image, in its pages of 0x80 bytes. */
+    static const uint32_t padding[] = {0x00, 0x3F, 0xC0, 0xFF, 0x240, 0x27F};
+
     (void)state;
     for (uint32_t address = 0x40; address < 0x240; address += 9)
         if (address < 0xC0 || address >= 0x200)
             check_flip(PART_FLASH, 0, address, (uint8_t)(1u << address % 8));
+    for (size_t i = 0; i < sizeof padding / sizeof padding[0]; i++)
+        check_flip(PART_FLASH, 0, padding[i], (uint8_t)(1u << i));
     for (uint32_t address = 0; address < 0x400; address += 113)
         check_flip(PART_EEPROM, 0, address, (uint8_t)(1u << address % 8));
     for (int bit = 0; bit < 8; bit++) {
@@ -457,7 +462,7 @@ static void test_contact_lost_in_mid_job(void **state)
     }
 }
 
-/* The rest of the flash counts only where the profile says so. */
+/* Pages that no image touches count only where the profile says so. */
 static void test_verify_whole(void **state)
 {
     static const struct {
@@ -466,7 +471,7 @@ static void test_verify_whole(void **state)
         const char *verification;
     } tests[] = {{NULL, VERDICT_PASS, "image"}, {"verify: whole", VERDICT_FAIL, "whole"}};
     struct fake_fault fault = {
-        .call = FAKE_READ, .memory = PART_FLASH, .address = 0x7FFF, .flip = 0x01};
+        .call = FAKE_READ, .memory = PART_FLASH, .address = 0x100, .flip = 0x01};
 
     (void)state;
     for (int i = 0; i < 2; i++) {

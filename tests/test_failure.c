@@ -119,9 +119,32 @@ static void test_set_cuts_at_a_character(void **state)
     assert_int_equal(strlen(failure.detail), 1 + (FAILURE_DETAIL_BYTES - 2) / 3 * 3);
 }
 
+/* Whoever has the board in hand can press GO, and nothing else. */
+static void test_operator_gives_no_options(void **state)
+{
+    int count;
+    const struct failure_fact *facts = failure_table(&count);
+
+    (void)state;
+    for (int i = 0; i < count; i++)
+        if ((facts[i].blame == FAILURE_BLAME_CONTACT || facts[i].blame == FAILURE_BLAME_BOARD) &&
+            strstr(failure_sentence(facts[i].code, false), "--") != NULL)
+            fail_msg("%s: %s", facts[i].name, facts[i].operator_sentence);
+}
+
+static void test_owed_eeprom_comes_first(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(failure_sentence(FAILURE_CONTACT_LOST, false), "press GO"));
+    assert_non_null(strstr(failure_sentence(FAILURE_CONTACT_LOST, true), "for the engineer"));
+    assert_null(strstr(failure_sentence(FAILURE_CONTACT_LOST, true), "GO"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_operator_gives_no_options),
+        cmocka_unit_test(test_owed_eeprom_comes_first),
         cmocka_unit_test(test_every_code_has_a_row_named_after_it),
         cmocka_unit_test(test_table_says_what_to_do),
         cmocka_unit_test(test_unknown_ones),

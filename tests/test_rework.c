@@ -140,7 +140,7 @@ static void test_restore(void **state)
         assert_int_equal(bench.site.board.erases, 1);
         assert_int_equal(count_events(&bench, LOG_EEPROM_SAVED), tests[i].saved);
         assert_int_equal(count_events(&bench, LOG_EEPROM_RESTORED), tests[i].saved);
-        assert_string_equal(bench.record.detail, "");
+        assert_int_equal(bench.record.detail[0] == '\0', tests[i].lock != 0xFC);
         assert_string_equal(bench.record.readback_sha256, bench.record.image_sha256);
         assert_int_equal(first_owed(&bench), 0);
         close_bench(&bench);
@@ -260,6 +260,78 @@ static void test_unstable_reading(void **state)
     close_bench(&bench);
 }
 
+/* What a garbled wire does to an EEPROM that is kept, in mid-job, is found out, unless lock bits
+ * hid what it held: then the pass says so. */
+static void change_eeprom(void *context)
+{
+    ((struct fake_site *)context)->board.eeprom[0x100] ^= 0x01;
+}
+
+static void test_kept_is_proved(void **state)
+{
+    static const struct {
+        const char *name, *changes;
+        bool used;
+        uint8_t high, lock;
+        bool seen;
+    } tests[] = {
+        {"EESAVE", "eeprom: keep", true, EESAVE_ON, 0xFF, true},
+        {"EESAVE, mode 2", "eeprom: keep", true, EESAVE_ON, 0xFE, true},
+        {"EESAVE, blank", "eeprom: keep", false, EESAVE_ON, 0xFF, true},
+        {"EESAVE, restore", RESTORE, true, EESAVE_ON, 0xFF, true},
+        {"blank", "eeprom: keep", false, EESAVE_OFF, 0xFF, true},
+        {"blank, restore", RESTORE, false, EESAVE_OFF, 0xFF, true},
+        {"put back", RESTORE, true, EESAVE_OFF, 0xFF, true},
+        {"EESAVE, mode 3", "eeprom: keep", true, EESAVE_ON, 0xFC, false},
+        {"EESAVE, mode 3, restore", RESTORE, true, EESAVE_ON, 0xFC, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+        struct fake_fault fault = {
+            .call = FAKE_READ, .memory = PART_FLASH, .nth = 1, .hook = change_eeprom};
+        struct bench bench;
+
+        open_used(&bench, tests[i].changes, tests[i].high, tests[i].lock);
+        if (!tests[i].used)
+            memset(bench.site.board.eeprom, 0xFF, FAKE_EEPROM_MAX);
+        fault.context = &bench.site;
+        fake_site_add_fault(&bench.site, fault);
+        run(&bench);
+        check_always(&bench);
+        if (tests[i].seen) {
+            check_verdict(&bench, tests[i].name, VERDICT_FAIL, FAILURE_VERIFY_MISMATCH);
+            assert_non_null(strstr(bench.record.detail, "EEPROM 0x00100: expected"));
+        } else {
+            check_verdict(&bench, tests[i].name, VERDICT_PASS, FAILURE_NONE);
+            assert_string_equal(bench.record.detail,
+                                "EEPROM kept, but not proved: the lock bits hid it");
+        }
+        close_bench(&bench);
+    }
+}
+
+/* What an earlier try read before anything was touched is forgotten. */
+static void test_kept_is_read_in_each_try(void **state)
+{
+    struct bench bench;
+    struct fake_fault contact = {
+        .call = FAKE_READ, .memory = PART_EEPROM, .nth = 1, .code = FAILURE_CONTACT_LOST};
+    struct fake_fault erase = {.call = FAKE_IDENTIFY, .nth = 6, .code = FAILURE_CONTACT_LOST};
+
+    (void)state;
+    open_used(&bench, "eeprom: keep\nretry: {contact: 2, verify: 0}", EESAVE_ON, 0xFF);
+    fake_site_add_fault(&bench.site, contact);
+    fake_site_add_fault(&bench.site, erase);
+    run(&bench);
+    check_always(&bench);
+    check_verdict(&bench, "tries", VERDICT_PASS, FAILURE_NONE);
+    assert_int_equal(bench.record.tries, 3);
+    assert_string_equal(bench.record.detail, "");
+    check_content(&bench);
+    close_bench(&bench);
+}
+
 /* A second try within the attempt has the content of the first. */
 static void test_tries(void **state)
 {
@@ -284,11 +356,6 @@ static void test_tries(void **state)
 }
 
 /* Another content in the second try, before anything was touched: which is right? */
-static void change_eeprom(void *context)
-{
-    ((struct fake_site *)context)->board.eeprom[0x100] ^= 0x01;
-}
-
 static void test_content_changes_between_tries(void **state)
 {
     struct bench bench;
@@ -369,6 +436,7 @@ static void test_failing_after_the_erase(void **state)
         check_verdict(&bench, name, VERDICT_FAIL, FAILURE_PROGRAMMER_SILENT);
         assert_int_equal(strstr(bench.record.detail, "gangflash log eeprom 1 -o") != NULL,
                          tests[i].owed);
+        assert_int_equal(bench.record.eeprom_owed, tests[i].owed);
         assert_int_equal(first_owed(&bench), tests[i].owed ? 1 : 0);
         check_rescue(&bench, 1);
         close_bench(&bench);
@@ -892,6 +960,8 @@ int main(void)
         cmocka_unit_test(test_without_eesave),
         cmocka_unit_test(test_nothing_to_restore),
         cmocka_unit_test(test_unstable_reading),
+        cmocka_unit_test(test_kept_is_proved),
+        cmocka_unit_test(test_kept_is_read_in_each_try),
         cmocka_unit_test(test_tries),
         cmocka_unit_test(test_content_changes_between_tries),
         cmocka_unit_test(test_content_only_in_the_second_try),

@@ -109,22 +109,30 @@ static void progress(struct fixture *fixture, int site, const char *step, int pe
     show(fixture, &event);
 }
 
-static void judge(struct fixture *fixture, int site, enum verdict verdict, enum failure_code code,
-                  const char *detail)
+static void judge_record(struct fixture *fixture, int site, const struct record_attempt *record)
 {
+    enum verdict verdict = record->verdict;
     struct station_event event = {.kind = verdict == VERDICT_NONE ? STATION_EVENT_UNKNOWN
                                                                   : STATION_EVENT_VERDICT,
                                   .site = site,
                                   .counts = fixture->model.counts,
-                                  .record = {.verdict = verdict, .failure = code, .tries = 1}};
+                                  .failure = {.code = record->failure},
+                                  .record = *record};
 
-    snprintf(event.record.detail, sizeof event.record.detail, "%s", detail);
-    snprintf(event.failure.detail, sizeof event.failure.detail, "%s", detail);
-    event.failure.code = code;
+    memcpy(event.failure.detail, record->detail, sizeof event.failure.detail);
     show(fixture, &event);
     set_state(fixture, site,
               verdict == VERDICT_NONE ? SITE_STOPPED
                                       : (verdict == VERDICT_EMPTY ? SITE_ARMED : SITE_HELD));
+}
+
+static void judge(struct fixture *fixture, int site, enum verdict verdict, enum failure_code code,
+                  const char *detail)
+{
+    struct record_attempt record = {.verdict = verdict, .failure = code, .tries = 1};
+
+    snprintf(record.detail, sizeof record.detail, "%s", detail);
+    judge_record(fixture, site, &record);
 }
 
 static void say(struct fixture *fixture, int site, const char *text)
@@ -370,7 +378,7 @@ static const struct {
     {VERDICT_FAIL, FAILURE_VERIFY_MISMATCH, SCREEN_OUTCOME_FAIL, "FAIL", "reject bin",
      "Put the board in the reject bin"},
     {VERDICT_FAIL, FAILURE_CONTACT_LOST, SCREEN_OUTCOME_FAIL, "FAIL", "reseat",
-     "Put the board back firmly"},
+     "Take the board out, put it back"},
     {VERDICT_FAIL, FAILURE_PROGRAMMER_SILENT, SCREEN_OUTCOME_FAIL, "FAIL", "check programmer",
      "Unplug this site's programmer"},
     {VERDICT_FAIL, FAILURE_INTERNAL, SCREEN_OUTCOME_FAIL, "FAIL", "stop",
@@ -434,7 +442,7 @@ static void patterns_letters_and_words_differ(void **state)
                 assert_string_not_equal(look->words[word], other->words[word]);
         }
     }
-    assert_string_equal(view_bin(FAILURE_NONE), "");
+    assert_string_equal(view_bin(FAILURE_NONE, false), "");
 }
 
 /* Eight sites as the jig stands, on the least screen: large PASS and FAIL; the sentence that has no
@@ -466,7 +474,7 @@ static void verdicts_are_large_on_80_by_24(void **state)
     assert_shows(&fixture, "Site 4 OUT, site out: Unplug this site's programmer");
     assert_shows(&fixture, "1/3");
     assert_true(draw_at(&fixture, 80, 24, SCREEN_TURN_US));
-    assert_shows(&fixture, "Site 2 FAIL, reseat: Put the board back firmly");
+    assert_shows(&fixture, "Site 2 FAIL, reseat: Take the board out, put it back");
     assert_shows(&fixture, "(contact-lost: the board");
     assert_true(draw_at(&fixture, 80, 24, 2 * SCREEN_TURN_US));
     assert_shows(&fixture, "Site 3 REFUSED, reject bin: ");
@@ -638,6 +646,29 @@ static void messages_stay_until_they_are_done(void **state)
     close_fixture(&fixture);
 }
 
+/* Put back and done again it would only be refused: the engineer has what its EEPROM held. */
+static void a_board_that_lacks_its_eeprom_goes_to_the_engineer(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, 1, 0);
+    set_all(&fixture, SITE_WORKING);
+    judge_record(&fixture, 1,
+                 &(struct record_attempt){.verdict = VERDICT_FAIL,
+                                          .failure = FAILURE_CONTACT_LOST,
+                                          .detail = "no answer",
+                                          .eeprom_owed = true,
+                                          .tries = 1});
+    draw(&fixture, 80, 24);
+    assert_shows(&fixture, "set aside");
+    assert_shows(&fixture, "Set the board aside for the engineer: its EEPROM was cleared");
+    assert_shows(&fixture, "(contact-lost: no answer)");
+    assert_hides(&fixture, "reseat");
+    assert_hides(&fixture, "press GO");
+    close_fixture(&fixture);
+}
+
 static void a_board_that_was_done_already_passes_and_says_so(void **state)
 {
     struct fixture fixture;
@@ -645,12 +676,19 @@ static void a_board_that_was_done_already_passes_and_says_so(void **state)
     (void)state;
     open_fixture(&fixture, 8, 4);
     set_all(&fixture, SITE_WORKING);
-    judge(&fixture, 1, VERDICT_PASS, FAILURE_NONE, "already programmed");
+    judge_record(&fixture, 1,
+                 &(struct record_attempt){.verdict = VERDICT_PASS,
+                                          .verification = "already",
+                                          .detail = "already programmed",
+                                          .tries = 1});
+    judge(&fixture, 2, VERDICT_PASS, FAILURE_NONE, "EEPROM put back");
     draw(&fixture, 80, 24);
     assert_int_equal(big_rows(&fixture, 1, "PASS"), 5);
     assert_true(site_shows(&fixture, 1, "unchanged"));
+    assert_false(site_shows(&fixture, 2, "unchanged"));
     draw(&fixture, 200, 60);
     assert_true(site_shows(&fixture, 1, "already programmed; take the board out"));
+    assert_true(site_shows(&fixture, 2, "EEPROM put back; take the board out"));
     assert_false(screen_model_needs_hands(&fixture.model));
     close_fixture(&fixture);
 }
@@ -889,6 +927,7 @@ int main(void)
         cmocka_unit_test(every_shape_tells_number_and_verdict),
         cmocka_unit_test(counts_and_causes),
         cmocka_unit_test(messages_stay_until_they_are_done),
+        cmocka_unit_test(a_board_that_lacks_its_eeprom_goes_to_the_engineer),
         cmocka_unit_test(a_board_that_was_done_already_passes_and_says_so),
         cmocka_unit_test(a_lost_programmer_is_shown_unless_a_board_needs_hands),
         cmocka_unit_test(only_verdicts_that_need_hands_are_waited_for),

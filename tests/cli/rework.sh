@@ -92,6 +92,8 @@ judge 1 keep "$used"
 says out "EESAVE is not programmed, and EEPROM 0x0010 holds 0x63"
 found="eeprom: used.hex, high: 0xD1, lock: 0xFC"
 judge 0 keep "$used"
+says out "PASS attempt 1 "
+says out ": EEPROM kept, but not proved: the lock bits hid it"
 judge 0 restore-on "$used"
 found=
 judge 0 keep "$blank"
@@ -178,6 +180,9 @@ says err "does not owe it"
 press restore 1 --sites 2
 says out "FAIL attempt 5"
 says out "gangflash log eeprom 5 -o FILE.hex"
+says out "Set the board aside for the engineer: its EEPROM was cleared and is not back."
+expect 0 "$gangflash" log show 5 --log "$log"
+says out "what to do: Set the board aside for the engineer: its EEPROM was cleared"
 rm "$work/rescued.hex"
 expect 0 "$gangflash" log eeprom 5 -o "$work/rescued.hex" --log "$log"
 echo "remove 1" >&9
