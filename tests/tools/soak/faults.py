@@ -6,6 +6,9 @@ FAULTS_MAX = 1000  # of a jig file
 SITES_MAX = 96
 MODELS = ["arduino-uno-isp", "pro-micro-isp", "teensy-2.0-isp"]
 PARTS = ["ATmega328P", "ATmega32U4", "ATmega32A", "ATmega2560", "ATtiny85"]
+# Of flash, bytes (profiles/parts); a part without pages is written byte by byte.
+PAGE_BYTES = {"ATmega328P": 128, "ATmega32U4": 128, "ATmega32A": 128, "ATmega8": 64, "ATtiny13": 32,
+              "AT90S4433": 1, "ATmega2560": 256}
 WIRES = ["to-programmer", "from-programmer", "to-board", "from-board"]
 FUSE_WRITES = ["56 AC A0", "56 AC A8", "56 AC A4", "56 AC E0"]
 # Where on a wire, besides anywhere: fuse and lock writes, pages, reads; each is a whole command.

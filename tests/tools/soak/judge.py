@@ -7,6 +7,7 @@ import re
 import sqlite3
 
 from boards import KEPT
+from faults import PAGE_BYTES
 
 WIRE_KINDS = ("flip", "lost-byte")
 PROGRAMMER_FAILURES_MAX = 3  # in a row, and the site is out (station/scheduler.h)
@@ -23,6 +24,8 @@ class Judge:
         self.longest_still_s = {False: 0, True: 0}  # waiting for its programmer?
         self.growth = {}  # by process: KiB, descriptors
         self.flash = self.profile.flash()
+        self.page = PAGE_BYTES[self.profile.part]
+        self.pages = {at // self.page for at in self.flash}
         self.sites = [entry["site"] for entry in self.jig["sites"]]
         self.faults = collections.defaultdict(list)
         for fault in self.jig["faults"]:
@@ -76,19 +79,26 @@ def judge_flash(judge, record, faults, about):
     wrong = [at for at, byte in judge.flash.items() if flash[at] != byte]
     judge.check(not wrong, "passed with wrong flash", about, wrong[:4])
     stray = [at for at, byte in enumerate(flash) if byte != 0xFF and at not in judge.flash]
-    # Outside the images nothing is read back, unless the profile says so.
-    if stray and not judge.profile.whole and may_send_anything(faults):
-        judge.seen["passed with bytes outside the images"] += 1
+    far = [at for at in stray if at // judge.page not in judge.pages]
+    # A page that no image touches is not read back, unless the profile says so.
+    if stray and far == stray and not judge.profile.whole and may_send_anything(faults):
+        judge.seen["passed with bytes in pages that no image touches"] += 1
     else:
         judge.check(not stray, "passed with flash outside the images", about, stray[:4])
+
+
+def is_unseen(judge, site):
+    """Do the lock bits that a board comes with hide what its EEPROM holds?"""
+    lock = (judge.profile.found(site) or {}).get("lock", 0xFF)
+    return judge.profile.eeprom in KEPT and lock & 3 < 2
 
 
 def judge_eeprom(judge, record, faults, about):
     eeprom = memory(record, "eeprom")
     wanted = judge.profile.eeprom_bytes(record["site"]).ljust(len(eeprom), b"\xff")
-    # One that is kept is read back only where the erase cleared it.
-    if eeprom != wanted and judge.profile.eeprom in KEPT and may_send_anything(faults):
-        judge.seen["passed with another EEPROM than was kept"] += 1
+    # What could not be read before cannot be compared; the pass says so.
+    if eeprom != wanted and is_unseen(judge, record["site"]) and may_send_anything(faults):
+        judge.seen["passed with another EEPROM than was kept, unseen"] += 1
     else:
         judge.check(eeprom == wanted, "passed with wrong EEPROM", about)
 
@@ -140,6 +150,11 @@ def judge_already(judge, record, attempt, faults, about):
                 about, record["counts"])
 
 
+def judge_unseen(judge, record, attempt, about):
+    says = "not proved" in (attempt["detail"] or "")
+    judge.check(says == is_unseen(judge, record["site"]), "what a pass says of a kept EEPROM", about)
+
+
 def judge_lamp(judge, record, attempts, done, about):
     """One row per board, and a lamp that says the same; a contact that comes and goes makes the
     station take a board for the next one."""
@@ -167,6 +182,7 @@ def judge_board(judge, record, attempts, decisions):
         if attempt["verdict"] == "pass":
             attempt["judged"] += 1
             judge_pass(judge, record, faults, about)
+            judge_unseen(judge, record, attempt, about)
             judge_already(judge, record, attempt, faults, about)
     judge_lamp(judge, record, attempts, done, about)
     judge_sent(judge, record, attempts, decisions, faults, about)
