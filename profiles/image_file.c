@@ -52,10 +52,9 @@ static int refuse_unknown(const struct image_request *request, const char *bytes
 
     if (count == 0)
         return refuse(request, failure, "the file is empty");
-    return failure_set(failure, FAILURE_IMAGE_INVALID,
+    return failure_set(failure, FAILURE_IMAGE_UNKNOWN,
                        "%s:1: begins with the bytes %02X %02X: neither Intel HEX (':'), S-record "
-                       "('S') nor ELF; a raw binary is never guessed: say at which address it "
-                       "belongs (format bin)",
+                       "('S') nor ELF; a raw binary is never guessed, it needs an address",
                        text_file_shown_path(request->path), first, second);
 }
 
@@ -70,7 +69,9 @@ static int find_format(const struct image_request *request, const char *bytes, s
     if (*format == IMAGE_FORMAT_AUTO)
         return refuse_unknown(request, bytes, count, failure);
     if (*format == IMAGE_FORMAT_BIN && !request->has_address)
-        return refuse(request, failure, "a raw binary needs the address at which it belongs");
+        return failure_set(failure, FAILURE_IMAGE_UNKNOWN,
+                           "%s:1: a raw binary needs the address at which it belongs",
+                           text_file_shown_path(request->path));
     if (*format != IMAGE_FORMAT_BIN && request->has_address)
         return failure_set(failure, FAILURE_IMAGE_INVALID,
                            "%s:1: is %s, which has addresses of its own: only a raw binary (format "
@@ -162,8 +163,8 @@ int image_file_load(const struct image_request *request, const struct part *part
     int result;
 
     *file = (struct image_file){0};
-    if (text_file_read(request->path, IMAGE_FILE_BYTES_MAX, FAILURE_IMAGE_INVALID, &bytes, &count,
-                       failure) != 0)
+    if (text_file_read(request->path, IMAGE_FILE_BYTES_MAX, FAILURE_IMAGE_UNREADABLE, &bytes,
+                       &count, failure) != 0)
         return -1;
     result = image_file_parse(request, bytes, count, part, file, failure);
     free(bytes);

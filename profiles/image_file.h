@@ -39,8 +39,10 @@ struct image_file {
     struct image_memories *memories;
 };
 
-/* Loads the file for the part, or for any when it is NULL. Failures begin with the file's name. The
- * caller frees with image_file_free(), also after a failure. */
+/* Loads the file for the part, or for any when it is NULL. Failures begin with the file's name.
+ * FAILURE_IMAGE_UNREADABLE; FAILURE_IMAGE_UNKNOWN where it may be a raw binary, but no address is
+ * given; FAILURE_IMAGE_INVALID and others for what is in it. The caller frees with
+ * image_file_free(), also after a failure. */
 int image_file_load(const struct image_request *request, const struct part *part,
                     struct image_file *file, struct failure *failure);
 /* The same from memory; request->path stands in the messages. */

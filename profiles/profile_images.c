@@ -112,6 +112,19 @@ static int read_request(struct profile_reader *reader, const struct document_nod
     return 0;
 }
 
+static int load_contents(struct profile_reader *reader, struct loaded_file *loaded,
+                         const struct image_request *request)
+{
+    struct failure why = {0};
+
+    if (image_file_load(request, reader->profile->part, &loaded->contents, &why) == 0)
+        return 0;
+    if (why.code == FAILURE_IMAGE_UNKNOWN)
+        return document_fail_as(reader->document, loaded->map, why.code, reader->failure,
+                                "%s: expected the key 'address'", why.detail);
+    return failure_set(reader->failure, why.code, "%s", why.detail);
+}
+
 /* Loads the file that `map` names, and checks it against `map`'s sha256. */
 static int load_file(struct profile_reader *reader, const struct document_node *map,
                      bool for_eeprom, struct loaded_file *loaded)
@@ -130,7 +143,7 @@ static int load_file(struct profile_reader *reader, const struct document_node *
         return fail_memory(reader);
     request.path = source->path;
     if (check_there(reader, loaded->file, name, source->path) != 0 ||
-        image_file_load(&request, reader->profile->part, &loaded->contents, reader->failure) != 0)
+        load_contents(reader, loaded, &request) != 0)
         return -1;
     memcpy(source->sha256, loaded->contents.sha256, sizeof(source->sha256));
     source->format = loaded->contents.format;

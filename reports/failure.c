@@ -25,7 +25,8 @@ static const struct failure_fact facts[] = {
     {FAILURE_PART_INVALID, "part-invalid", PROFILE, false,
      "Hold the lot and give this message to the engineer: the part file must be corrected."},
     {FAILURE_IMAGE_INVALID, "image-invalid", PROFILE, false,
-     "Hold the lot and ask the engineer for a sound image file: this one is damaged."},
+     "Hold the lot and ask the engineer for a sound image file: this one is damaged or not a "
+     "finished image."},
     {FAILURE_IMAGE_OVERLAP, "image-overlap", PROFILE, false,
      "Hold the lot and give this message to the engineer: two images claim the same addresses."},
     {FAILURE_IMAGE_OUT_OF_RANGE, "image-out-of-range", PROFILE, false,
@@ -43,6 +44,11 @@ static const struct failure_fact facts[] = {
     {FAILURE_IMAGE_DISAGREES, "image-disagrees", PROFILE, false,
      "Hold the lot and ask the engineer which is right: an image carries fuses, lock bits, a "
      "signature, EEPROM or program that is not the profile's."},
+    {FAILURE_IMAGE_UNREADABLE, "image-unreadable", PROFILE, false,
+     "Hold the lot and ask the engineer to put the image file in its place: it cannot be read."},
+    {FAILURE_IMAGE_UNKNOWN, "image-unknown", PROFILE, false,
+     "Hold the lot and give this message to the engineer: the image file is of no known format, or "
+     "a raw binary without its address."},
 
     {FAILURE_SIGNATURE_MISMATCH, "signature-mismatch", BOARD, false,
      "Put the board in the reject bin: it carries another part. Nothing on it was changed unless "

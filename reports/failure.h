@@ -19,9 +19,11 @@ enum failure_code {
     FAILURE_IMAGE_OUT_OF_RANGE = 6, /* bytes beyond the memory */
     FAILURE_IMAGE_CHANGED = 7,      /* SHA-256 differs from the profile's */
     FAILURE_JIG_INVALID = 8,
-    FAILURE_PLAN_REFUSED = 9,     /* this profile cannot be done on this site */
-    FAILURE_LOT_REFUSED = 10,     /* the lot is bound to another profile or count */
-    FAILURE_IMAGE_DISAGREES = 11, /* a memory, fuse or signature in it is not the profile's */
+    FAILURE_PLAN_REFUSED = 9,      /* this profile cannot be done on this site */
+    FAILURE_LOT_REFUSED = 10,      /* the lot is bound to another profile or count */
+    FAILURE_IMAGE_DISAGREES = 11,  /* a memory, fuse or signature in it is not the profile's */
+    FAILURE_IMAGE_UNREADABLE = 12, /* not there, no permission, a directory, too large */
+    FAILURE_IMAGE_UNKNOWN = 13, /* no format told by content, no address as a raw binary needs it */
 
     /* the board */
     FAILURE_SIGNATURE_MISMATCH = 20,

@@ -21,6 +21,8 @@ enum command_status command_status_of(enum failure_code code)
     case FAILURE_IMAGE_OUT_OF_RANGE:
     case FAILURE_IMAGE_CHANGED:
     case FAILURE_IMAGE_DISAGREES:
+    case FAILURE_IMAGE_UNREADABLE:
+    case FAILURE_IMAGE_UNKNOWN:
     case FAILURE_JIG_INVALID:
     case FAILURE_PLAN_REFUSED:
     case FAILURE_LOT_REFUSED:

@@ -202,16 +202,22 @@ static int load_part(const char *name, struct part **part, struct failure *failu
 
 /* FILE, or, for a raw binary, FILE@ADDRESS: unless there is a file of that very name. Cuts the
  * address off. */
-static void split_address(char *typed, struct image_request *request)
+static int split_address(char *typed, struct image_request *request, struct failure *failure)
 {
     char *at = strrchr(typed, '@');
-    uint32_t address = 0;
-    if (at == NULL || access(typed, F_OK) == 0 || !read_address(at + 1, &address))
-        return;
+    if (at == NULL || access(typed, F_OK) == 0)
+        return 0;
     *at = '\0';
-    request->format = IMAGE_FORMAT_BIN;
-    request->has_address = true;
-    request->address = address;
+    if (read_address(at + 1, &request->address)) {
+        request->format = IMAGE_FORMAT_BIN;
+        request->has_address = true;
+        return 0;
+    }
+    if (access(typed, F_OK) == 0)
+        return failure_set(failure, FAILURE_USAGE, "%s@%s: '%s' is no address, as in %s@0x7000",
+                           typed, at + 1, at + 1, typed);
+    *at = '@'; /* part of a name that is not there */
+    return 0;
 }
 
 static int read_request(const struct config *config, struct image_request *request,
@@ -241,9 +247,9 @@ static int load_file(const struct config *config, int index, const struct part *
     *loaded = (struct loaded){.path = strdup(config->files[index])};
     if (loaded->path == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    if (read_request(config, &request, failure) != 0)
+    if (read_request(config, &request, failure) != 0 ||
+        split_address(loaded->path, &request, failure) != 0)
         return -1;
-    split_address(loaded->path, &request);
     request.path = loaded->path;
     return image_file_load(&request, part, &loaded->file, failure);
 }
@@ -444,6 +450,39 @@ static int act(const struct config *config, struct failure *failure)
     return result;
 }
 
+/* What to do, for somebody who looks at files: there is no lot to hold. NULL: the detail says all.
+ */
+static const char *advice(enum failure_code code)
+{
+    static const struct {
+        enum failure_code code;
+        const char *sentence;
+    } rows[] = {
+        {FAILURE_IMAGE_INVALID, "This file is damaged or not a finished image."},
+        {FAILURE_IMAGE_UNREADABLE, "Check the name of the file, and that it may be read."},
+        {FAILURE_IMAGE_UNKNOWN,
+         "If it is a raw binary, say where it belongs: FILE@ADDRESS, as in boot.bin@0x7000."},
+        {FAILURE_IMAGE_OVERLAP, "Leave one of the two out, or link it to other addresses."},
+        {FAILURE_IMAGE_OUT_OF_RANGE, "Check the part, and the address of a raw binary."},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].code == code)
+            return rows[i].sentence;
+    return NULL;
+}
+
+static int report(const struct failure *failure)
+{
+    const struct failure_fact *fact = failure_lookup(failure->code);
+    const char *sentence = advice(failure->code);
+    if (failure->code == FAILURE_USAGE || fact->blame != FAILURE_BLAME_PROFILE)
+        return command_report(failure);
+    (void)fprintf(stderr, "gangflash: %s: %s\n", fact->name, failure->detail);
+    if (sentence != NULL)
+        (void)fprintf(stderr, "%s\n", sentence);
+    return (int)command_status_of(failure->code);
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct failure failure = {0};
@@ -456,7 +495,7 @@ static int run(const struct command *command, int argc, char **argv)
     if (result == 0)
         result = act(&config, &failure);
     if (result < 0)
-        return command_report(&failure);
+        return report(&failure);
     return result == 0 ? COMMAND_PASSED : COMMAND_BOARDS_FAILED;
 }
 

@@ -121,12 +121,12 @@ static const struct {
 } refused[] = {
     {{0}, "", FAILURE_IMAGE_INVALID, "a.image:1: the file is empty"},
     {{.has_address = true}, "", FAILURE_IMAGE_INVALID, "a.image:1: the file is empty"},
-    {{0}, "\x0C\x94", FAILURE_IMAGE_INVALID, "a.image:1: begins with the bytes 0C 94: neither"},
-    {{0}, "Serial\n", FAILURE_IMAGE_INVALID, "a.image:1: begins with the bytes 53 65: neither"},
-    {{0}, "\177ELG", FAILURE_IMAGE_INVALID, "a.image:1: begins with the bytes 7F 45: neither"},
-    {{0}, " " HEX_A, FAILURE_IMAGE_INVALID, "a.image:1: begins with the bytes 20 3A: neither"},
+    {{0}, "\x0C\x94", FAILURE_IMAGE_UNKNOWN, "a.image:1: begins with the bytes 0C 94: neither"},
+    {{0}, "Serial\n", FAILURE_IMAGE_UNKNOWN, "a.image:1: begins with the bytes 53 65: neither"},
+    {{0}, "\177ELG", FAILURE_IMAGE_UNKNOWN, "a.image:1: begins with the bytes 7F 45: neither"},
+    {{0}, " " HEX_A, FAILURE_IMAGE_UNKNOWN, "a.image:1: begins with the bytes 20 3A: neither"},
     {{0}, "\177ELF", FAILURE_IMAGE_INVALID, "a.image: is cut off: it has 4 bytes"},
-    {{.format = IMAGE_FORMAT_BIN}, "a", FAILURE_IMAGE_INVALID, "a.image:1: a raw binary needs the"},
+    {{.format = IMAGE_FORMAT_BIN}, "a", FAILURE_IMAGE_UNKNOWN, "a.image:1: a raw binary needs the"},
     {{.has_address = true}, HEX_A, FAILURE_IMAGE_INVALID, "a.image:1: is Intel HEX, which has"},
     {{.has_address = true}, SREC, FAILURE_IMAGE_INVALID, "a.image:1: is Motorola S-record, which"},
     {{.format = IMAGE_FORMAT_HEX, .has_address = true},
@@ -213,7 +213,7 @@ static void test_file(void **state)
     image_file_free(&file);
     assert_int_equal(truncate(path, IMAGE_FILE_BYTES_MAX + 1), 0);
     assert_int_equal(image_file_load(&request, &part, &file, &failure), -1);
-    assert_int_equal(failure.code, FAILURE_IMAGE_INVALID);
+    assert_int_equal(failure.code, FAILURE_IMAGE_UNREADABLE);
     assert_non_null(strstr(failure.detail, "has 16777217 bytes, expected at most 16777216"));
     unlink(path);
     assert_int_equal(image_file_load(&request, &part, &file, &failure), -1);

@@ -669,9 +669,11 @@ static void test_raw_binary_is_not_guessed(void **state)
 
     write_file(*state, "boot.hex", "xyz");
     assert_int_equal(load_text(*state, good, &profile, &failure), -1);
-    assert_int_equal(failure.code, FAILURE_IMAGE_INVALID);
+    assert_int_equal(failure.code, FAILURE_IMAGE_UNKNOWN);
+    assert_non_null(strstr(failure.detail, "/profile.yaml:11:5: "));
     assert_non_null(strstr(failure.detail, "/boot.hex:1: begins with the bytes 78 79: neither"));
-    assert_non_null(strstr(failure.detail, "a raw binary is never guessed"));
+    assert_non_null(strstr(failure.detail, "a raw binary is never guessed, it needs an address: "
+                                           "expected the key 'address'"));
 }
 
 /* "xyz" at 0x7000 as in BOOT_HEX, and what else `records` say. */
@@ -806,6 +808,7 @@ static void test_huge_files(void **state)
     snprintf(path, sizeof(path), "%s/boot.hex", bench->directory);
     assert_int_equal(truncate(path, 100 * 1000 * 1000), 0);
     assert_int_equal(profile_load(bench->path, PARTS, &profile, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_IMAGE_UNREADABLE);
     assert_non_null(strstr(failure.detail, "/boot.hex:1:1: has 100000000 bytes"));
     assert_int_equal(truncate(bench->path, 100 * 1000 * 1000), 0);
     assert_int_equal(profile_load(bench->path, PARTS, &profile, &failure), -1);

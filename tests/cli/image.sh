@@ -98,8 +98,8 @@ says out "of 32768 bytes"
 
 profile_with "file: app.bin" erase
 expect 3 "$gangflash" check board.yaml
-says err "app.bin:1: begins with the bytes"
-says err "a raw binary is never guessed"
+says err "image-unknown: board.yaml:8:5: app.bin:1: begins with the bytes"
+says err "a raw binary is never guessed, it needs an address: expected the key 'address'"
 profile_with "file: app.elf" erase
 sed -i 's/high: 0xD9/high: {write: 0xDA, accept: [0xD9], because: found on old boards}/' board.yaml
 expect 3 "$gangflash" check board.yaml
@@ -251,6 +251,38 @@ says out "0 bytes differ, 7 only in app.elf, 0 only in app.hex"
 expect 3 "$gangflash" image diff app.hex absent.hex
 expect 3 "$gangflash" image diff app.hex app.c
 says err "app.c:1: begins with the bytes 23 69"
+
+# ---- what to do about files that are none
+
+# advised STATUS TEXT ADVICE FILE : of info and of diff; nobody who looks at files holds a lot
+advised() {
+    for command in "info $4" "diff app.hex $4"; do
+        expect "$1" "$gangflash" image $command
+        says err "$2"
+        says err "$3"
+        ! grep -qiE "lot|engineer${5:+|$5}" err || fail "advice for a lot: image $command"
+    done
+}
+avr-gcc -mmcu=atmega328p -Os -c -o app.o app.c
+mkdir directory
+advised 3 "image-unknown: app.bin:1: begins with the bytes" \
+    "If it is a raw binary, say where it belongs: FILE@ADDRESS, as in boot.bin@0x7000." app.bin damaged
+advised 3 "image-unreadable: absent.bin: cannot be opened: No such file or directory" \
+    "Check the name of the file" absent.bin damaged
+advised 3 "image-unreadable: absent.bin@zz: cannot be opened" "Check the name" absent.bin@zz damaged
+advised 3 "image-unreadable: absent.bin: cannot be opened" "Check the name" absent.bin@0x10 damaged
+advised 3 "image-unreadable: directory:1:1: is not a regular file" "Check the name" directory damaged
+advised 2 "app.bin@zz: 'zz' is no address, as in app.bin@0x7000" "no address" app.bin@zz damaged
+advised 2 "app.bin@: '' is no address" "no address" app.bin@ damaged
+advised 3 "app.o: is of ELF type 1, expected 2, a linked program; this is an object file" \
+    "This file is damaged or not a finished image." app.o
+expect 3 "$gangflash" image info --format bin app.bin
+says err "image-unknown: app.bin:1: a raw binary needs the address"
+profile_with "file: absent.hex" erase
+expect 3 "$gangflash" image info --profile board.yaml
+says err "the image 'absent.hex' is missing"
+! grep -qi "hold the lot" err || fail "advice for a lot: image info --profile"
+
 # A file whose name looks as if it had an address is that file.
 cp app.hex at@0
 expect 0 "$gangflash" image diff at@0 app.hex
