@@ -22,6 +22,7 @@ struct jig_found {
     char *eeprom;
     bool given[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE; else as delivered */
     uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
+    bool is_only_fuse; /* the first of them is named as a part's only fuse is */
 };
 
 struct jig_site {
@@ -139,6 +140,7 @@ struct jig_fault {
     int64_t duration_us; /* `for` */
     enum jig_miso miso;
     enum part_memory memory; /* bad-page: flash or EEPROM; bad-fuse: which */
+    bool is_only_fuse;       /* bad-fuse: named as a part's only one is */
     uint32_t address;        /* bad-page */
 };
 
@@ -178,8 +180,8 @@ const struct jig_site *jig_find_site(const struct jig *jig, int site);
 const char *jig_model_programmer(const char *model);
 
 /* Are all parts there that its boards and faults name, have they the pages and fuses that its
- * faults name, and can they carry what boards are to be found with? FAILURE_JIG_INVALID, with the
- * place in the jig file. */
+ * faults name, by the part's own names, and can they carry what boards are to be found with?
+ * FAILURE_JIG_INVALID, with the place in the jig file. */
 int jig_check_parts(const struct jig *jig, const char *parts_directories, struct failure *failure);
 
 /* The memories of a board as found; NULL: blank. */

@@ -244,7 +244,8 @@ static int read_memory(struct jig_reader *reader, const struct document_node *ma
     if (read_choice(reader, map, "memory", memories, &memory) != 0 ||
         read_choice(reader, map, "fuse", fuses, &fuse) != 0)
         return -1;
-    if (fuse == 4) /* the name of a part's only one */
+    fault->is_only_fuse = fuse == 4;
+    if (fault->is_only_fuse)
         fuse = 0;
     fault->memory = fault->kind == JIG_FAULT_BAD_FUSE ? (enum part_memory)(PART_FIRST_FUSE + fuse)
                                                       : (enum part_memory)(PART_FLASH + memory);
@@ -344,13 +345,28 @@ static int read_fault_site(struct jig_reader *reader, const struct document_node
     return 0;
 }
 
+/* A fault of a board that never comes would be none. */
+static int read_fault_board(struct jig_reader *reader, const struct document_node *map,
+                            struct jig_fault *fault)
+{
+    int64_t boards = reader->jig->bench.boards;
+
+    if (jig_read_integer(reader, map, "board", 1, COUNT_MAX, &fault->board) != 0)
+        return -1;
+    if (boards == 0 || fault->board <= boards)
+        return 0;
+    return document_fail(reader->document, document_find(map, "board"), reader->failure,
+                         "found board %lld, expected at most %lld: the bench has no more boards at "
+                         "a site",
+                         (long long)fault->board, (long long)boards);
+}
+
 static int read_fault(struct jig_reader *reader, const struct document_node *map,
                       struct jig_fault *fault)
 {
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         read_kind(reader, map, fault) != 0 || check_fault_keys(reader, map, fault->kind) != 0 ||
-        read_fault_site(reader, map, fault) != 0 ||
-        jig_read_integer(reader, map, "board", 1, COUNT_MAX, &fault->board) != 0)
+        read_fault_site(reader, map, fault) != 0 || read_fault_board(reader, map, fault) != 0)
         return -1;
     document_position(map, &fault->line, &fault->column);
     if (read_position(reader, map, fault) != 0 || read_wire(reader, map, fault) != 0 ||

@@ -52,6 +52,19 @@ static int read_byte(struct jig_reader *reader, const struct document_node *map,
     return 0;
 }
 
+static int check_only_fuse(struct jig_reader *reader, const struct document_node *found)
+{
+    static const char *const others[] = {"low", "high", "extended"};
+    const struct document_node *fuse = document_find(found, "fuse");
+
+    for (size_t i = 0; fuse != NULL && i < sizeof others / sizeof others[0]; i++)
+        if (document_find(found, others[i]) != NULL)
+            return document_fail(reader->document, fuse, reader->failure,
+                                 "found fuse beside %s, but it is the name of a part's only fuse",
+                                 others[i]);
+    return 0;
+}
+
 int jig_read_found(struct jig_reader *reader, const struct document_node *map,
                    struct jig_site *site)
 {
@@ -60,8 +73,8 @@ int jig_read_found(struct jig_reader *reader, const struct document_node *map,
     static const struct {
         const char *key;
         enum part_memory memory;
-    } bytes[] = {{"low", PART_FUSE_LOW}, /* or, by its other name, a part's only one */
-                 {"fuse", PART_FUSE_LOW},
+    } bytes[] = {{"low", PART_FUSE_LOW},
+                 {"fuse", PART_FUSE_LOW}, /* a part's only one */
                  {"high", PART_FUSE_HIGH},
                  {"extended", PART_FUSE_EXTENDED},
                  {"lock", PART_LOCK}};
@@ -71,8 +84,10 @@ int jig_read_found(struct jig_reader *reader, const struct document_node *map,
         return 0;
     if (document_check_keys(reader->document, found, keys, reader->failure) != 0 ||
         read_file(reader, found, "flash", &site->found.flash) != 0 ||
-        read_file(reader, found, "eeprom", &site->found.eeprom) != 0)
+        read_file(reader, found, "eeprom", &site->found.eeprom) != 0 ||
+        check_only_fuse(reader, found) != 0)
         return -1;
+    site->found.is_only_fuse = document_find(found, "fuse") != NULL;
     for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++)
         if (read_byte(reader, found, bytes[i].key, bytes[i].memory, &site->found) != 0)
             return -1;
@@ -113,9 +128,16 @@ static int load_image(const char *path, const struct part *part, enum image_memo
 static int check_bytes(const struct jig_found *found, const struct part *part,
                        struct failure *failure)
 {
+    static const char *const names[] = {"low", "high", "extended", "lock"};
+    char known[48];
+
+    jig_list_bytes(part, known, sizeof known);
     for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
-        if (found->given[i] && !part->bytes[i].exists)
-            return failure_set(failure, FAILURE_JIG_INVALID, "%s has no such fuse", part->name);
+        if (found->given[i] &&
+            !jig_part_has_byte(part, (enum part_memory)(PART_FIRST_FUSE + i), found->is_only_fuse))
+            return failure_set(failure, FAILURE_JIG_INVALID, "%s has no byte '%s', but %s",
+                               part->name, found->is_only_fuse && i == 0 ? "fuse" : names[i],
+                               known);
     return 0;
 }
 

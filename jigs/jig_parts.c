@@ -1,8 +1,32 @@
 /* What a jig file says about parts, held against the part files. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "jigs/jig.h"
+#include "jigs/jig_reader.h"
+
+bool jig_part_has_byte(const struct part *part, enum part_memory memory, bool is_only_fuse)
+{
+    const struct part_byte *byte = part_byte(part, memory);
+
+    return byte != NULL &&
+           (memory != PART_FUSE_LOW || (strcmp(byte->name, "fuse") == 0) == is_only_fuse);
+}
+
+void jig_list_bytes(const struct part *part, char *text, size_t text_bytes)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        const struct part_byte *byte = part_byte(part, memory);
+
+        if (byte == NULL || used >= text_bytes)
+            continue;
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used > 0 ? ", " : "",
+                                 byte->name);
+    }
+}
 
 static int fail_fault(const struct jig *jig, const struct jig_fault *fault, const char *found,
                       struct failure *failure)
@@ -28,10 +52,12 @@ static int check_fault(const struct jig *jig, const struct jig_fault *fault,
                        const struct part *part, struct failure *failure)
 {
     uint32_t size = part_memory_size(part, fault->memory);
-    char found[160];
+    char found[160], known[48];
 
-    if (fault->kind == JIG_FAULT_BAD_FUSE && part_byte(part, fault->memory) == NULL) {
-        snprintf(found, sizeof found, "%s has no such fuse", part->name);
+    if (fault->kind == JIG_FAULT_BAD_FUSE &&
+        !jig_part_has_byte(part, fault->memory, fault->is_only_fuse)) {
+        jig_list_bytes(part, known, sizeof known);
+        snprintf(found, sizeof found, "%s has no such fuse, but %s", part->name, known);
         return fail_fault(jig, fault, found, failure);
     }
     if (fault->kind == JIG_FAULT_BAD_PAGE && fault->address >= size) {

@@ -39,4 +39,10 @@ int jig_read_found(struct jig_reader *reader, const struct document_node *map,
                    struct jig_site *site);
 void jig_free_found(struct jig_found *found);
 
+/* Does the part call this fuse or lock byte so? `fuse` is the name of a part's only one, and only
+ * such a part has it. */
+bool jig_part_has_byte(const struct part *part, enum part_memory memory, bool is_only_fuse);
+/* "low, high, lock": what it has, for messages. */
+void jig_list_bytes(const struct part *part, char *text, size_t text_bytes);
+
 #endif

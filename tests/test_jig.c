@@ -227,6 +227,8 @@ static const struct {
     {"jig: j\n", "1:1", "sites"},
     {FOUND("blank"), "5:37", "mapping"},
     {FOUND("{lfuse: 1}"), "5:38", "unknown key 'lfuse'"},
+    {FOUND("{fuse: 1, high: 2}"), "5:44", "found fuse beside high, but it is the name of a part's"},
+    {FOUND("{low: 1, fuse: 2}"), "5:52", "found fuse beside low"},
     {FOUND("{lock: 256}"), "5:44", "from 0 to 255"},
     {FOUND("{flash: [a.hex]}"), "5:45", "expected text"},
     {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, found: {low: 1}}\n", "3:57",
@@ -286,6 +288,10 @@ static const struct {
     {FOUR "layout: [[1, 2], [4, 0]]\n", "8:9", "site 9 of line 6 is not in it"},
     {FAULT "{fault: flop, wire: to-board, rate: 1}\n", "6:13", "flip"},
     {FAULT "{site: 2, fault: no-board}\n", "6:12", "no site 2"},
+    {FAULT "{board: 0, fault: no-board}\n", "6:13", "from 1"},
+    {"jig: j\nbench: {simulated: true, boards: 2}\nsites:\n  - {site: 1, programmer: stk500v1, "
+     "model: arduino-uno-isp, board: ATtiny12}\nfaults:\n  - {board: 3, fault: no-board}\n",
+     "6:13", "found board 3, expected at most 2"},
     {FAULT "{fault: wrong-part}\n", "6:5", "part"},
     {FAULT "{fault: no-board, rate: 0.5}\n", "6:29", "rate says nothing"},
     {FAULT "{fault: lost-byte, wire: to-board, rate: 0.5, mask: 1}\n", "6:57", "mask says nothing"},
@@ -356,7 +362,14 @@ static const struct {
     {"{fault: bad-page, address: 0x8000}", "fault bad-page: found address 0x8000, but flash of "
                                            "ATmega328P has 32768 bytes"},
     {"{fault: bad-page, address: 1024, memory: eeprom}", "address 0x400, but eeprom"},
+    {"{fault: bad-fuse, fuse: fuse}",
+     "fault bad-fuse: ATmega328P has no such fuse, but low, high, extended, lock"},
 };
+
+#define ONLY_FUSE(found, fault)                                                                    \
+    "jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, board: ATtiny12,\n"     \
+    "     model: arduino-uno-isp, found: {" found ": 0x52}}\nfaults:\n"                            \
+    "  - {fault: bad-fuse, fuse: " fault "}\n"
 
 static void faults_are_held_against_the_parts(void **state)
 {
@@ -382,7 +395,27 @@ static void faults_are_held_against_the_parts(void **state)
                 "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega32A}\n"
                 "faults:\n  - {fault: bad-fuse, fuse: extended}\n");
     assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
-    assert_string_equal(failure.detail, "j.yaml:6:5: fault bad-fuse: ATmega32A has no such fuse");
+    assert_string_equal(failure.detail, "j.yaml:6:5: fault bad-fuse: ATmega32A has no such fuse, "
+                                        "but low, high, lock");
+    jig_free(jig);
+    jig = parse(ONLY_FUSE("fuse", "fuse"));
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), 0);
+    jig_free(jig);
+    jig = parse(ONLY_FUSE("fuse", "low"));
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
+    assert_string_equal(failure.detail,
+                        "j.yaml:7:5: fault bad-fuse: ATtiny12 has no such fuse, but "
+                        "fuse, lock");
+    jig_free(jig);
+    jig = parse(ONLY_FUSE("low", "fuse"));
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
+    assert_string_equal(failure.detail, "j.yaml:4:5: found on site 1: ATtiny12 has no byte 'low', "
+                                        "but fuse, lock");
+    jig_free(jig);
+    jig = parse(FOUND("{fuse: 0x12}"));
+    assert_int_equal(jig_check_parts(jig, TEST_SOURCE_DIR "/profiles/parts", &failure), -1);
+    assert_string_equal(failure.detail, "j.yaml:4:5: found on site 1: ATtiny85 has no byte 'fuse', "
+                                        "but low, high, extended, lock");
     jig_free(jig);
     jig = parse("jig: j\nbench: simulated\nsites:\n"
                 "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega8}\n");
@@ -423,7 +456,7 @@ static void boards_are_found_as_they_are(void **state)
     part->bytes[1].exists = false;
     jig->sites[0].found.given[1] = true;
     assert_int_equal(jig_load_found(jig, &jig->sites[0], part, &contents, &failure), -1);
-    assert_non_null(strstr(failure.detail, "ATtiny85 has no such fuse"));
+    assert_non_null(strstr(failure.detail, "ATtiny85 has no byte 'high', but low, extended, lock"));
     part_free(part);
     jig_free(jig);
 }
