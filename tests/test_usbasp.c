@@ -871,6 +871,19 @@ static void a_cancelled_attach_lets_go(void **state)
     fixture_close(&fixture);
 }
 
+static void an_attach_whose_time_is_over_lets_go(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-2011", "ATmega328P");
+    fixture.operation.deadline_us = fake_now_us + 20000; /* while RESET is low */
+    fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ), FAILURE_DEADLINE, "");
+    assert_int_equal(fixture_count(&fixture, CONNECT), 1);
+    assert_true(fixture_is_released(&fixture));
+    fixture_close(&fixture);
+}
+
 static void unclaiming_lets_go(void **state)
 {
     struct usb_fixture fixture;
@@ -990,6 +1003,7 @@ int main(void)
         cmocka_unit_test(letting_go_is_tried_again),
         cmocka_unit_test(a_cancelled_write_ends_and_lets_go),
         cmocka_unit_test(a_cancelled_attach_lets_go),
+        cmocka_unit_test(an_attach_whose_time_is_over_lets_go),
         cmocka_unit_test(unclaiming_lets_go),
         cmocka_unit_test(one_turned_bit_makes_no_fuse_write_of_anything_else),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),

@@ -750,6 +750,19 @@ static void letting_go_is_tried_again(void **state)
     fixture_close(&fixture);
 }
 
+static void an_attach_whose_time_is_over_lets_go(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbtinyisp", "ATmega328P");
+    fixture.operation.deadline_us = fake_now_us + 20000; /* while RESET is low */
+    fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ), FAILURE_DEADLINE, "");
+    assert_int_equal(fixture_count(&fixture, POWERUP), 1);
+    assert_true(fixture_is_released(&fixture));
+    fixture_close(&fixture);
+}
+
 static void open_for_turned_bits(struct usb_fixture *fixture)
 {
     open_model(fixture, "usbtinyisp", "ATmega328P");
@@ -844,6 +857,7 @@ int main(void)
         cmocka_unit_test(every_part_comes_back_as_it_was_written),
         cmocka_unit_test(a_failure_ends_the_session),
         cmocka_unit_test(attach_lets_go_when_it_fails),
+        cmocka_unit_test(an_attach_whose_time_is_over_lets_go),
         cmocka_unit_test(letting_go_is_tried_again),
         cmocka_unit_test(one_turned_bit_makes_no_fuse_write_of_anything_else),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),

@@ -10,7 +10,7 @@
 #define INSTRUCTION_BYTES 4
 #define REQUEST_SILENCE_US 500000
 #define LET_GO_TRIES 2
-#define UNCLAIM_TIME_US 2000000
+#define LET_GO_TIME_US 2000000
 /* RESET high for so long between two sessions: "at least two CPU clock cycles", and the supply's
  * capacitor on the board's RESET pin is charged by then. */
 #define PULSE_US 2000
@@ -92,7 +92,10 @@ int usb_isp_let_go(struct usb_isp *isp, const struct operation *operation, struc
     struct operation steady = *operation;
     int result = isp->engaged ? -1 : 0;
 
+    /* What ended the session, be it the operation's time, does not keep the board in reset. */
     steady.cancel = NULL;
+    if (steady.deadline_us < operation_now_us() + LET_GO_TIME_US)
+        steady.deadline_us = operation_now_us() + LET_GO_TIME_US;
     isp->enabled = false;
     for (int i = 0; i < LET_GO_TRIES && isp->engaged && result != 0; i++) {
         result = usb_isp_ask(isp, &request, &steady, failure);
@@ -122,7 +125,7 @@ int usb_isp_release(struct programmer *programmer, const struct operation *opera
 void usb_isp_unclaim(struct programmer *programmer)
 {
     struct usb_isp *isp = (struct usb_isp *)programmer;
-    struct operation operation = {.deadline_us = operation_now_us() + UNCLAIM_TIME_US};
+    struct operation operation = {.deadline_us = operation_now_us() + LET_GO_TIME_US};
 
     if (isp->usb != NULL)
         (void)usb_isp_let_go(isp, &operation, NULL);
