@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "jigs/programmer.h"
 #include "jigs/usb_permission.h"
 #include "jigs/usb_sysfs.h"
 
@@ -172,6 +173,39 @@ static void who_may_not_open_it_is_told_what_to_install(void **state)
     remove_tree(&tree);
 }
 
+static bool gives_permission(FILE *rules, const struct programmer_usb_id *id)
+{
+    char line[256], expected[120];
+    bool found = false;
+
+    snprintf(expected, sizeof expected,
+             "ATTR{idVendor}==\"%04x\", ATTR{idProduct}==\"%04x\", ENV{GANGFLASH_USB}=\"1\"\n",
+             id->vendor, id->product);
+    rewind(rules);
+    while (!found && fgets(line, sizeof line, rules) != NULL)
+        found = strcmp(line, expected) == 0;
+    return found;
+}
+
+static void every_programmer_by_usb_has_a_rule(void **state)
+{
+    (void)state;
+    FILE *rules = fopen(TEST_SOURCE_DIR "/jigs/udev/" USB_PERMISSION_RULES, "re");
+    size_t count = 0, checked = 0;
+    const struct programmer_driver *const *drivers = programmer_drivers(&count);
+
+    assert_non_null(rules);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < drivers[i]->usb_id_count; k++, checked++) {
+            const struct programmer_usb_id *id = &drivers[i]->usb_ids[k];
+
+            if (!gives_permission(rules, id))
+                fail_msg("%s: no rule for %04X:%04X", drivers[i]->name, id->vendor, id->product);
+        }
+    assert_true(checked > 0);
+    assert_int_equal(fclose(rules), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +213,7 @@ int main(void)
         cmocka_unit_test(one_device_is_found_by_its_port),
         cmocka_unit_test(a_machine_without_usb_has_no_devices),
         cmocka_unit_test(who_may_not_open_it_is_told_what_to_install),
+        cmocka_unit_test(every_programmer_by_usb_has_a_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
