@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libusb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,11 +162,20 @@ static int fail_claim(struct libusb_link *link, const char *node, int error,
     return fail_busy(link, node, failure);
 }
 
-/* A context of its own for each link: no locks are shared between sites. That libusb is not to look
- * for devices must be said before the context is made, in this version for all that are to come. */
-static int claim(struct libusb_link *link, const char *node, struct failure *failure)
+static void forbid_discovery(void)
 {
     libusb_set_option(NULL, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
+}
+
+/* A context of its own for each link: no locks are shared between sites. That libusb is not to look
+ * for devices must be said before there is any context, for all that are to come: as long as there
+ * is one, libusb 1.0.26 would also write it into the oldest, which may be another site's that is
+ * just being freed. */
+static int claim(struct libusb_link *link, const char *node, struct failure *failure)
+{
+    static pthread_once_t said = PTHREAD_ONCE_INIT;
+
+    pthread_once(&said, forbid_discovery);
     int error = libusb_init(&link->context);
     if (error != 0) {
         link->context = NULL;

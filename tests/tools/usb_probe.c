@@ -9,6 +9,7 @@
  *     deadline:MS                       so long the next run may take in all (60000)
  *     wait                              until a line comes on standard input
  *     reopen                            closes it and opens it again
+ *     beside:PLACE                      opens this one, too, says who is there, and closes it
  *
  * A line for each step: what came, or the name of the failure and its detail. Exit status 0 when
  * the place could be opened, whatever came of the steps. */
@@ -139,6 +140,21 @@ static int do_run(struct probe *probe, char *text)
     return 0;
 }
 
+static int open_beside(const char *place)
+{
+    static struct probe other;
+    struct failure failure = {0};
+
+    if (place_parse(place, &other.place, &failure) != 0) {
+        print_failure(&failure);
+        return -1;
+    }
+    int result = open_place(&other);
+    link_usb_close(other.usb);
+    other.usb = NULL;
+    return result;
+}
+
 static int do_step(struct probe *probe, char *step)
 {
     if (strncmp(step, "silence:", 8) == 0) {
@@ -154,6 +170,8 @@ static int do_step(struct probe *probe, char *step)
         link_usb_close(probe->usb);
         probe->usb = NULL;
         return open_place(probe);
+    } else if (strncmp(step, "beside:", 7) == 0) {
+        return open_beside(step + 7);
     } else {
         return do_run(probe, step);
     }

@@ -155,6 +155,11 @@ udevadm info --query=property --name="$(node "$one")" >"$work/out"
 says ID_MM_DEVICE_IGNORE=1
 says :uaccess:
 
+# ---- several in one process: none meddles with another's context of libusb ----
+LIBUSB_DEBUG=1 try 0 "$one" "beside:$(place 2)" "beside:$(place 3)"
+equal "$(grep -c '^open ' "$work/out")" 3 "opened at a time"
+! grep -q misuse "$work/out" || fail "libusb says: $(cat "$work/out")"
+
 # ---- a kernel's driver has it ----
 driver=/sys/bus/usb/drivers/cytherm
 echo 16c0 05dc >$driver/new_id
