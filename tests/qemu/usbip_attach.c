@@ -185,15 +185,22 @@ static int await(int news, struct plug *plugs, size_t count, const char *action)
     return missing > 0 ? -1 : 0;
 }
 
-static int write_file(const char *path, const char *text)
+/* 0, or the error's number. */
+static int put(const char *path, const char *text)
 {
     FILE *file = fopen(path, "we");
     if (file == NULL) {
-        return fail(path, strerror(errno));
+        return errno;
     }
     bool bad = fputs(text, file) < 0;
     bad |= fclose(file) != 0;
-    return bad ? fail(path, strerror(errno)) : 0;
+    return bad ? errno : 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+    int error = put(path, text);
+    return error != 0 ? fail(path, strerror(error)) : 0;
 }
 
 /* --- the server --- */
@@ -331,8 +338,10 @@ static int pull_out(struct plug *plug)
     char text[16];
     snprintf(text, sizeof text, "%u", plug->port);
     plug->done = !is_there(plug);
-    /* The server may have hung up meanwhile: then the kernel has pulled it out. */
-    return plug->done || write_file(DETACH, text) == 0 || !is_there(plug) ? 0 : -1;
+    int error = plug->done ? 0 : put(DETACH, text);
+    /* EINVAL: nothing is connected any more (vhci_sysfs.c). The server has hung up, and the kernel
+     * is about to pull the device out by itself. */
+    return error == 0 || error == EINVAL ? 0 : fail(DETACH, strerror(error));
 }
 
 static int detach(int news, struct plug *plugs, char **words, size_t count)
