@@ -1,13 +1,18 @@
 #!/bin/bash
 # The benchmark: prints figures, judges nothing. Ratios are taken within one run.
 #
-# usage: bash tests/bench/run.sh [one] [many] [fast]        (default: all three)
+# usage: bash tests/bench/run.sh [one] [many] [fast] [usb] [kernel]        (default: all)
 #   BUILD=DIR   where bin/gangflash and bin/simbench are (default: build/bench, built if missing)
 #
 #   one   one UART site at real pace, 28 KiB of random bytes, ATmega32U4, against the floor and
 #         against avrdude on the same site
 #   many  32 such sites in one cycle: against one alone, the station's CPU and memory
 #   fast  64 sites without pace, 1 KiB: durable boards per second and what limits them
+#   usb   USB programmers at real pace, 28 KiB of random bytes, ATmega328P at 16 MHz: a USBasp and a
+#         USBtinyISP against their floors, 16 in one cycle against one alone; simbench is reached
+#         over loopback, without a kernel's USB
+#   kernel  the same over a kernel's USB and libusb, and against avrdude there: in the machine of
+#         tests/qemu/run.sh, whose CPU is emulated
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$source/build/bench}
@@ -28,31 +33,7 @@ if [ ! -x "$build/bin/gangflash" ]; then
     cmake --build "$build" >/dev/null
 fi
 gangflash=$build/bin/gangflash
-
-# make_image NAME BYTES SEED : a HEX file of pseudo-random bytes
-make_image() {
-    openssl enc -aes-128-ctr -nosalt -pass "pass:$3" -pbkdf2 </dev/zero 2>/dev/null |
-        head -c "$2" >"$work/$1.bin" || true
-    objcopy -I binary -O ihex "$work/$1.bin" "$work/$1.hex"
-}
-
-# make_profile NAME PART IMAGE LOW HIGH EXTENDED
-make_profile() {
-    cat >"$work/$1.yaml" <<EOF
-format: 1
-profile: $1
-article: BENCH-$1
-revision: 1
-via: isp
-part: $2
-board: {clock: crystal 16 MHz, supply: 5 V}
-images:
-  - {file: $3.hex}
-fuses: {low: $4, high: $5, extended: $6}
-lock: 0xFF
-eeprom: erase
-EOF
-}
+. "$source/tests/bench/usb.bash"
 
 # start_bench JIG PACE : starts simbench; its places as "SITE PLACE" lines in $work/places
 start_bench() {
@@ -199,10 +180,56 @@ bench_fast() {
     sqlite3 -separator ' ' "$work/fast.sqlite" "SELECT '  ' || kind, detail FROM events WHERE kind = 'log-closed'"
 }
 
-[ $# -gt 0 ] || set -- one many fast
+# bench_usb_sites NAME PROGRAMMER… : one cycle of these sites
+bench_usb_sites() {
+    make_usb_bench "$@"
+    start_bench "$work/$1-bench.yaml" real
+    mapfile -t places <<<"$(cut -d' ' -f2 "$work/places")"
+    make_usb_jig "$1" "${places[@]}"
+    flash_usb "$1"
+    bench_cpu=$(awk '{ print ($14 + $15) / 100 }' "/proc/$bench_pid/stat")
+    stop_bench
+}
+
+# bench_usb_many TEXT PROGRAMMER…
+bench_usb_many() {
+    echo "-- $1 in one cycle"
+    shift
+    bench_usb_sites sixteen "$@"
+    print_usb_cycle sixteen "$@"
+    awk -v b="$bench_cpu" '{ printf "simbench beside it: %.1f %% of a core\n", b / $3 * 100 }' "$work/time"
+}
+
+bench_usb() {
+    local eight=(usbasp usbasp usbasp usbasp usbasp usbasp usbasp usbasp)
+    echo "== USB programmers over loopback, real pace, ATmega328P, 28 KiB of random bytes"
+    make_usb_profile
+    for programmer in usbasp usbtiny; do
+        echo "-- $programmer, one site"
+        bench_usb_sites $programmer $programmer
+        print_usb_one $programmer $programmer
+    done
+    bench_usb_many "16 usbasp" "${eight[@]}" "${eight[@]}"
+    bench_usb_many "8 usbasp and 8 usbtiny" "${eight[@]}" "${eight[@]/usbasp/usbtiny}"
+}
+
+# The load in the machine is its own; what stands here is that of this computer.
+bench_kernel() {
+    echo "== USB programmers over a kernel and libusb, real pace, ATmega328P, 28 KiB of random bytes"
+    (while :; do load_now; sleep 5; done) >"$work/loads" &
+    local loads=$! status=0
+    GANGFLASH_QEMU_SECONDS=${GANGFLASH_QEMU_SECONDS:-600} BUILD=$build sh "$source/tests/qemu/run.sh" bench/kernel >"$work/qemu.out" || status=$?
+    kill $loads
+    [ "$status" -ne 0 ] || cat "$build/qemu/job/kernel.log"
+    cat "$work/qemu.out"
+    echo "load of this computer meanwhile, every 5 s: $(tr '\n' ' ' <"$work/loads")"
+    [ "$status" -eq 0 ] || exit 1
+}
+
+[ $# -gt 0 ] || set -- one many fast usb kernel
 for part in "$@"; do
     case $part in
-    one | many | fast) "bench_$part" ;;
-    *) echo "unknown part '$part': one many fast" >&2; exit 2 ;;
+    one | many | fast | usb | kernel) "bench_$part" ;;
+    *) echo "unknown part '$part': one many fast usb kernel" >&2; exit 2 ;;
     esac
 done

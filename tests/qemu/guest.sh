@@ -13,10 +13,10 @@ start_udev() {
     /lib/systemd/systemd-udevd --daemon
 }
 
-# start_test NAME SECONDS : in a control group of its own
+# start_test NAME SCRIPT SECONDS : in a control group of its own
 start_test() {
-    sh -c 'echo $$ >"$1/cgroup.procs" && exec timeout -k 5 "$3" bash "$SOURCE/tests/qemu/tests/$2.sh"' \
-        sh "$group" "$1" "$2" >"$job/$1.log" 2>&1 </dev/null
+    sh -c 'echo $$ >"$1/cgroup.procs" && exec timeout -k 5 "$3" bash "$SOURCE/$2"' \
+        sh "$group" "$2" "$3" >"$job/$1.log" 2>&1 </dev/null
 }
 
 # clear_away : whatever a test started or plugged in. `detach` fails if something stays.
@@ -25,11 +25,11 @@ clear_away() {
     "$BUILD/bin/usbip_attach" detach all >>"$job/$1.log" 2>&1
 }
 
-# run_test NAME
+# run_test NAME SCRIPT
 run_test() {
     begun=$(date +%s)
-    limit=$(sed -n 's/^# limit: \([0-9]*\) s$/\1/p' "$SOURCE/tests/qemu/tests/$1.sh")
-    start_test "$1" "${limit:=60}"
+    limit=$(sed -n 's/^# limit: \([0-9]*\) s$/\1/p' "$SOURCE/$2")
+    start_test "$1" "$2" "${limit:=60}"
     status=$?
     clear_away "$1" || [ "$status" -ne 0 ] || status="0, but devices stay plugged in"
     took=$(($(date +%s) - begun))
@@ -46,8 +46,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir "$group"
 ip link set lo up
 start_udev >"$job/udev.log" 2>&1
-while read -r name; do
-    run_test "$name"
+while read -r script; do
+    run_test "$(basename "$script" .sh)" "$script"
 done <"$job/tests"
 echo "end" >>"$job/result"
 sync

@@ -4,7 +4,8 @@
 # is the machine's root, read-only; only the build tree can be written. Needs no root but for
 # installing what is missing (Debian 12, amd64).
 #
-# usage: sh tests/qemu/run.sh [TEST…]        TEST: a name from tests/qemu/tests, all without
+# usage: sh tests/qemu/run.sh [TEST…]        TEST: a name from tests/qemu/tests, all without;
+#                                            or bench/NAME: tests/bench/NAME.sh
 #
 #   BUILD=DIRECTORY                  a build tree as it is; without, one is built in build/gcc
 #   GANGFLASH_QEMU_KERNEL=DIRECTORY  where the kernel is kept (BUILD/qemu/kernel)
@@ -32,12 +33,15 @@ own_build() {
 $(tail -n 40 "$BUILD/qemu.build.log")"
 }
 
-# names TEST… : one per line; all there are when none is given
-names() {
+# scripts TEST… : where they are in the source tree, one per line; all there are when none is given
+scripts() {
     [ $# -gt 0 ] || set -- "$here"/tests/*.sh
     for test in "$@"; do
-        test=$(basename "$test" .sh)
-        [ -e "$here/tests/$test.sh" ] || return 1
+        case $test in
+        bench/*) test=tests/$test.sh ;;
+        *) test=tests/qemu/tests/$(basename "$test" .sh).sh ;;
+        esac
+        [ -e "$source/$test" ] || return 1
         echo "$test"
     done
 }
@@ -49,7 +53,7 @@ make_job() {
     echo "$source" >"$job/source"
     echo "$BUILD" >"$job/build"
     : >"$job/result"
-    names "$@" >"$job/tests" || fail "no such test in tests/qemu/tests: $*"
+    scripts "$@" >"$job/tests" || fail "no such test: $*"
 }
 
 # The value of a path in qemu's options, in which a comma is doubled.
@@ -78,7 +82,8 @@ boot() {
 
 # The output of those that failed, and, if the machine did not get to its end, what it said last.
 explain() {
-    while read -r test; do
+    while read -r script; do
+        test=$(basename "$script" .sh)
         grep -q "^[A-Za-z]*: $test (" "$job/result" ||
             echo "FAILED: $test (the machine ended before it)"
     done <"$job/tests"
