@@ -17,7 +17,9 @@
 
 #define TRIED_SLOWEST_HZ 3900 /* USBtiny's slowest is a little less than 4 kHz */
 #define READ_TIME_US 1000000  /* at slow SCKs no transfer reads for longer */
-#define QUEUE_TIME_US 500000
+/* The bus waits for this computer between two queues, and somebody may wait for a sign of progress
+ * meanwhile. */
+#define QUEUE_TIME_US 600000
 #define LOOK_PACKETS 3 /* setup, data, status */
 
 /* ---- single transfers ---- */
@@ -252,12 +254,12 @@ void usb_isp_queue_init(struct usb_isp_queue *queue, struct usb_isp *isp)
 {
     queue->isp = isp;
     queue->used = 0;
-    queue->spi_us = 0;
+    queue->bus_us = 0;
 }
 
 bool usb_isp_is_full(const struct usb_isp_queue *queue, size_t count)
 {
-    return queue->used + count > USB_ISP_QUEUE || queue->spi_us >= QUEUE_TIME_US;
+    return queue->used + count > USB_ISP_QUEUE || queue->bus_us >= QUEUE_TIME_US;
 }
 
 int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct operation *operation,
@@ -268,14 +270,23 @@ int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct op
     return usb_isp_send(queue, operation, failure);
 }
 
+/* With its setup and status packets; the firmware may need more. */
+static int64_t transfer_us(const struct usb_isp *isp, const struct link_usb_transfer *transfer)
+{
+    int64_t packets = (transfer->length + USB_ISP_PACKET_BYTES - 1) / USB_ISP_PACKET_BYTES;
+    int64_t spi_us = usb_isp_spi_us(isp->base.sck_hz, transfer->length);
+    int64_t data_us = packets * USB_ISP_PACKET_US;
+
+    return 2 * USB_ISP_PACKET_US + (spi_us > data_us ? spi_us : data_us);
+}
+
 static void add(struct usb_isp_queue *queue, const char *name, struct link_usb_transfer transfer,
                 int expected)
 {
     queue->transfers[queue->used] = transfer;
     queue->expected[queue->used] = (struct usb_isp_expected){.name = name, .bytes = expected};
     queue->used++;
-    if (expected > 0)
-        queue->spi_us += usb_isp_spi_us(queue->isp->base.sck_hz, expected);
+    queue->bus_us += transfer_us(queue->isp, &transfer);
 }
 
 void usb_isp_add_request(struct usb_isp_queue *queue, const char *name, uint8_t request,
@@ -348,7 +359,7 @@ int usb_isp_send(struct usb_isp_queue *queue, const struct operation *operation,
     size_t count = queue->used, done = 0;
 
     queue->used = 0;
-    queue->spi_us = 0;
+    queue->bus_us = 0;
     if (check_sound(queue->isp, failure) != 0)
         return -1;
     if (link_usb_control(queue->isp->usb, queue->transfers, count, operation, &done, &cause) == 0)

@@ -32,7 +32,7 @@
 #define USB_ISP_READ_BYTES 248
 #define USB_ISP_PACKET_BYTES 8
 #define USB_ISP_PACKET_US 1000 /* low speed: one packet of endpoint 0 in each frame */
-#define USB_ISP_QUEUE 20       /* transfers that are handed over in one go */
+#define USB_ISP_QUEUE 96       /* transfers that are handed over in one go */
 #define USB_ISP_PAGE_BYTES 256 /* no part has longer pages */
 
 struct usb_isp_dialect {
@@ -81,7 +81,7 @@ struct usb_isp_queue {
     uint8_t replies[USB_ISP_QUEUE][4];
     uint8_t pages[USB_ISP_QUEUE][USB_ISP_PAGE_BYTES];
     size_t used;
-    int64_t spi_us; /* that its transfers take at least */
+    int64_t bus_us; /* that its transfers take at least */
 };
 
 /* ---- single requests: also outside of a session ---- */
