@@ -211,11 +211,34 @@ static int finish(struct link_usb *usb, size_t index, struct link_usb_transfer *
     return 0;
 }
 
+static bool is_short(const struct link_usb_transfer *transfer)
+{
+    return transfer->whole && transfer->received != transfer->length;
+}
+
+static int check_whole(const struct link_usb *usb, const struct link_usb_transfer *transfer,
+                       struct failure *failure)
+{
+    if (!is_short(transfer))
+        return 0;
+    return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
+                       "%s: request %u moved %u bytes, expected %u", usb->name, transfer->request,
+                       transfer->received, transfer->length);
+}
+
+static void tell_progress(const struct operation *operation,
+                          const struct link_usb_transfer *transfers, size_t ended, size_t *told)
+{
+    for (; *told < ended; (*told)++)
+        if (transfers[*told].progress != 0 && !is_short(&transfers[*told]))
+            operation_progress(operation, transfers[*told].progress);
+}
+
 int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, size_t count,
                      const struct operation *operation, size_t *done, struct failure *failure)
 {
     struct failure stop = {0};
-    size_t begun = 0, ended = 0;
+    size_t begun = 0, ended = 0, told = 0;
     int result = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -230,11 +253,13 @@ int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, 
         }
         if (result == 0 && begun == ended) /* none is under way and none may be begun */
             result = failure_set(failure, stop.code, "%s", stop.detail);
+        tell_progress(operation, transfers, ended, &told); /* the bus is busy meanwhile */
         if (result == 0)
             result = finish(usb, ended % LINK_USB_QUEUE, &transfers[ended], operation, failure);
         if (result == 0)
-            ended++;
+            result = check_whole(usb, &transfers[ended++], failure);
     }
+    tell_progress(operation, transfers, ended, &told);
     if (result != 0)
         take_back_all(usb, ended % LINK_USB_QUEUE);
     if (done != NULL)

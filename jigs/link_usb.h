@@ -41,16 +41,19 @@ struct link_usb_transfer {
     uint16_t value, index, length;
     uint8_t *data;      /* `length` bytes; NULL when length is 0 */
     int64_t silence_us; /* so long it may take */
-    uint16_t received; /* result: bytes that went or came; fewer than `length` is no failure here */
+    bool whole;         /* fewer bytes than `length` are a failure */
+    uint32_t progress;  /* what the operation is told when it is done; 0: nothing */
+    uint16_t received;  /* result: bytes that went or came */
 };
 
 /* Control transfers in order, each begun when the one before is done (with at most two handed to
  * the system at a time, so that the bus does not wait for this process). Ends at the first that
- * fails;
- * `*done` (may be NULL) tells how many were done. One more than `*done` may have reached the
- * device, two when two were under way. FAILURE_PROGRAMMER_SILENT after silence_us,
+ * fails; `*done` (may be NULL) tells how many were done, also of those that were not whole. One
+ * more than `*done` may have reached the device, two when two were under way.
+ * FAILURE_PROGRAMMER_SILENT after silence_us,
  * FAILURE_PROGRAMMER_STALLED (the device refuses it), FAILURE_PROGRAMMER_GONE when it was unplugged
- * (and from then on until it is opened again), FAILURE_PROGRAMMER_OUT_OF_STEP for bus errors.
+ * (and from then on until it is opened again), FAILURE_PROGRAMMER_OUT_OF_STEP for bus errors and
+ * what is not whole.
  * FAILURE_INTERRUPTED by the operation: what is under way may still end, for up to a second;
  * FAILURE_DEADLINE at its deadline. */
 int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, size_t count,

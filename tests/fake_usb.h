@@ -252,17 +252,24 @@ static int fake_transfer(struct link_usb *usb, struct link_usb_transfer *transfe
 int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, size_t count,
                      const struct operation *operation, size_t *done, struct failure *failure)
 {
+    bool is_short = false;
     size_t i = 0;
+    int result = 0;
 
     assert_true(usb->is_open);
     for (i = 0; i < count; i++)
         transfers[i].received = 0;
-    for (i = 0; i < count; i++)
-        if (fake_transfer(usb, &transfers[i], operation, failure) != 0)
-            break;
+    for (i = 0; result == 0 && i < count; i += result == 0 || is_short) {
+        result = fake_transfer(usb, &transfers[i], operation, failure);
+        is_short = result == 0 && transfers[i].whole && transfers[i].received < transfers[i].length;
+        if (is_short)
+            result = failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "a short reply");
+        else if (result == 0 && transfers[i].progress != 0)
+            operation_progress(operation, transfers[i].progress);
+    }
     if (done != NULL)
         *done = i;
-    return i == count ? 0 : -1;
+    return result;
 }
 
 int link_usb_open(const struct place *place, const struct operation *operation,

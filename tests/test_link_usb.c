@@ -213,7 +213,13 @@ static void transfers_carry_what_they_are_given(void **state)
     uint8_t out[4096], in[4096], spi[4] = {0};
     size_t done = 0;
     struct link_usb_transfer transfers[] = {
-        {0x40, 6, 0x1234, 0x80F3, sizeof out, out, 10 * SECOND_US, 0},
+        {.request_type = 0x40,
+         .request = 6,
+         .value = 0x1234,
+         .index = 0x80F3,
+         .length = sizeof out,
+         .data = out,
+         .silence_us = 10 * SECOND_US},
         to_host(4, in, sizeof in),
         to_host(3, spi, sizeof spi),
         to_host(1, NULL, 0),
@@ -282,6 +288,72 @@ static void a_short_reply_is_told_and_no_failure(void **state)
     assert_int_equal(data[1][59], 59);
     assert_int_equal(data[1][60], 0xEE);
     assert_int_equal(transfers[2].received, 0);
+}
+
+static void note_progress(void *context, uint32_t done_bytes)
+{
+    uint32_t *told = context;
+
+    told[told[0]] = done_bytes;
+    told[0]++;
+}
+
+static void a_short_reply_ends_it_where_all_was_wanted(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {{.act = ACT_ANSWER},
+                                               {.act = ACT_ANSWER, .bytes = 3}};
+    struct script_server server = {.steps = steps, .step_count = COUNT(steps)};
+    struct link_usb *usb = open_link(&server);
+    struct operation operation = within(20 * SECOND_US);
+    struct failure failure = {0};
+    uint32_t told[6] = {1};
+    uint8_t data[5][8];
+    size_t done = 0;
+    struct link_usb_transfer transfers[5];
+
+    for (uint8_t i = 0; i < 5; i++) {
+        transfers[i] = to_host(i, data[i], 8);
+        transfers[i].whole = true;
+        transfers[i].progress = 10U + i;
+    }
+    operation.progress = note_progress;
+    operation.context = told;
+    assert_int_equal(link_usb_control(usb, transfers, 5, &operation, &done, &failure), -1);
+    assert_failure(&failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "request 1 moved 3 bytes, expected 8");
+    assert_int_equal(done, 2);
+    assert_int_equal(transfers[1].received, 3);
+    assert_int_equal(told[0], 2); /* the first alone */
+    assert_int_equal(told[1], 10);
+    end(&server, usb);
+    assert_in_range(server.request_count, 2, 3); /* the third was under way already */
+}
+
+static void progress_is_told_transfer_by_transfer(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {{.act = ACT_ANSWER},
+                                               {.act = ACT_ANSWER},
+                                               {.act = ACT_ANSWER},
+                                               {.act = ACT_STATUS, .status = -EPIPE}};
+    struct script_server server = {.steps = steps, .step_count = COUNT(steps)};
+    struct link_usb *usb = open_link(&server);
+    uint32_t told[6] = {1};
+    struct operation operation = within(20 * SECOND_US);
+    uint8_t data[4][8];
+    struct link_usb_transfer transfers[4];
+
+    operation.progress = note_progress;
+    operation.context = told;
+    for (uint8_t i = 0; i < 4; i++) {
+        transfers[i] = to_host(i, data[i], 8);
+        transfers[i].progress = i == 1 ? 0 : 10U + i;
+    }
+    assert_int_equal(link_usb_control(usb, transfers, 4, &operation, NULL, NULL), -1);
+    end(&server, usb);
+    assert_int_equal(told[0], 3); /* the second has nothing to tell, the fourth was not done */
+    assert_int_equal(told[1], 10);
+    assert_int_equal(told[2], 12);
 }
 
 struct outcome_case {
@@ -572,6 +644,8 @@ int main(void)
         cmocka_unit_test(transfers_carry_what_they_are_given),
         cmocka_unit_test(two_are_under_way_at_a_time),
         cmocka_unit_test(a_short_reply_is_told_and_no_failure),
+        cmocka_unit_test(a_short_reply_ends_it_where_all_was_wanted),
+        cmocka_unit_test(progress_is_told_transfer_by_transfer),
         cmocka_unit_test(every_outcome_has_its_code),
         cmocka_unit_test(an_answer_that_comes_twice_is_refused),
         cmocka_unit_test(transfers_that_cannot_be_are_not_sent),

@@ -17,10 +17,7 @@
 
 #define TRIED_SLOWEST_HZ 3900 /* USBtiny's slowest is a little less than 4 kHz */
 #define READ_TIME_US 1000000  /* at slow SCKs no transfer reads for longer */
-/* The bus waits for this computer between two queues, and somebody may wait for a sign of progress
- * meanwhile. */
-#define QUEUE_TIME_US 600000
-#define LOOK_PACKETS 3 /* setup, data, status */
+#define LOOK_PACKETS 3        /* setup, data, status */
 
 /* ---- single transfers ---- */
 
@@ -254,12 +251,11 @@ void usb_isp_queue_init(struct usb_isp_queue *queue, struct usb_isp *isp)
 {
     queue->isp = isp;
     queue->used = 0;
-    queue->bus_us = 0;
 }
 
 bool usb_isp_is_full(const struct usb_isp_queue *queue, size_t count)
 {
-    return queue->used + count > USB_ISP_QUEUE || queue->bus_us >= QUEUE_TIME_US;
+    return queue->used + count > USB_ISP_QUEUE;
 }
 
 int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct operation *operation,
@@ -270,23 +266,18 @@ int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct op
     return usb_isp_send(queue, operation, failure);
 }
 
-/* With its setup and status packets; the firmware may need more. */
-static int64_t transfer_us(const struct usb_isp *isp, const struct link_usb_transfer *transfer)
-{
-    int64_t packets = (transfer->length + USB_ISP_PACKET_BYTES - 1) / USB_ISP_PACKET_BYTES;
-    int64_t spi_us = usb_isp_spi_us(isp->base.sck_hz, transfer->length);
-    int64_t data_us = packets * USB_ISP_PACKET_US;
-
-    return 2 * USB_ISP_PACKET_US + (spi_us > data_us ? spi_us : data_us);
-}
-
 static void add(struct usb_isp_queue *queue, const char *name, struct link_usb_transfer transfer,
                 int expected)
 {
     queue->transfers[queue->used] = transfer;
+    queue->transfers[queue->used].whole = expected >= 0;
     queue->expected[queue->used] = (struct usb_isp_expected){.name = name, .bytes = expected};
     queue->used++;
-    queue->bus_us += transfer_us(queue->isp, &transfer);
+}
+
+void usb_isp_add_progress(struct usb_isp_queue *queue, uint32_t done_bytes)
+{
+    queue->transfers[queue->used - 1].progress = done_bytes;
 }
 
 void usb_isp_add_request(struct usb_isp_queue *queue, const char *name, uint8_t request,
@@ -359,7 +350,6 @@ int usb_isp_send(struct usb_isp_queue *queue, const struct operation *operation,
     size_t count = queue->used, done = 0;
 
     queue->used = 0;
-    queue->bus_us = 0;
     if (check_sound(queue->isp, failure) != 0)
         return -1;
     if (link_usb_control(queue->isp->usb, queue->transfers, count, operation, &done, &cause) == 0)
@@ -373,6 +363,25 @@ int usb_isp_send(struct usb_isp_queue *queue, const struct operation *operation,
 }
 
 /* ---- reading ---- */
+
+int usb_isp_identify(struct programmer *programmer, uint8_t signature[3],
+                     const struct operation *operation, struct failure *failure)
+{
+    struct usb_isp_queue queue;
+
+    usb_isp_queue_init(&queue, (struct usb_isp *)programmer);
+    for (uint8_t i = 0; i < 3; i++) {
+        const struct isp_instruction instruction = isp_read_signature(i);
+
+        if (usb_isp_add_instruction(&queue, &instruction, failure) != 0)
+            return -1;
+    }
+    if (usb_isp_send(&queue, operation, failure) != 0)
+        return -1;
+    for (size_t i = 0; i < 3; i++)
+        signature[i] = queue.replies[i][3];
+    return 0;
+}
 
 static uint16_t chunk_bytes(const struct usb_isp *isp, uint32_t left)
 {
@@ -402,11 +411,10 @@ int usb_isp_read_blocks(struct usb_isp_queue *queue, enum part_memory memory, ui
                          dialect->address_in_index ? 0 : address,
                          dialect->address_in_index ? address : 0, bytes + at, length);
         at += length;
-        if (!usb_isp_is_full(queue, 1) && at < count)
-            continue;
-        if (usb_isp_send(queue, operation, failure) != 0)
+        usb_isp_add_progress(queue, at);
+        if ((usb_isp_is_full(queue, 1) || at == count) &&
+            usb_isp_send(queue, operation, failure) != 0)
             return -1;
-        operation_progress(operation, at);
     }
     return 0;
 }

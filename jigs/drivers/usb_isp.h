@@ -32,7 +32,7 @@
 #define USB_ISP_READ_BYTES 248
 #define USB_ISP_PACKET_BYTES 8
 #define USB_ISP_PACKET_US 1000 /* low speed: one packet of endpoint 0 in each frame */
-#define USB_ISP_QUEUE 96       /* transfers that are handed over in one go */
+#define USB_ISP_QUEUE 256      /* transfers that are handed over in one go */
 #define USB_ISP_PAGE_BYTES 256 /* no part has longer pages */
 
 struct usb_isp_dialect {
@@ -69,7 +69,9 @@ struct usb_isp_request {
     uint16_t received;
 };
 
-/* Transfers that go out together, two of them at a time under way. */
+/* Transfers that go out together, two of them at a time under way. Between two queues the bus waits
+ * until this computer has looked at the replies, so that a queue holds what there is: 224 pages of
+ * a USBasp. The first reply that is too short ends it. */
 struct usb_isp_queue {
     struct usb_isp *isp;
     struct link_usb_transfer transfers[USB_ISP_QUEUE];
@@ -81,7 +83,6 @@ struct usb_isp_queue {
     uint8_t replies[USB_ISP_QUEUE][4];
     uint8_t pages[USB_ISP_QUEUE][USB_ISP_PAGE_BYTES];
     size_t used;
-    int64_t bus_us; /* that its transfers take at least */
 };
 
 /* ---- single requests: also outside of a session ---- */
@@ -115,8 +116,7 @@ int usb_isp_instruct(struct programmer *programmer, const struct isp_instruction
 /* ---- queues: within a session ---- */
 
 void usb_isp_queue_init(struct usb_isp_queue *queue, struct usb_isp *isp);
-/* Is there no room for `count` more, or does what is in it take so long already that somebody may
- * wait for a sign of progress? */
+/* Is there no room for `count` more? */
 bool usb_isp_is_full(const struct usb_isp_queue *queue, size_t count);
 /* Sends what is in it, unless there is room for `count` more. */
 int usb_isp_make_room(struct usb_isp_queue *queue, size_t count, const struct operation *operation,
@@ -133,12 +133,17 @@ int usb_isp_add_write(struct usb_isp_queue *queue, const char *name, uint8_t req
 /* Through the door. None of these needs a permit. */
 int usb_isp_add_instruction(struct usb_isp_queue *queue, const struct isp_instruction *instruction,
                             struct failure *failure);
+/* When the transfer that was added last is done, so many bytes of the operation are. */
+void usb_isp_add_progress(struct usb_isp_queue *queue, uint32_t done_bytes);
 /* Sends all and checks the replies; the queue is empty afterwards. */
 int usb_isp_send(struct usb_isp_queue *queue, const struct operation *operation,
                  struct failure *failure);
 
 /* ---- memories ---- */
 
+/* In the drivers' tables, too: the three bytes of the signature. */
+int usb_isp_identify(struct programmer *programmer, uint8_t signature[3],
+                     const struct operation *operation, struct failure *failure);
 /* Flash or EEPROM in blocks. What `queue` holds already goes out first. */
 int usb_isp_read_blocks(struct usb_isp_queue *queue, enum part_memory memory, uint32_t start,
                         uint8_t *bytes, uint32_t count, const struct operation *operation,

@@ -56,9 +56,9 @@ enum {
 
 #define ENABLE_SILENCE_US 5000000
 #define BLOCK_SILENCE_US 5000000
-/* "Wait for at least 20 ms" between RESET low and programming enable (ATmega328P, 8271J, 28.8.2).
- */
-#define RESET_US 30000
+/* "Wait for at least 20 ms" between RESET low and programming enable (ATmega328P, 8271J, 28.8.2);
+ * the clocks of this computer and of the programmer differ by far less than this is longer. */
+#define RESET_US 22000
 /* An empty site is to be found empty soon, also by a firmware that looks for an SCK by itself. */
 #define STEP_DOWN_TIME_US 1500000
 
@@ -468,9 +468,11 @@ static int write_pages(struct usbasp *usbasp, uint32_t start, const uint8_t *byt
     for (uint32_t at = 0; at < count; at += page_size) {
         bool last = at + page_size >= count;
 
-        if (!usb_isp_is_blank(bytes + at, page_size) &&
-            add_page(usbasp, &queue, start + at, bytes + at, failure) != 0)
-            return -1;
+        if (!usb_isp_is_blank(bytes + at, page_size)) {
+            if (add_page(usbasp, &queue, start + at, bytes + at, failure) != 0)
+                return -1;
+            usb_isp_add_progress(&queue, at + page_size);
+        }
         if (queue.used == 0 || (!last && !singly && !usb_isp_is_full(&queue, 2)))
             continue;
         if (usb_isp_send(&queue, operation, failure) != 0)
@@ -562,6 +564,7 @@ const struct programmer_driver usbasp_driver = {
     .unclaim = usb_isp_unclaim,
     .attach = attach,
     .release = usb_isp_release,
+    .identify = usb_isp_identify,
     .instruct = usb_isp_instruct,
     .read = read,
     .write = write,

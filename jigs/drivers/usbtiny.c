@@ -314,9 +314,11 @@ static bool may_run_ahead(const struct usbtiny *tiny)
            !tiny->looked_early;
 }
 
-/* The page, the instruction that writes it, nothing for two packets, and the look. */
+/* The page, the instruction that writes it, nothing for two packets, and the look. What the looks
+ * have found, and so how far it is, shows when a run is over: after less than a second. */
 #define PAGE_TRANSFERS 4
-#define RUN_PAGES (USB_ISP_QUEUE / PAGE_TRANSFERS)
+#define RUN_PAGES 32
+_Static_assert(RUN_PAGES *PAGE_TRANSFERS <= USB_ISP_QUEUE, "a run is sent in one go");
 
 /* Pages that are sent together. */
 struct run {
@@ -375,7 +377,7 @@ static int run_ahead(struct usbtiny *tiny, const struct pages *pages, uint32_t *
         if (!usb_isp_is_blank(pages->bytes + next, page_size) &&
             add_to_run(tiny, &run, pages, next, failure) != 0)
             return -1;
-        if (!last && !usb_isp_is_full(&run.queue, PAGE_TRANSFERS))
+        if (!last && run.count < RUN_PAGES)
             continue;
         if (run.count > 0 && send_run(tiny, &run, &end, operation, failure) != 0)
             return -1;
@@ -482,6 +484,7 @@ const struct programmer_driver usbtiny_driver = {
     .unclaim = usb_isp_unclaim,
     .attach = attach,
     .release = usb_isp_release,
+    .identify = usb_isp_identify,
     .instruct = usb_isp_instruct,
     .read = read,
     .write = write,
