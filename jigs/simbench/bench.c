@@ -213,6 +213,13 @@ static int64_t empty_time_us(const struct bench_options *options)
     return swap_us > noticed_us ? swap_us : noticed_us;
 }
 
+/* In vain, until the next board is put in. */
+static int empty_looks(const struct jig_site *site)
+{
+    const char *programmer = jig_model_programmer(site->model);
+    return programmer != NULL && strcmp(programmer, "usbasp") == 0 ? BENCH_SITE_USBASP_LOOKS : 1;
+}
+
 /* The boards of a site, before it has a programmer. */
 static int make_site(struct bench *bench, struct bench_post *post, bool usb,
                      struct failure *failure)
@@ -228,6 +235,7 @@ static int make_site(struct bench *bench, struct bench_post *post, bool usb,
         .usb = usb,
         .real_pace = bench->options.real_pace,
         .empty_us = empty_time_us(&bench->options),
+        .empty_looks = empty_looks(site),
         .seed = bench->options.seed,
         .part = part,
         .contents = &post->contents,

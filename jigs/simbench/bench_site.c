@@ -15,12 +15,13 @@ struct bench_site {
     struct fault_set *faults;
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
-    bool kept_out;  /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;  /* at the place since anything there answered */
-    bool visited;   /* a USB programmer has not let go of the board since RESET was low… */
-    bool looked;    /* …and has asked it meanwhile */
-    int64_t due_us; /* the operator has the next board at hand from then on */
-    bool reset_low; /* as the programmer drives it */
+    bool kept_out;        /* taken out by hand: only a hand puts the next one in */
+    int64_t looks;        /* at the place since anything there answered */
+    bool visited;         /* a USB programmer has not let go of the board since RESET was low… */
+    bool looked;          /* …and has asked it meanwhile */
+    int64_t due_us;       /* the operator has the next board at hand from then on */
+    bool reset_low;       /* as the programmer drives it… */
+    int64_t reset_low_us; /* …and since when: the wall clock */
 };
 
 static int64_t read_clock_us(clockid_t clock)
@@ -122,6 +123,13 @@ static void put_in(struct bench_site *site)
     site->board.stuck_miso = take_fault(site, JIG_FAULT_STUCK_MISO);
 }
 
+/* `seen_us`: as somebody saw it then. What the programmer has done since is not the board's any
+ * more. */
+static void note_reset(struct bench_site *site, int64_t seen_us)
+{
+    site->board.in_reset = site->reset_low && site->reset_low_us <= seen_us;
+}
+
 static void take_out(struct bench_site *site)
 {
     site->board.out_us = read_clock_us(CLOCK_REALTIME);
@@ -133,14 +141,15 @@ static void take_out(struct bench_site *site)
     site->due_us = clock_us() + site->options.empty_us;
 }
 
-/* The operator puts the next board in between two sessions, once the empty place was looked at. */
+/* The operator puts the next board in between two sessions, once the empty place was looked at
+ * often enough. */
 static void swap_when_due(struct bench_site *site)
 {
     if (site->board.number != 0 && site->looks >= BENCH_SITE_EMPTY_LOOKS) {
         take_out(site);
     }
-    if (site->board.number == 0 && !site->kept_out && has_more(site) && site->looks > 0 &&
-        clock_us() >= site->due_us) {
+    if (site->board.number == 0 && !site->kept_out && has_more(site) &&
+        site->looks >= site->options.empty_looks && clock_us() >= site->due_us) {
         put_in(site);
     }
 }
@@ -153,6 +162,9 @@ static void drive_reset(void *context, bool low)
     pthread_mutex_lock(&site->lock);
     if (low && !site->reset_low && !site->visited) {
         swap_when_due(site);
+    }
+    if (low && !site->reset_low) {
+        site->reset_low_us = read_clock_us(CLOCK_REALTIME);
     }
     site->visited |= low && site->options.usb;
     site->reset_low = low;
@@ -383,6 +395,7 @@ void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown
     pthread_mutex_lock(&site->lock);
     if (site->board.number != 0 && (shown_us == 0 || site->board.in_us <= shown_us)) {
         snprintf(site->board.lamp, sizeof site->board.lamp, "%s", verdict);
+        note_reset(site, shown_us == 0 ? read_clock_us(CLOCK_REALTIME) : shown_us);
         take_out(site);
     }
     pthread_mutex_unlock(&site->lock);
@@ -415,6 +428,7 @@ int bench_site_write_record(struct bench_site *site, FILE *out)
 {
     pthread_mutex_lock(&site->lock);
     bool in = site->board.number != 0;
+    note_reset(site, read_clock_us(CLOCK_REALTIME));
     struct json_object *line = in ? board_record(&site->board, site->faults) : NULL;
     pthread_mutex_unlock(&site->lock);
     return line == NULL ? -1 : json_object_write_line(line, out);

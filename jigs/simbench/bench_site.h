@@ -15,6 +15,9 @@
 /* A place left empty for a board's turn (no-board), or a board that does not answer, is noticed by
  * the operator at the lamp, or after so many looks at it. */
 #define BENCH_SITE_EMPTY_LOOKS 30
+/* Of a USBasp, whose driver lets go of the board between the SCKs that it tries, of which there are
+ * at most five. */
+#define BENCH_SITE_USBASP_LOOKS 6
 
 struct bench_site;
 
@@ -23,7 +26,11 @@ struct bench_site_options {
     const struct jig_bench *bench;
     bool usb; /* its programmer is one */
     bool real_pace;
-    int64_t empty_us; /* the operator leaves the place empty so long at least */
+    int64_t empty_us; /* the operator leaves the place empty so long at least… */
+    /* …and until it was looked at so often in vain. Drivers that try one SCK after the other may
+     * let go of the board in between: were the next one put in there, they would never know that
+     * the place was empty. */
+    int empty_looks;
     uint64_t seed;
     const struct part *part;             /* on the boards that are put in */
     const struct jig_contents *contents; /* that such boards are found with */

@@ -128,6 +128,7 @@ struct json_object *board_record(const struct bench_board *board, const struct f
     }
     json_add_integer(line, "bootloader_pages", board->bootloader_pages);
     json_add_integer(line, "receive_lost", board->receive_lost);
+    json_add_bool(line, "in_reset", board->in_reset);
     json_add_integer(line, "in_us", board->in_us);
     json_add_integer(line, "out_us", board->out_us);
     return line;

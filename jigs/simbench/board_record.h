@@ -23,6 +23,7 @@ struct bench_board {
     const struct jig_fault *stuck_miso; /* NULL: it is not */
     int64_t bootloader_pages;           /* written into the programmer's own flash */
     int64_t receive_lost;               /* bytes that its full receive buffer lost */
+    bool in_reset; /* when the lamp was lit (or this was asked for) RESET was held low */
     char lamp[16]; /* the verdict that the lamp showed when it was taken out; "": none */
 };
 
