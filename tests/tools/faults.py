@@ -113,7 +113,7 @@ LOST_ELSEWHERE = {
     "keep": ("keep", dead("A0 00", nth=100), "fail", "contact-lost", "none"),
 }
 
-# Steps that no attempt of these programmers takes: their SCK is fixed.
+# Steps that no attempt of these programmers takes, as their SCK is fixed: see usb_faults.py.
 NOT_TAKEN = ["speed"]
 
 # A part without pages: it is let go and enabled again after its erase, too.
@@ -391,6 +391,16 @@ def make_jig(name, profile, pace, sites):
     }
 
 
+def make_profile(name):
+    values = PROFILES[name]
+    return {"format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp",
+            "part": part_of(name), "images": [{"file": values.get("flash", "flash.hex")}],
+            "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
+            "lock": values["lock"], "eeprom": values["eeprom"],
+            "if_already": values.get("if_already", "redo"),
+            "retry": values.get("retry", {"contact": 1, "verify": 0})}
+
+
 def check_steps(source):
     """A step of the station's without a row?"""
     with open(os.path.join(source, "station", "attempt_steps.c")) as file:
@@ -405,14 +415,8 @@ def make(directory, source):
     check_steps(source)
     for name, data in images().items():
         write(directory, name, "\n".join(hex_records(data)) + "\n")
-    for name, values in PROFILES.items():
-        write(directory, name + ".yaml", json.dumps({
-            "format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp",
-            "part": part_of(name), "images": [{"file": values.get("flash", "flash.hex")}],
-            "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
-            "lock": values["lock"], "eeprom": values["eeprom"],
-            "if_already": values.get("if_already", "redo"),
-            "retry": values.get("retry", {"contact": 1, "verify": 0})}))
+    for name in PROFILES:
+        write(directory, name + ".yaml", json.dumps(make_profile(name)))
     for name, profile, pace, sites in runs():
         write(directory, name + ".jig", json.dumps(make_jig(name, profile, pace, sites), indent=1))
         print(name, profile)
@@ -612,4 +616,5 @@ def main():
     return 1 if judge.wrong else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
