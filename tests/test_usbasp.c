@@ -871,6 +871,55 @@ static void a_cancelled_attach_lets_go(void **state)
     fixture_close(&fixture);
 }
 
+/* In the first or the second byte of what makes a page of EEPROM. */
+static uint16_t turned_bit;
+
+static void turn_a_bit(struct link_usb_transfer *transfer)
+{
+    if (transfer->request == TRANSMIT && (transfer->value & 0xFF) == 0xC2)
+        transfer->value ^= turned_bit;
+}
+
+static void both_bytes_that_come_back_are_looked_at(void **state)
+{
+    (void)state;
+    for (int bit = 0; bit < 16; bit++) {
+        static const uint8_t bytes[4] = {1, 2, 3, 4};
+        struct usb_fixture fixture;
+
+        open_usual(&fixture);
+        turned_bit = (uint16_t)(1 << bit);
+        fixture.usb.garble = turn_a_bit;
+        fixture_expect_failure(&fixture,
+                               fixture_write(&fixture, PART_EEPROM, 0, bytes, sizeof bytes),
+                               FAILURE_CONTACT_LOST, "sent C2 00 00 00");
+        fixture_close(&fixture);
+    }
+}
+
+static void cancel_at_fuse(struct link_usb_transfer *transfer)
+{
+    if (transfer->request == TRANSMIT && (transfer->value & 0xFF) == 0xAC)
+        atomic_store(&stop_it, true);
+}
+
+static void an_instruction_that_was_begun_is_finished(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_usual(&fixture);
+    atomic_store(&stop_it, false);
+    fixture.operation.cancel = &stop_it;
+    fixture.usb.garble = cancel_at_fuse;
+    fixture_expect_failure(&fixture, fixture_write_fuse(&fixture, PART_FUSE_HIGH, 0xDE),
+                           FAILURE_INTERRUPTED, "");
+    assert_int_equal(fixture_memory(&fixture, PART_FUSE_HIGH)[0], 0xDE);
+    fixture_must(&fixture, programmer_release(fixture.programmer, &fixture.failure));
+    assert_true(fixture_is_released(&fixture));
+    fixture_close(&fixture);
+}
+
 static void an_attach_whose_time_is_over_lets_go(void **state)
 {
     struct usb_fixture fixture;
@@ -1003,6 +1052,8 @@ int main(void)
         cmocka_unit_test(letting_go_is_tried_again),
         cmocka_unit_test(a_cancelled_write_ends_and_lets_go),
         cmocka_unit_test(a_cancelled_attach_lets_go),
+        cmocka_unit_test(both_bytes_that_come_back_are_looked_at),
+        cmocka_unit_test(an_instruction_that_was_begun_is_finished),
         cmocka_unit_test(an_attach_whose_time_is_over_lets_go),
         cmocka_unit_test(unclaiming_lets_go),
         cmocka_unit_test(one_turned_bit_makes_no_fuse_write_of_anything_else),
