@@ -238,6 +238,20 @@ static const char list_table_sql[] =
     "  FROM attempt_opened o JOIN attempt_closed c ON c.attempt = o.attempt"
     "  WHERE o.attempt = a.attempt) AS seconds" LIST_FILTER;
 
+static int print_rows(struct log_reader *reader, const struct query *query, bool json, FILE *out,
+                      struct failure *failure)
+{
+    if (json) {
+        return for_each_row(reader, query, print_json_row, out, failure);
+    }
+    if (database_exec(reader->database, "BEGIN", failure) < 0) {
+        return -1;
+    }
+    int result = print_table(reader, query, "", out, failure);
+    database_rollback(reader->database);
+    return finish_output(out, result, failure);
+}
+
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure)
 {
@@ -254,15 +268,23 @@ int log_reader_list(struct log_reader *reader, const struct log_list_options *op
                            "interrupted, or open",
                            options->verdict);
     }
-    if (options->json) {
-        return for_each_row(reader, &query, print_json_row, out, failure);
-    }
-    if (database_exec(reader->database, "BEGIN", failure) < 0) {
-        return -1;
-    }
-    int result = print_table(reader, &query, "", out, failure);
-    database_rollback(reader->database);
-    return finish_output(out, result, failure);
+    return print_rows(reader, &query, options->json, out, failure);
+}
+
+#define EVENT_FILTER " FROM events ORDER BY event DESC LIMIT ?1) ORDER BY event"
+
+static const char events_json_sql[] = "SELECT * FROM (SELECT *" EVENT_FILTER;
+/* What an EEPROM held has more bytes than fit into a line. */
+static const char events_table_sql[] =
+    "SELECT * FROM (SELECT event, substr(at, 1, 19) || 'Z' AS time, kind,"
+    " iif(length(detail) > 400, substr(detail, 1, 400) || ' ...', detail) AS detail" EVENT_FILTER;
+
+int log_reader_events(struct log_reader *reader, int64_t last, bool json, FILE *out,
+                      struct failure *failure)
+{
+    const struct database_value limit = database_integer(last > 0 ? last : -1);
+    const struct query query = {json ? events_json_sql : events_table_sql, &limit, 1};
+    return print_rows(reader, &query, json, out, failure);
 }
 
 /* --- showing one attempt --- */

@@ -27,6 +27,10 @@ struct log_list_options {
  * FAILURE_USAGE when there is no such verdict. */
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure);
+/* What is no attempt, oldest first: runs, programmers that were lost or replaced, EEPROMs that were
+ * saved. `last` 0: all. As a table, in which a detail may be cut, or JSON lines. */
+int log_reader_events(struct log_reader *reader, int64_t last, bool json, FILE *out,
+                      struct failure *failure);
 /* All that is known of one attempt: its row, fuses byte by byte, steps. FAILURE_USAGE if there is
  * no such attempt. */
 int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "profiles/document.h"
+#include "reports/record.h"
 
 enum command_status command_status_of(enum failure_code code)
 {
@@ -169,6 +170,20 @@ int command_number(const char *option, const char *text, int64_t minimum, int64_
         return failure_set(failure, FAILURE_USAGE, "%s: '%s' is not a number from %lld to %lld",
                            option, text, (long long)minimum, (long long)maximum);
     *value = number;
+    return 0;
+}
+
+int command_name(const char *option, const char *text, const char **name, struct failure *failure)
+{
+    *name = text;
+    if (text[0] == '\0' || strlen(text) >= RECORD_TEXT_BYTES)
+        return failure_set(failure, FAILURE_USAGE, "%s: a name has 1 to %d bytes", option,
+                           RECORD_TEXT_BYTES - 1);
+    for (const char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7F)
+            return failure_set(failure, FAILURE_USAGE, "%s: a name has no control characters",
+                               option);
+    }
     return 0;
 }
 

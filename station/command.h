@@ -71,6 +71,9 @@ int command_next_option(const struct command *command, int argc, char **argv,
 /* A decimal number within the limits, else FAILURE_USAGE that names the option. */
 int command_number(const char *option, const char *text, int64_t minimum, int64_t maximum,
                    int64_t *value, struct failure *failure);
+/* A name for the log, which keeps RECORD_TEXT_BYTES - 1 bytes and no control characters; else
+ * FAILURE_USAGE that names the option. */
+int command_name(const char *option, const char *text, const char **name, struct failure *failure);
 /* Index in the NULL-ended names, else FAILURE_USAGE that names the nearest. */
 int command_choice(const char *option, const char *text, const char *const names[], int *index,
                    struct failure *failure);

@@ -1,7 +1,5 @@
 #include "station/command_flash.h"
 
-#include <string.h>
-
 #include "station/flash_run.h"
 
 enum option_key {
@@ -68,22 +66,6 @@ static int set_pace(struct flash_config *config, const char *argument, struct fa
     return command_choice("--bench-pace", argument, names, &index, failure);
 }
 
-/* Names go into the log, which keeps so many bytes. */
-static int set_name(const char *option, const char *argument, const char **name,
-                    struct failure *failure)
-{
-    *name = argument;
-    if (argument[0] == '\0' || strlen(argument) >= RECORD_TEXT_BYTES)
-        return failure_set(failure, FAILURE_USAGE, "%s: a name has 1 to %d bytes", option,
-                           RECORD_TEXT_BYTES - 1);
-    for (const char *at = argument; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7F)
-            return failure_set(failure, FAILURE_USAGE, "%s: a name has no control characters",
-                               option);
-    }
-    return 0;
-}
-
 static int set_option(struct flash_config *config, int key, const char *argument,
                       struct failure *failure)
 {
@@ -92,11 +74,11 @@ static int set_option(struct flash_config *config, int key, const char *argument
         config->jig = argument;
         return 0;
     case KEY_LOT:
-        return set_name("--lot", argument, &config->lot, failure);
+        return command_name("--lot", argument, &config->lot, failure);
     case KEY_COUNT:
         return command_number("--count", argument, 1, 1000000000, &config->count, failure);
     case KEY_OPERATOR:
-        return set_name("--operator", argument, &config->operator_name, failure);
+        return command_name("--operator", argument, &config->operator_name, failure);
     case KEY_GO:
         return set_go(config, argument, failure);
     case KEY_SITES:

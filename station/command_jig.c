@@ -10,6 +10,9 @@ enum option_key {
     KEY_ALL,
     KEY_SITES,
     KEY_CLOCK,
+    KEY_AT,
+    KEY_STICKER,
+    KEY_LOG,
     KEY_JSON,
     KEY_BENCH_PACE,
     KEY_BENCH_RECORD
@@ -27,6 +30,11 @@ static const struct command_option options[] = {
     {"clock", KEY_CLOCK, "CLOCK",
      "test: what the boards run at, for example '16 MHz';\n"
      "without it SCK is slow enough for new ones"},
+    {"at", KEY_AT, "PLACE", "replace: the new unit is at another place"},
+    {"sticker", KEY_STICKER, "TEXT", "replace: the number on the new unit"},
+    {"log", KEY_LOG, "FILE",
+     "replace: the log; default $GANGFLASH_LOG, else\n"
+     "$XDG_STATE_HOME/gangflash/log.sqlite"},
     {"json", KEY_JSON, NULL, "print JSON objects, one per line"},
     {"bench-pace", KEY_BENCH_PACE, "PACE", "simulated benches only: real or fast"},
     {"bench-record", KEY_BENCH_RECORD, "FILE",
@@ -46,8 +54,9 @@ static const struct action {
     [JIG_LIST] = {"list", {NULL}, jig_list},
     [JIG_TEST] = {"test", {"FILE", NULL}, jig_test},
     [JIG_LEARN] = {"learn", {"FILE", NULL}, jig_learn},
+    [JIG_REPLACE] = {"replace", {"FILE", "SITE", NULL}, jig_replace},
 };
-static const char *const action_names[] = {"list", "test", "learn", NULL};
+static const char *const action_names[] = {"list", "test", "learn", "replace", NULL};
 
 static int set_clock(struct jig_config *config, const char *argument, struct failure *failure)
 {
@@ -78,6 +87,14 @@ static int set_option(struct jig_config *config, int key, const char *argument,
         return 0;
     case KEY_CLOCK:
         return set_clock(config, argument, failure);
+    case KEY_AT:
+        config->at = argument;
+        return 0;
+    case KEY_STICKER:
+        return command_name("--sticker", argument, &config->sticker, failure);
+    case KEY_LOG:
+        config->log = argument;
+        return 0;
     case KEY_JSON:
         config->json = true;
         return 0;
@@ -103,6 +120,9 @@ static int check_options(const struct jig_config *config, struct failure *failur
         {"all", config->all, FOR(JIG_LEARN)},
         {"sites", config->sites != NULL, FOR(JIG_TEST)},
         {"clock", config->clock_hz != 0, FOR(JIG_TEST)},
+        {"at", config->at != NULL, FOR(JIG_REPLACE)},
+        {"sticker", config->sticker != NULL, FOR(JIG_REPLACE)},
+        {"log", config->log != NULL, FOR(JIG_REPLACE)},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].given && !(rows[i].actions & FOR(config->action)))
@@ -116,7 +136,7 @@ static int take_operands(struct jig_config *config, int count, char **operands,
 {
     int index = 0;
     if (count == 0)
-        return failure_set(failure, FAILURE_USAGE, "jig: say list, test or learn");
+        return failure_set(failure, FAILURE_USAGE, "jig: say list, test, learn or replace");
     if (command_choice("jig", operands[0], action_names, &index, failure) != 0)
         return -1;
     config->action = (enum jig_action)index;
@@ -131,6 +151,9 @@ static int take_operands(struct jig_config *config, int count, char **operands,
         return failure_set(failure, FAILURE_USAGE, "jig %s: '%s' is one argument too many",
                            action->name, operands[needed + 1]);
     config->file = needed > 0 ? operands[1] : NULL;
+    if (needed > 1 && command_number("jig replace: SITE", operands[2], 1, JIG_SITES_MAX,
+                                     &config->site, failure) != 0)
+        return -1;
     return check_options(config, failure);
 }
 
@@ -171,7 +194,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_jig = {
     .name = "jig",
-    .usage = "list|test FILE|learn FILE [OPTION]...",
+    .usage = "list|test FILE|learn FILE|replace FILE SITE [OPTION]...",
     .summary = "find the programmers, and make, try and keep jig files",
     .details = "list shows every programmer that is plugged in: its place as a jig file names it,\n"
                "its firmware and what it can do. USB programmers are opened for a moment; no\n"
@@ -186,7 +209,11 @@ const struct command command_jig = {
                "\n"
                "learn makes a new jig FILE: on a terminal it asks for one programmer after the\n"
                "other to be plugged in, site by site, until Enter; else, and with --all, it takes\n"
-               "those that are there.",
+               "those that are there.\n"
+               "\n"
+               "replace says that another unit is at a site: it must answer; with --at its place\n"
+               "is changed in the jig FILE, in which all else stays; and the log is told, with\n"
+               "the number on its sticker.",
     .options = options,
     .run = run,
 };

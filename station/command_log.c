@@ -9,7 +9,7 @@
 #include "station/data_paths.h"
 #include "station/saved_eeprom.h"
 
-enum log_action { LOG_LIST, LOG_SHOW, LOG_VERIFY, LOG_EEPROM, LOG_SETTLE };
+enum log_action { LOG_LIST, LOG_SHOW, LOG_EVENTS, LOG_VERIFY, LOG_EEPROM, LOG_SETTLE };
 
 struct config {
     enum log_action action;
@@ -28,7 +28,7 @@ static const struct command_option options[] = {
      "list: only pass, fail, refused, unverified,\n"
      "empty, interrupted or open"},
     {"site", 's', "N", "list: only this site"},
-    {"last", 'n', "N", "list: only the last N attempts"},
+    {"last", 'n', "N", "list, events: only the last N"},
     {"output", 'o', "FILE", "eeprom: write a new file, instead of printing"},
     {"json", 'j', NULL, "print JSON objects, one per line"},
     COMMAND_OPTION_HELP,
@@ -82,18 +82,23 @@ static int take_attempt(struct config *config, int count, char **operands, struc
 
 static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
 {
-    static const char *const actions[] = {"list", "show", "verify", "eeprom", "settle", NULL};
+    static const char *const actions[] = {"list",   "show",   "events", "verify",
+                                          "eeprom", "settle", NULL};
     if (count == 0)
-        return failure_set(failure, FAILURE_USAGE, "log: say list, show, verify, eeprom or settle");
+        return failure_set(failure, FAILURE_USAGE,
+                           "log: say list, show, events, verify, eeprom or settle");
     int action = 0;
     if (command_choice("log", operands[0], actions, &action, failure) != 0)
         return -1;
     config->action = (enum log_action)action;
     const struct log_list_options *list = &config->list;
     if (config->action != LOG_LIST &&
-        (list->lot != NULL || list->verdict != NULL || list->site != 0 || list->last != 0))
+        (list->lot != NULL || list->verdict != NULL || list->site != 0))
         return failure_set(failure, FAILURE_USAGE,
-                           "log %s: --lot, --verdict, --site and --last are for list", operands[0]);
+                           "log %s: --lot, --verdict and --site are for list", operands[0]);
+    if (config->action != LOG_LIST && config->action != LOG_EVENTS && list->last != 0)
+        return failure_set(failure, FAILURE_USAGE, "log %s: --last is for list and events",
+                           operands[0]);
     if (config->action != LOG_EEPROM && config->output != NULL)
         return failure_set(failure, FAILURE_USAGE, "log %s: --output is for eeprom", operands[0]);
     return take_attempt(config, count, operands, failure);
@@ -164,6 +169,9 @@ static int read_log(const struct config *config, const char *path, struct failur
     case LOG_SHOW:
         result = show(config, reader, failure);
         break;
+    case LOG_EVENTS:
+        result = log_reader_events(reader, config->list.last, config->list.json, stdout, failure);
+        break;
     default: /* LOG_VERIFY */
         result = log_reader_verify(reader, config->list.json, stdout, failure);
         break;
@@ -192,11 +200,12 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_log = {
     .name = "log",
-    .usage = "list|show [ATTEMPT]|verify|eeprom ATTEMPT|settle ATTEMPT [OPTION]...",
+    .usage = "list|show [ATTEMPT]|events|verify|eeprom ATTEMPT|settle ATTEMPT [OPTION]...",
     .summary = "list, show or verify what is in the log",
     .details = "list prints one line per attempt, oldest first. show prints all that is known of\n"
                "one attempt: its row, its fuses byte by byte, its steps; without a number, of the\n"
-               "last one. verify follows the chain of hashes through all rows.\n"
+               "last one. events prints what is no attempt, such as runs and programmers that\n"
+               "were replaced. verify follows the chain of hashes through all rows.\n"
                "eeprom gives, as Intel HEX, what a board's EEPROM held before an attempt cleared\n"
                "it: an attempt that failed before it was put back names it. Meanwhile blank\n"
                "boards of that part are refused where a profile keeps the EEPROM; settle ends\n"

@@ -11,5 +11,9 @@ int jig_list(const struct jig_config *config, int *status, struct failure *failu
 int jig_test(const struct jig_config *config, int *status, struct failure *failure);
 /* Makes a jig file of what is plugged in, one programmer after the other, or of what is there. */
 int jig_learn(const struct jig_config *config, int *status, struct failure *failure);
+/* Another unit for a site: it must answer; its place is changed in the jig file, and the log is
+ * told.
+ */
+int jig_replace(const struct jig_config *config, int *status, struct failure *failure);
 
 #endif

@@ -124,6 +124,43 @@ static void expect_attempts(const struct sample *sample, struct log_list_options
     log_reader_close(reader);
 }
 
+/* Events stand between attempts: the station starts and stops, and something happens. */
+static void test_events_are_listed(void **state)
+{
+    const struct sample *sample = *state;
+    char long_detail[1000];
+    struct output output;
+    struct log_reader *reader;
+    struct log *log = NULL;
+    int recovered;
+    const struct log_options options = sample_options(sample->path);
+    memset(long_detail, 'x', sizeof long_detail - 1);
+    long_detail[sizeof long_detail - 1] = '\0';
+    assert_int_equal(log_open(&options, &log, &recovered, NULL), 0);
+    assert_int_equal(log_add_event(log, "programmer-replaced", "site 3: sticker P-17", NULL), 0);
+    assert_int_equal(log_add_event(log, "eeprom-saved", long_detail, NULL), 0);
+    assert_int_equal(log_close(log, NULL), 0);
+
+    reader = open_reader(sample);
+    assert_int_equal(log_reader_events(reader, 0, false, begin(&output), NULL), 0);
+    const char *text = end(&output);
+    const char *replaced = strstr(text, "programmer-replaced  site 3: sticker P-17\n");
+    const char *saved = strstr(text, "xxx ...\n");
+    assert_true(strncmp(text, "event  time                  kind                 detail", 50) == 0);
+    assert_true(replaced != NULL && saved > replaced);
+    assert_true(strlen(text) < 1000);
+    free(output.text);
+
+    /* The last but one: closing the log is an event, too. */
+    assert_int_equal(log_reader_events(reader, 2, true, begin(&output), NULL), 0);
+    text = end(&output);
+    assert_null(strstr(text, "programmer-replaced"));
+    assert_non_null(strstr(text, long_detail));
+    assert_non_null(strstr(text, "\"kind\":\"eeprom-saved\""));
+    free(output.text);
+    log_reader_close(reader);
+}
+
 static void test_list_filters(void **state)
 {
     const struct sample *sample = *state;
@@ -436,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SAMPLE(test_list_is_aligned),
+        WITH_SAMPLE(test_events_are_listed),
         WITH_SAMPLE(test_list_filters),
         WITH_SAMPLE(test_list_as_json_has_every_column),
         WITH_SAMPLE(test_show_one),

@@ -91,7 +91,7 @@ usage "--memory: 'fuses' is none of flash, eeprom" image compose a.hex -o b.hex 
 usage "--address: '7x' is no address" image info --address 7x a.bin
 usage "did you mean 'ATmega328P'?" image info --part ATmega328p a.hex
 usage "--profile stands for its files" image info --profile demo a.hex
-usage "jig: say list, test or learn" jig
+usage "jig: say list, test, learn or replace" jig
 usage "did you mean 'list'?" jig lst
 usage "'x' is one argument too many" jig list x
 usage "did you mean 'fast'?" jig list --bench sim-8 --bench-pace fst
@@ -99,10 +99,18 @@ usage "jig test: FILE is missing" jig test
 usage "jig test: --probe is not for it" jig test sim-8 --probe
 usage "jig learn: FILE is missing" jig learn --bench sim-8
 usage "jig test: --all is not for it" jig test sim-8 --all
+usage "jig replace: FILE is missing" jig replace
+usage "jig replace: SITE is missing" jig replace sim-8
+usage "jig replace: SITE: '0' is not a number from 1 to 256" jig replace sim-8 0
+usage "jig replace: jig sim-8 has no site 9" jig replace sim-8 9 --bench-pace fast
+usage "jig learn: --sticker is not for it" jig learn x --sticker 1
+usage "--sticker: a name has 1 to 127 bytes" jig replace sim-8 1 --sticker ""
 usage "jig list: --sites is not for it" jig list --sites 1
 usage "--clock: '16' is no frequency from 32768 Hz" jig test sim-8 --clock 16
 usage "--bench-pace and --bench-record are for simulated benches" jig list --bench-pace fast
-usage "log: say list, show, verify, eeprom or settle" log
+usage "log: say list, show, events, verify, eeprom or settle" log
+usage "log show: --last is for list and events" log show 1 --last 3
+usage "'2' is one argument too many" log events 2
 usage "did you mean 'verify'?" log verfy
 usage "log show: 'one' is not a number" log show one
 usage "log eeprom: say which attempt" log eeprom
