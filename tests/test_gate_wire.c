@@ -1,409 +1,25 @@
 /* The fuse gate, proved on the wire: the whole way from profile to simulated board, with bytes that
  * vanish or turn over at every position of a fuse write and of a page, and with images full of what
  * looks like fuse writes. Judged by the board's own counters of what it was sent. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "tests/gate_wire.h"
 
-#include <cmocka.h>
-
-#include "jigs/jig.h"
-#include "jigs/programmer.h"
-#include "jigs/simbench/bench.h"
-#include "profiles/profile.h"
-#include "reports/log.h"
-#include "station/attempt.h"
-
-#define PARTS TEST_BINARY_DIR "/share/gangflash/parts"
-
-/* Most cases wait for a reply that will not come, so each runs in a child of its own, several at a
- * time; a child says what is wrong and exits with 1. */
-#define CHILDREN_MAX 8
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-/* A part, and values for each of its bytes that a fresh one does not have: all are to be written.
- * The oldest parts carry them in the second byte of the instruction. */
-struct wire_part {
-    const char *name;
-    struct {
-        const char *byte;
-        uint8_t value;
-        const char *write; /* how the universal command for it begins */
-    } bytes[4];
-    int count;
-};
-
-static const struct wire_part atmega328p = {"ATmega328P",
-                                            {{"low", 0xFF, "56 AC A0"},
-                                             {"high", 0xDE, "56 AC A8"},
-                                             {"extended", 0xFD, "56 AC A4"},
-                                             {"lock", 0xCF, "56 AC E0"}},
-                                            4};
-static const struct wire_part at90s8535 = {
-    "AT90S8535", {{"fuse", 0xDE, "56 AC BE"}, {"lock", 0xFD, "56 AC FD"}}, 2};
-static const struct wire_part at90s4433 = {
-    "AT90S4433", {{"fuse", 0xDB, "56 AC BB"}, {"lock", 0xF9, "56 AC F9"}}, 2};
-
-struct fixture {
-    const struct wire_part *part;
-    char directory[64];
-    char path[160];
-    struct profile *profile;
-    struct jig *jig;
-    struct bench *bench;
-    struct log *log;
-    struct event_queue *events;
-    struct programmer *programmer;
-    struct record_attempt result;
-    char *record; /* the board's JSON line */
-};
-
-static const char *in_directory(struct fixture *fixture, const char *name)
-{
-    snprintf(fixture->path, sizeof fixture->path, "%s/%s", fixture->directory, name);
-    return fixture->path;
-}
-
-static void write_text(struct fixture *fixture, const char *name, const char *text)
-{
-    FILE *file = fopen(in_directory(fixture, name), "w");
-    CHECK((file) != NULL);
-    CHECK(fputs(text, file) >= 0);
-    CHECK((fclose(file)) == (0));
-}
-
-/* Four pages filled with `pattern`, over and over. */
-static void write_hex(struct fixture *fixture, const uint8_t *pattern, size_t pattern_count)
-{
-    char text[4096];
-    size_t used = 0;
-    for (unsigned address = 0; address < 512; address += 16) {
-        unsigned sum = 16 + (address >> 8) + (address & 0xFF);
-        used += (size_t)snprintf(text + used, sizeof text - used, ":10%04X00", address);
-        for (unsigned i = 0; i < 16; i++) {
-            unsigned value = pattern[(address + i) % pattern_count];
-            sum += value;
-            used += (size_t)snprintf(text + used, sizeof text - used, "%02X", value);
-        }
-        used += (size_t)snprintf(text + used, sizeof text - used, "%02X\n", (0x100 - sum) & 0xFF);
-    }
-    snprintf(text + used, sizeof text - used, ":00000001FF\n");
-    write_text(fixture, "image.hex", text);
-}
-
-static void write_profile(struct fixture *fixture)
-{
-    const struct wire_part *part = fixture->part;
-    char text[600];
-    int used = snprintf(text, sizeof text,
-                        "format: 1\nprofile: wire\narticle: WIRE-1\nrevision: 1\nvia: isp\n"
-                        "part: %s\nboard: {clock: crystal 16 MHz, supply: 5 V}\n"
-                        "images:\n  - {file: image.hex}\neeprom: erase\nfuses: {",
-                        part->name);
-    for (int i = 0; i < part->count - 1; i++)
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s: 0x%02X", i > 0 ? ", " : "",
-                         part->bytes[i].byte, part->bytes[i].value);
-    snprintf(text + used, sizeof text - (size_t)used, "}\nlock: 0x%02X\n",
-             part->bytes[part->count - 1].value);
-    write_text(fixture, "wire.yaml", text);
-}
-
-static void write_jig(struct fixture *fixture, const char *fault)
-{
-    char text[600];
-    snprintf(text, sizeof text,
-             "jig: wire\nbench: {simulated: true, pace: fast, seed: 7}\nsites:\n"
-             "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: %s, "
-             "crystal: 16 MHz}\n%s%s\n",
-             fixture->part->name, fault[0] != '\0' ? "faults:\n  - " : "", fault);
-    write_text(fixture, "jig.yaml", text);
-}
-
-static void fail_with(const char *what, const struct failure *failure)
-{
-    fprintf(stderr, "%s: %s: %s\n", what, failure_lookup(failure->code)->name, failure->detail);
-    exit(1);
-}
-
-static void open_everything(struct fixture *fixture)
-{
-    struct failure failure = {0};
-    if (profile_load(in_directory(fixture, "wire.yaml"), PARTS, &fixture->profile, &failure) != 0)
-        fail_with("profile", &failure);
-    if (jig_load(in_directory(fixture, "jig.yaml"), &fixture->jig, &failure) != 0)
-        fail_with("jig", &failure);
-    struct bench_options options = {.jig = fixture->jig, .parts_directory = PARTS, .seed = 7};
-    if (bench_start(&options, &fixture->bench, &failure) != 0)
-        fail_with("bench", &failure);
-    char log_path[160];
-    snprintf(log_path, sizeof log_path, "%s/log.sqlite", fixture->directory);
-    struct log_options log_options = {.path = log_path, .station = "test", .software = "test"};
-    int recovered = 0;
-    if (log_open(&log_options, &fixture->log, &recovered, &failure) != 0)
-        fail_with("log", &failure);
-    fixture->events = event_queue_create();
-    CHECK((fixture->events) != NULL);
-}
-
-static void close_everything(struct fixture *fixture)
-{
-    struct failure failure = {0};
-    programmer_destroy(fixture->programmer);
-    CHECK((log_close(fixture->log, &failure)) == (0));
-    CHECK((bench_stop(fixture->bench)) == (0));
-    event_queue_free(fixture->events);
-    jig_free(fixture->jig);
-    profile_free(fixture->profile);
-    free(fixture->record);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", fixture->directory);
-    CHECK((system(command)) == (0));
-}
-
-/* One board, from profile to closing row, with one fault on its way. */
-static void run_attempt(struct fixture *fixture)
-{
-    struct failure failure = {0};
-    struct jig_site *site = &fixture->jig->sites[0];
-    if (place_parse(bench_place(fixture->bench, 1), &site->place, &failure) != 0)
-        fail_with("place", &failure);
-    fixture->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
-    CHECK((fixture->programmer) != NULL);
-    struct operation operation = {.deadline_us = operation_now_us() + 10000000};
-    struct programmer_settings settings = {.place = site->place, .baud = 19200};
-    if (programmer_claim(fixture->programmer, &settings, &operation, &failure) != 0)
-        fail_with("claim", &failure);
-    struct plan plan;
-    if (plan_make(fixture->profile, site, &plan, &failure) != 0)
-        fail_with("plan", &failure);
-    atomic_bool cancel = false;
-    struct attempt_options options = {.plan = &plan,
-                                      .programmer = fixture->programmer,
-                                      .log = fixture->log,
-                                      .events = fixture->events,
-                                      .cancel = &cancel};
-    options.record.site = 1;
-    record_set_text(options.record.purpose, sizeof options.record.purpose, "production");
-    if (attempt_run(&options, &fixture->result, &failure) != 0)
-        fail_with("attempt", &failure);
-
-    size_t size = 0;
-    FILE *stream = open_memstream(&fixture->record, &size);
-    CHECK((stream) != NULL);
-    CHECK((bench_record_board(fixture->bench, 1, stream)) == (0));
-    CHECK((fclose(stream)) == (0));
-}
-
-static void run_case(struct fixture *fixture, const struct wire_part *part, const uint8_t *pattern,
-                     size_t pattern_count, const char *fault)
-{
-    memset(fixture, 0, sizeof *fixture);
-    fixture->part = part;
-    strcpy(fixture->directory, "/tmp/gangflash-wire-XXXXXX");
-    CHECK((mkdtemp(fixture->directory)) != NULL);
-    write_hex(fixture, pattern, pattern_count);
-    write_profile(fixture);
-    write_jig(fixture, fault);
-    open_everything(fixture);
-    run_attempt(fixture);
-}
-
-/* The profile's value for a fuse of the record; -1 for a name it does not know. */
-static int value_called_for(const struct fixture *fixture, const char *fuse)
-{
-    for (int i = 0; i < fixture->part->count; i++)
-        if (strcmp(fixture->part->bytes[i].byte, fuse) == 0)
-            return fixture->part->bytes[i].value;
-    return -1;
-}
-
-/* Is this what a write of the called-for value looks like to the board? Bits that the instruction
- * does not carry are 1 in its record. */
-static bool is_called_for(const struct fixture *fixture, const char *fuse, int value)
-{
-    const struct part *part = fixture->profile->part;
-    int called_for = value_called_for(fixture, fuse);
-    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
-        const struct part_byte *byte = &part->bytes[i];
-        if (called_for < 0 || !byte->exists || strcmp(byte->name, fuse) != 0)
-            continue;
-        for (int n = 0; n < 8; n++)
-            if (byte->write.place[n] == 0)
-                called_for |= 1 << n;
-        return value == (called_for | (uint8_t)~byte->mask);
-    }
-    return false;
-}
-
-/* How many fuse and lock writes with a value the profile does not call for the board was sent. */
-static int deviating_writes(const struct fixture *fixture, int *writes)
-{
-    const char *at = strstr(fixture->record, "\"fuse_writes\":");
-    CHECK((at) != NULL);
-    int deviating = 0;
-    *writes = 0;
-    while ((at = strstr(at, "\"fuse\":")) != NULL) {
-        char fuse[16];
-        int value, count;
-        if (sscanf(at, "\"fuse\": \"%15[^\"]\", \"value\": %d, \"count\": %d", fuse, &value,
-                   &count) != 3)
-            CHECK((sscanf(at, "\"fuse\":\"%15[^\"]\",\"value\":%d,\"count\":%d", fuse, &value,
-                          &count)) == (3));
-        *writes += count;
-        if (!is_called_for(fixture, fuse, value))
-            deviating += count;
-        at++;
-    }
-    return deviating;
-}
-
-/* What the board's memory says of one of its bytes. */
-static int byte_of_board(const struct fixture *fixture, const char *name)
-{
-    char key[24];
-    int value = -1;
-    snprintf(key, sizeof key, "\"%s\":", name);
-    const char *at = strstr(fixture->record, key);
-    CHECK(at != NULL);
-    CHECK(sscanf(at + strlen(key), "%d", &value) == 1);
-    return value;
-}
-
-/* Does the board hold what the profile calls for, on the bits that exist? */
-static bool board_is_as_called_for(const struct fixture *fixture)
-{
-    const struct part *part = fixture->profile->part;
-    for (enum part_memory memory = PART_FUSE_LOW; memory <= PART_LOCK; memory++) {
-        const char *name = part_memory_name(part, memory);
-        if (part_byte(part, memory) != NULL &&
-            !part_byte_equal(part, memory, (uint8_t)byte_of_board(fixture, name),
-                             (uint8_t)value_called_for(fixture, name)))
-            return false;
-    }
-    return true;
-}
-
-/* One board with one fault on its way, and who judges it. */
-struct wire_case {
-    const struct wire_part *part;
-    uint8_t pattern[8]; /* fills the image */
-    size_t pattern_count;
-    char fault[192];
-    bool (*judge)(const struct fixture *fixture);
-};
-
-/* On a machine that is very busy an attempt may run out of time before its fault is met. */
-static bool missed_its_fault(const struct fixture *fixture)
-{
-    int writes;
-    return strstr(fixture->record, "\"applied\":0") != NULL &&
-           deviating_writes(fixture, &writes) == 0;
-}
-
-enum { TRIES_MAX = 3 };
-
-static void run_in_child(const struct wire_case *wire_case)
-{
-    struct fixture fixture;
-    bool good = false;
-    for (int tries = 1; !good; tries++) {
-        run_case(&fixture, wire_case->part, wire_case->pattern, wire_case->pattern_count,
-                 wire_case->fault);
-        good = wire_case->judge(&fixture);
-        if (!good && (tries == TRIES_MAX || !missed_its_fault(&fixture))) {
-            fprintf(stderr, "%s, with the fault '%s' (verdict %s) the board was left as %s\n",
-                    wire_case->part->name, wire_case->fault, verdict_name(fixture.result.verdict),
-                    fixture.record);
-            exit(1);
-        }
-        close_everything(&fixture);
-    }
-    exit(0);
-}
-
-static int wait_for_child(void)
-{
-    int status = 0;
-    if (wait(&status) < 0)
-        return 1;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
-}
-
-static void run_cases(const struct wire_case *cases, size_t count)
-{
-    int running = 0, failed = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (running == CHILDREN_MAX) {
-            failed += wait_for_child();
-            running--;
-        }
-        fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0)
-            run_in_child(&cases[i]);
-        running++;
-    }
-    while (running-- > 0)
-        failed += wait_for_child();
-    assert_int_equal(failed, 0);
-}
-
-#define HARMLESS {0x0C, 0x94, 0x5C, 0x00, 0x12, 0x34, 0x9A}, 7
-
-static bool is_sent_nothing_else(const struct fixture *fixture)
-{
-    int writes;
-    return deviating_writes(fixture, &writes) == 0;
-}
-
-static bool meets_its_fault(const struct fixture *fixture)
-{
-    return is_sent_nothing_else(fixture) && strstr(fixture->record, "\"applied\":1") != NULL;
-}
-
-static bool passes_with_all_writes(const struct fixture *fixture)
-{
-    int writes;
-    return fixture->result.verdict == VERDICT_PASS && deviating_writes(fixture, &writes) == 0 &&
-           writes == fixture->part->count && board_is_as_called_for(fixture);
-}
-
-/* A turned bit in the value or in the second byte is executed by the ArduinoISP sketch before
- * anything could check it; there the promise is that it is read back, and that a board that took it
- * never passes (SPIEN is one it cannot take over ISP). */
-static bool is_no_false_pass(const struct fixture *fixture)
-{
-    return fixture->result.verdict != VERDICT_PASS || board_is_as_called_for(fixture);
-}
-
+static const struct wire_programmer uno = {"stk500v1", "arduino-uno-isp", 19200};
 static const struct wire_part *const parts[] = {&atmega328p, &at90s8535, &at90s4433};
-enum { PARTS_TRIED = 3, BYTES_MAX = 4, COMMAND_BYTES = 6 };
+enum { PARTS_TRIED = 3, COMMAND_BYTES = 6 };
 
 static void without_a_fault_all_are_written(void **state)
 {
     (void)state;
     struct wire_case cases[PARTS_TRIED];
     for (int i = 0; i < PARTS_TRIED; i++)
-        cases[i] = (struct wire_case){parts[i], HARMLESS, "", passes_with_all_writes};
+        cases[i] = (struct wire_case){&uno, parts[i], HARMLESS, "", passes_with_all_writes};
     run_cases(cases, PARTS_TRIED);
 }
 
 static struct wire_case fuse_write_case(const struct wire_part *part, const char *fault, int byte,
                                         int offset)
 {
-    struct wire_case made = {part, HARMLESS, "", meets_its_fault};
+    struct wire_case made = {&uno, part, HARMLESS, "", meets_its_fault};
     snprintf(made.fault, sizeof made.fault,
              "{site: 1, fault: %s, wire: to-programmer, match: \"%s\", offset: %d, times: 1}",
              fault, part->bytes[byte].write, offset);
@@ -450,7 +66,7 @@ static void a_turned_bit_in_a_reply_never_makes_another_value(void **state)
     (void)state;
     struct wire_case cases[8];
     for (int bit = 0; bit < 8; bit++) {
-        cases[bit] = (struct wire_case){&atmega328p, HARMLESS, "", is_sent_nothing_else};
+        cases[bit] = (struct wire_case){&uno, &atmega328p, HARMLESS, "", is_sent_nothing_else};
         snprintf(cases[bit].fault, sizeof cases[bit].fault,
                  "{site: 1, fault: flip, wire: from-programmer, rate: 0.01, mask: 0x%02X}",
                  1 << bit);
@@ -464,12 +80,12 @@ static void an_image_full_of_fuse_writes_sends_none(void **state)
 {
     (void)state;
     static const struct wire_case images[] = {
-        {&atmega328p, {0xAC, 0xA0, 0x00, 0x20}, 4, "", passes_with_all_writes},
-        {&atmega328p, {0xAC, 0xE0}, 2, "", passes_with_all_writes},
-        {&atmega328p, {0x56, 0xAC, 0xA0, 0x00, 0x20}, 5, "", passes_with_all_writes},
-        {&atmega328p, {0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6, "", passes_with_all_writes},
-        {&atmega328p, {0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5, "", passes_with_all_writes},
-        {&atmega328p, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0xAC, 0xA0, 0x00, 0x20}, 4, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0xAC, 0xE0}, 2, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0x56, 0xAC, 0xA0, 0x00, 0x20}, 5, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0x56, 0xAC, 0xA8, 0x00, 0x12, 0x20}, 6, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0x56, 0xAC, 0xE0, 0x00, 0xC0}, 5, "", passes_with_all_writes},
+        {&uno, &atmega328p, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
     };
     enum { IMAGES = sizeof images / sizeof images[0], OFFSETS = 14 };
     static const int offsets[OFFSETS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 130, 131, 132};
@@ -495,11 +111,11 @@ static void bytes_full_of_fuse_writes_send_none(void **state)
 {
     (void)state;
     static const struct wire_case images[] = {
-        {&at90s8535, {0xAC, 0xBE}, 2, "", passes_with_all_writes},
-        {&at90s8535, {0x56, 0xAC, 0xBE, 0x00}, 4, "", passes_with_all_writes},
-        {&at90s8535, {0xAC, 0x56, 0xFD}, 3, "", passes_with_all_writes},
-        {&at90s4433, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
-        {&at90s4433, {0xA0, 0xAC}, 2, "", passes_with_all_writes},
+        {&uno, &at90s8535, {0xAC, 0xBE}, 2, "", passes_with_all_writes},
+        {&uno, &at90s8535, {0x56, 0xAC, 0xBE, 0x00}, 4, "", passes_with_all_writes},
+        {&uno, &at90s8535, {0xAC, 0x56, 0xFD}, 3, "", passes_with_all_writes},
+        {&uno, &at90s4433, {0x56, 0xAC, 0x80, 0x00, 0x20}, 5, "", passes_with_all_writes},
+        {&uno, &at90s4433, {0xA0, 0xAC}, 2, "", passes_with_all_writes},
     };
     enum { IMAGES = sizeof images / sizeof images[0] };
     static struct wire_case cases[IMAGES * (1 + 2 * COMMAND_BYTES)];
