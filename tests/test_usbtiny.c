@@ -76,7 +76,7 @@ static void check_transfer(struct link_usb *usb, const struct link_usb_transfer 
         break;
     case FLASH_READ:
         /* Once before, to find a bootloader out. */
-        assert_true(usb->connected || usb->count <= 3);
+        assert_true(usb->connected || usb->count <= 4);
         break;
     default:
         fail_msg("request %u was sent", transfer->request);
@@ -149,7 +149,7 @@ static void bootloaders_under_its_ids_are_refused(void **state)
     } rows[] = {
         {"trinket-bootloader", 0x1781, 0x0C9F, "'Trinket' by 'Adafruit' is the bootloader", 0},
         {"trinket-disguised", 0x2341, 0x0C9F, "2341:0C9F 'USBtiny' by '' is the bootloader", 0},
-        /* POWERDOWN, ECHO, and FLASH_READ that is answered without POWERUP */
+        /* POWERDOWN, ECHO (perhaps twice), and FLASH_READ that is answered without POWERUP */
         {"trinket-disguised", 0x1781, 0x0C9F, "1781:0C9F 'USBtiny' by '' is the bootloader", 3},
     };
 
@@ -196,6 +196,20 @@ static void a_wrong_echo_is_no_usbtiny(void **state)
     fixture.usb.garble = garble_echo;
     fixture_expect_failure(&fixture, fixture_claim(&fixture), FAILURE_PROGRAMMER_UNKNOWN,
                            "ECHO gave back");
+    fixture_close(&fixture);
+}
+
+static void one_garbled_echo_is_asked_for_again(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_model(&fixture, "usbtinyisp", NULL);
+    fixture.usb.wrong_transfer = 1; /* POWERDOWN is the first */
+    fixture.usb.wrong_bit = 16;     /* of the value */
+    assert_int_equal(fixture_claim(&fixture), 0);
+    assert_int_equal(fixture.usb.transfers[1].request, ECHO);
+    assert_int_equal(fixture.usb.transfers[2].request, ECHO);
     fixture_close(&fixture);
 }
 
@@ -834,6 +848,7 @@ int main(void)
         cmocka_unit_test(bootloaders_under_its_ids_are_refused),
         cmocka_unit_test(others_are_refused_by_name),
         cmocka_unit_test(a_wrong_echo_is_no_usbtiny),
+        cmocka_unit_test(one_garbled_echo_is_asked_for_again),
         cmocka_unit_test(sck_is_a_sixth_of_the_clock),
         cmocka_unit_test(sck_is_stepped_down_until_the_board_answers),
         cmocka_unit_test(an_empty_site_is_found_empty_soon),

@@ -52,7 +52,8 @@ enum reset { RESET_LOW = 0, RESET_HIGH = 1 };
 #define BLOCK_SILENCE_US 500000
 #define RESET_US 50000 /* also for a supply that POWERUP switched on */
 #define PULSE_US 2000
-#define TRIES 2 /* at each SCK */
+#define TRIES 2      /* at each SCK */
+#define ECHO_TRIES 2 /* one garbled reply is no proof of another firmware */
 
 struct usbtiny {
     struct usb_isp isp;
@@ -133,10 +134,12 @@ static int check_echo(struct usbtiny *tiny, const struct operation *operation,
     struct usb_isp_request request = {
         .name = "ECHO", .request = ECHO, .value = 0xAA55, .index = 0xF00F, .length = 8};
 
-    if (usb_isp_ask(&tiny->isp, &request, operation, failure) != 0)
-        return -1;
-    if (request.received == 0 || memcmp(request.reply, expected, sizeof expected) == 0)
-        return 0;
+    for (int i = 0; i < ECHO_TRIES; i++) {
+        if (usb_isp_ask(&tiny->isp, &request, operation, failure) != 0)
+            return -1;
+        if (request.received == 0 || memcmp(request.reply, expected, sizeof expected) == 0)
+            return 0;
+    }
     return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
                        "ECHO gave back %02X %02X %02X …, not what was sent: no USBtiny",
                        request.reply[0], request.reply[1], request.reply[2]);
