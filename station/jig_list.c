@@ -139,6 +139,8 @@ static int show(const struct jig_session *session, const struct programmer_found
     if (jig_session_check(session, failure) != 0)
         return -1;
     look(session, &row);
+    if (jig_session_check(session, failure) != 0) /* then what was found out is no answer */
+        return -1;
     if (!session->config->json)
         print_row(&row);
     else if (print_json(&row) != 0)

@@ -90,6 +90,10 @@ says out "site 1: programmer-silent"
 says out "site 2: good"
 says out "1 of 2 sites good"
 
+# A board that is slower than was said is found all the same, where SCK can be chosen.
+expect 0 "$gangflash" jig test "$work/every.yaml" --sites 2,3 --clock "16 MHz" --json
+equal "$(jq -r '.sck_hz <= 250000' "$work/out" | sort -u)" true "SCK that was stepped down"
+
 # Firmware with one SCK alone is used where the board is said to be fast enough.
 cat >"$work/old.yaml" <<'END'
 jig: old
