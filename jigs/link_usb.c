@@ -118,21 +118,21 @@ static int wait_for(struct link_usb *usb, const struct link_usb_request *request
     return 0;
 }
 
-/* The later one first, else it would begin when the earlier one is taken back. */
+/* The last one first, else it would begin when the earlier ones are taken back. */
 static void take_back_all(struct link_usb *usb, size_t first)
 {
     int64_t end_us = operation_now_us() + TAKE_BACK_US;
-    size_t order[LINK_USB_QUEUE] = {(first + 1) % LINK_USB_QUEUE, first};
     struct failure cause = {0};
     int result = 0;
 
-    for (size_t i = 0; i < LINK_USB_QUEUE && result == 0 && !usb->lost; i++) {
-        struct link_usb_request *request = &usb->requests[order[i]];
+    for (size_t i = LINK_USB_QUEUE; i-- > 0 && result == 0 && !usb->lost;) {
+        size_t index = (first + i) % LINK_USB_QUEUE;
+        struct link_usb_request *request = &usb->requests[index];
 
         if (!request->under_way)
             continue;
         request->taking_back = true;
-        result = usb->backend->take_back(usb, order[i], end_us, &cause);
+        result = usb->backend->take_back(usb, index, end_us, &cause);
     }
     for (size_t i = 0; i < LINK_USB_QUEUE && result == 0 && !usb->lost; i++)
         while (result == 0 && usb->requests[i].under_way && operation_now_us() < end_us)

@@ -46,10 +46,10 @@ struct link_usb_transfer {
     uint16_t received;  /* result: bytes that went or came */
 };
 
-/* Control transfers in order, each begun when the one before is done (with at most two handed to
+/* Control transfers in order, each begun when the one before is done (with at most three handed to
  * the system at a time, so that the bus does not wait for this process). Ends at the first that
- * fails; `*done` (may be NULL) tells how many were done, also of those that were not whole. One
- * more than `*done` may have reached the device, two when two were under way.
+ * fails; `*done` (may be NULL) tells how many were done, also of those that were not whole. Of
+ * those after them up to three may have reached the device all the same.
  * FAILURE_PROGRAMMER_SILENT after silence_us,
  * FAILURE_PROGRAMMER_STALLED (the device refuses it), FAILURE_PROGRAMMER_GONE when it was unplugged
  * (and from then on until it is opened again), FAILURE_PROGRAMMER_OUT_OF_STEP for bus errors and

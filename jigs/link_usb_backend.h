@@ -6,7 +6,9 @@
 #include "jigs/link_usb.h"
 
 #define LINK_USB_SETUP_BYTES 8
-#define LINK_USB_QUEUE 2
+/* Under way at a time. USBtiny's shortest transfers take 2 ms: with three there are always two
+ * more, for 5 ms, before the bus would have to wait for this process. */
+#define LINK_USB_QUEUE 3
 
 enum link_usb_outcome {
     LINK_USB_DONE,
@@ -29,7 +31,7 @@ struct link_usb_request {
 };
 
 struct link_usb_backend {
-    /* Hands requests[index], which is filled in, to the system, behind the other one. Sets
+    /* Hands requests[index], which is filled in, to the system, behind the others. Sets
      * under_way, or the outcome GONE when the device is known to be. -1: the link is lost. */
     int (*submit)(struct link_usb *usb, size_t index, int64_t end_us, struct failure *failure);
     /* Waits until `end_us` for anything to come, and takes it: requests that ended are no longer

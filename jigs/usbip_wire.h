@@ -16,7 +16,7 @@
 #define USBIP_IMPORT_DEVICE_BYTES 312 /* and what follows when the status is good */
 #define USBIP_MESSAGE_BYTES 48
 #define USBIP_SETUP_BYTES 8
-#define USBIP_QUEUE 2
+#define USBIP_QUEUE 3 /* as many as link_usb_backend.h has under way */
 
 void usbip_wire_import(uint8_t message[USBIP_IMPORT_BYTES], const char *bus_id);
 /* FAILURE_PLACE_MISSING, FAILURE_PLACE_BUSY, FAILURE_PROGRAMMER_OUT_OF_STEP. */

@@ -241,26 +241,27 @@ static void transfers_carry_what_they_are_given(void **state)
         assert_int_equal(transfers[i].received, transfers[i].length);
 }
 
-/* The first of each pair is answered only when the second has come. */
-static void two_are_under_way_at_a_time(void **state)
+/* The first of each three is answered only when the other two have come. */
+static void three_are_under_way_at_a_time(void **state)
 {
     (void)state;
-    static const struct script_step steps[] = {{.act = ACT_HOLD}, {0}, {.act = ACT_HOLD}, {0}};
+    static const struct script_step steps[] = {{.act = ACT_HOLD, .bytes = 2}, {0}, {0},
+                                               {.act = ACT_HOLD, .bytes = 2}, {0}, {0}};
     struct script_server server = {.steps = steps, .step_count = COUNT(steps)};
     struct link_usb *usb = open_link(&server);
     struct operation operation = within(20 * SECOND_US);
     struct failure failure = {0};
-    uint8_t data[5][8] = {0};
+    uint8_t data[7][8] = {0};
     size_t done = 0;
-    struct link_usb_transfer transfers[5];
+    struct link_usb_transfer transfers[7];
 
-    for (uint8_t i = 0; i < 5; i++)
+    for (uint8_t i = 0; i < 7; i++)
         transfers[i] = to_host((uint8_t)(10 * i), data[i], 8);
-    if (link_usb_control(usb, transfers, 5, &operation, &done, &failure) != 0)
+    if (link_usb_control(usb, transfers, 7, &operation, &done, &failure) != 0)
         fail_msg("%s", failure.detail);
     end(&server, usb);
-    assert_int_equal(done, 5);
-    for (uint8_t i = 0; i < 5; i++) {
+    assert_int_equal(done, 7);
+    for (uint8_t i = 0; i < 7; i++) {
         assert_int_equal(server.requests[i].setup[1], 10 * i);
         assert_int_equal(data[i][7], 10 * i + 7);
     }
@@ -326,7 +327,7 @@ static void a_short_reply_ends_it_where_all_was_wanted(void **state)
     assert_int_equal(told[0], 2); /* the first alone */
     assert_int_equal(told[1], 10);
     end(&server, usb);
-    assert_in_range(server.request_count, 2, 3); /* the third was under way already */
+    assert_in_range(server.request_count, 2, 4); /* the others were under way already */
 }
 
 static void progress_is_told_transfer_by_transfer(void **state)
@@ -550,28 +551,28 @@ static void nothing_begins_once_it_is_over(void **state)
     assert_int_equal(server.sessions, 1);
 }
 
-/* Cancelled while two are under way: both end, and the third is never sent. */
+/* Cancelled while three are under way: all end, and the fourth is never sent. */
 static void what_is_under_way_ends_when_cancelled(void **state)
 {
     (void)state;
-    static const struct script_step steps[] = {{.act = ACT_HOLD}};
+    static const struct script_step steps[] = {{.act = ACT_HOLD, .bytes = 2}};
     atomic_bool cancel = false;
     struct script_server server = {.steps = steps, .step_count = 1, .cancel = &cancel};
     struct link_usb *usb = open_link(&server);
     struct operation operation = within(20 * SECOND_US);
     struct failure failure = {0};
-    uint8_t data[3][8];
+    uint8_t data[4][8];
     size_t done = 0;
     struct link_usb_transfer transfers[] = {to_host(1, data[0], 8), to_host(2, data[1], 8),
-                                            to_host(3, data[2], 8)};
+                                            to_host(3, data[2], 8), to_host(4, data[3], 8)};
 
     operation.cancel = &cancel;
-    assert_int_equal(link_usb_control(usb, transfers, 3, &operation, &done, &failure), -1);
+    assert_int_equal(link_usb_control(usb, transfers, 4, &operation, &done, &failure), -1);
     assert_failure(&failure, FAILURE_INTERRUPTED, "");
-    assert_int_equal(done, 2);
+    assert_int_equal(done, 3);
     assert_int_equal(data[1][7], 9);
     end(&server, usb);
-    assert_int_equal(server.request_count, 2);
+    assert_int_equal(server.request_count, 3);
     assert_int_equal(server.unlink_count, 0);
 }
 
@@ -642,7 +643,7 @@ int main(void)
         cmocka_unit_test(a_server_that_gives_no_device),
         cmocka_unit_test(places_that_lead_nowhere),
         cmocka_unit_test(transfers_carry_what_they_are_given),
-        cmocka_unit_test(two_are_under_way_at_a_time),
+        cmocka_unit_test(three_are_under_way_at_a_time),
         cmocka_unit_test(a_short_reply_is_told_and_no_failure),
         cmocka_unit_test(a_short_reply_ends_it_where_all_was_wanted),
         cmocka_unit_test(progress_is_told_transfer_by_transfer),

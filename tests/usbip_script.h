@@ -34,7 +34,9 @@ enum script_act {
     ACT_ANSWER,  /* with `bytes` bytes of counting data, or as many as are asked for */
     ACT_STATUS,  /* with `status` and no data */
     ACT_TRICKLE, /* like ACT_ANSWER, byte by byte */
-    ACT_HOLD, /* answered when another one has come; sets `cancel` in between, where there is one */
+    /* Answered when `bytes` others have come, with them; sets `cancel` before, where there is one.
+     */
+    ACT_HOLD,
     ACT_SILENT,
     ACT_DEAF, /* no answer to the unlink either */
     /* Answered when the unlink has come, which then finds nothing; with `status` 2 twice. */
@@ -83,7 +85,8 @@ struct script_server {
     struct place place;
     int listener;
     pthread_t thread;
-    uint32_t held; /* number of the request that waits for another; 0: none */
+    uint32_t held;      /* number of the request that waits for others; 0: none */
+    size_t held_wanted; /* so many requests there are then */
     uint32_t silent[4];
     bool deaf;
     uint32_t late;
@@ -193,14 +196,16 @@ static void script_descriptor(struct script_server *server, int client,
                   false);
 }
 
-static void script_release(struct script_server *server, int client,
-                           const struct script_request *request)
+static void script_release(struct script_server *server, int client)
 {
+    if (server->request_count < server->held_wanted)
+        return;
+    if (server->cancel != NULL)
+        atomic_store(server->cancel, true);
     for (size_t i = 0; i < server->request_count; i++)
-        if (server->requests[i].number == server->held)
+        if (server->requests[i].number >= server->held)
             script_answer(client, &server->requests[i], 0, NULL, server->requests[i].length, false);
     server->held = 0;
-    script_answer(client, request, 0, NULL, request->length, false);
 }
 
 /* False: the connection ends. */
@@ -212,9 +217,7 @@ static bool script_act(struct script_server *server, int client,
     uint8_t message[48] = {0};
 
     if (server->held != 0) {
-        if (server->cancel != NULL)
-            atomic_store(server->cancel, true);
-        script_release(server, client, request);
+        script_release(server, client);
         return true;
     }
     switch (step->act) {
@@ -227,6 +230,7 @@ static bool script_act(struct script_server *server, int client,
         break;
     case ACT_HOLD:
         server->held = request->number;
+        server->held_wanted = server->request_count + step->bytes;
         break;
     case ACT_DEAF:
         server->deaf = true;
