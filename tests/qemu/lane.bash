@@ -95,3 +95,107 @@ judge() {
     unplug "$site"
     echo "$model, $part: erased, written, read and compared"
 }
+
+# ---- the station ----
+
+gangflash=$BUILD/bin/gangflash
+declare -A driver=()
+contact="contact: {present: 0 ms, gone: 0 ms, poll: 50 ms}"
+
+# bench_of PROGRAMMER/MODEL… : a bench with a site for each, new ATmega328P with a crystal, at the pace
+# $pace, fast if that is not given. Sets driver[SITE].
+bench_of() {
+    local site=0 entry
+    {
+        printf 'jig: bench\nbench: {simulated: true, seed: 1}\n%s\nsites:\n' "$contact"
+        for entry in "$@"; do
+            site=$((site + 1))
+            driver[$site]=${entry%/*}
+            echo "  - {site: $site, programmer: ${entry%/*}, model: ${entry#*/}, board: ATmega328P," \
+                "crystal: 16 MHz}"
+        done
+    } >"$work/bench.yaml"
+    start_bench "$work/bench.yaml" "${pace:-fast}"
+}
+
+# jig_of SITE… : $work/jig.yaml for the station, with these sites of the bench by port path. It looks for
+# a board as $contact says.
+jig_of() {
+    local site
+    {
+        printf 'jig: real\n%s\nsites:\n' "$contact"
+        for site in "$@"; do
+            echo "  - {site: $site, programmer: ${driver[$site]}, at: \"${path[$site]}\"}"
+        done
+    } >"$work/jig.yaml"
+}
+
+# expect STATUS COMMAND… : runs it, output in $work/out and $work/err
+expect() {
+    local wanted=$1 status=0
+    shift
+    timeout 100 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    [ "$status" -eq "$wanted" ] || fail "exit status $status, expected $wanted: $*
+$(tail -n 20 "$work/out" "$work/err")"
+}
+
+# says FILE TEXT : $work/FILE (out or err) has this text
+says() {
+    grep -qF -- "$2" "$work/$1" || fail "$1 does not say: $2
+$(tail -n 20 "$work/$1")"
+}
+
+# query SQL : of the station's log
+query() {
+    sqlite3 -batch "$work/log" "$1"
+}
+
+# flash STATUS ARGUMENT… : the demo profile on $work/jig.yaml
+flash() {
+    local wanted=$1
+    shift
+    expect "$wanted" "$gangflash" flash demo --jig "$work/jig.yaml" --log "$work/log" "$@"
+}
+
+# demo_board SITE : the board on it is as the demo profile says, by the bench's record
+demo_board() {
+    [ -s "$work/demo.bytes" ] || {
+        srec_cat "$SOURCE/profiles/boards/demo/demo.hex" -intel -o "$work/demo.bin" -binary
+        first_bytes "$work/demo.bin" 100000 >"$work/demo.bytes"
+    }
+    read_record "$1"
+    expect_field flash "$(<"$work/demo.bytes")" "site $1"
+    expect_field low 255 "site $1"
+    expect_field high 217 "site $1"
+    expect_field extended 253 "site $1"
+    expect_field lock 255 "site $1"
+    expect_field erases 1 "site $1"
+    expect_field ignored_busy 0 "site $1"
+    expect_field too_fast 0 "site $1"
+}
+
+# wait_for SECONDS COMMAND… : until it succeeds
+wait_for() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$until" ] || fail "waited in vain for: $*
+$(tail -n 5 "$work/out" "$work/err")"
+        sleep 0.2
+    done
+}
+
+# start COMMAND… : runs it beside the test, output in $work/out and $work/err; its number in $station
+start() {
+    : >"$work/out" >"$work/err"
+    "$@" >"$work/out" 2>"$work/err" <&0 &
+    station=$!
+}
+
+# ended STATUS : waits for what was started
+ended() {
+    local status=0
+    wait "$station" || status=$?
+    [ "$status" -eq "$1" ] || fail "exit status $status, expected $1
+$(tail -n 20 "$work/out" "$work/err")"
+}
