@@ -2,8 +2,9 @@
 
 usage: usb_faults.py make DIRECTORY          writes profiles, images and jigs; prints, for each run,
                                              its name, its profile and how many boards pass in it
-       usb_faults.py judge DIRECTORY [LANE]  compares logs and the bench's records with the table
-       usb_faults.py lane DIRECTORY          as `make`, for the machine with USB: see LANE
+       usb_faults.py judge DIRECTORY         compares logs and the bench's records with the table
+
+usb_lane.py does the same in the machine with USB, over a real kernel.
 
 Each row is a site of a simulated jig with a fault on its first board; the second one is sound, and
 so is its programmer again. A run has some of them side by side, and between them sound sites, which
@@ -22,6 +23,7 @@ WITNESSES = [ASP, TINY, "usbasp-2009", "pocket-avr", "usbasp-3mhz", "arduino-isp
              "usbasp-dioannidis", "usbasp-2011-protostack"]
 ROW_SITES = 12  # of each run
 BACK_SECONDS = 10  # after it is there again
+LANE_SLOWER = 5  # emulated CPUs
 
 faults.PROFILES["large"] = {"part": "ATmega2560", "low": 0xF7, "high": 0x99, "extended": 0xFD,
                             "lock": 0xFF, "eeprom": "erase"}
@@ -239,13 +241,17 @@ def make_jig(name, profile, sites):
     }
 
 
+def passes(sites):
+    return sum(row.passes() if row else 2 for row in sites)
+
+
 def make(directory, lane=False):
     for name, data in faults.images().items():
         faults.write(directory, name, "\n".join(faults.hex_records(data)) + "\n")
     for name, profile, sites in runs(lane):
         faults.write(directory, profile + ".yaml", json.dumps(faults.make_profile(profile)))
         faults.write(directory, name + ".jig", json.dumps(make_jig(name, profile, sites), indent=1))
-        print(name, profile, sum(row.passes() if row else 2 for row in sites))
+        print(name, profile, passes(sites))
 
 
 # --- judging ---
@@ -344,15 +350,25 @@ def judge_run(judge, directory, name, profile, sites):
             judge_site(judge, row, profile, site, about)
 
 
+def judge(directory, lane=False):
+    """How many things are wrong, which are printed."""
+    found = Judge()
+    if lane:
+        faults.WITNESS_SECONDS *= LANE_SLOWER
+    for name, profile, sites in runs(lane):
+        for row in sites:
+            if row and lane:
+                row.seconds *= LANE_SLOWER
+        judge_run(found, directory, name, profile, sites)
+    print("\n".join(found.wrong))
+    return len(found.wrong)
+
+
 def main():
-    if sys.argv[1] in ("make", "lane"):
-        make(sys.argv[2], sys.argv[1] == "lane")
+    if sys.argv[1] == "make":
+        make(sys.argv[2])
         return 0
-    judge = Judge()
-    for name, profile, sites in runs(len(sys.argv) > 3):
-        judge_run(judge, sys.argv[2], name, profile, sites)
-    print("\n".join(judge.wrong))
-    return 1 if judge.wrong else 0
+    return 1 if judge(sys.argv[2]) else 0
 
 
 if __name__ == "__main__":
