@@ -8,7 +8,8 @@
 #define TO_DEVICE 0x40
 
 #define INSTRUCTION_BYTES 4
-#define REQUEST_SILENCE_US 500000
+/* The programmer needs milliseconds; the rest is for a computer that is busy with many. */
+#define REQUEST_SILENCE_US 1000000
 #define LET_GO_TRIES 2
 #define LET_GO_TIME_US 2000000
 /* RESET high for so long between two sessions: "at least two CPU clock cycles", and the supply's

@@ -64,7 +64,7 @@ struct usb_isp_request {
     uint8_t request;
     uint16_t value, index;
     uint16_t length;    /* asked for; 0: nothing is expected, or a few bytes */
-    int64_t silence_us; /* 0: half a second and four bytes on SPI */
+    int64_t silence_us; /* 0: a second, and four bytes on SPI */
     uint8_t reply[8];
     uint16_t received;
 };

@@ -49,7 +49,7 @@ enum reset { RESET_LOW = 0, RESET_HIGH = 1 };
 #define VENDOR_ARDUINO 0x2341
 #define PRODUCT_GEMMA 0x0C9F
 
-#define BLOCK_SILENCE_US 500000
+#define BLOCK_SILENCE_US 1000000
 #define RESET_US 50000 /* also for a supply that POWERUP switched on */
 #define PULSE_US 2000
 #define TRIES 2      /* at each SCK */
