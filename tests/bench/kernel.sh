@@ -48,7 +48,7 @@ bench_one() {
     start_bench "$work/$1-bench.yaml" real
     plug 1
     make_usb_jig "$1" "${path[1]}"
-    flash_usb "$1"
+    flash_usb "$1" || fail "$1 did not pass"
     print_usb_one "$1" "$1"
     case $1 in
     usbasp) print_avrdude usbasp -B 0.5 ;; # 1.5 MHz
@@ -59,6 +59,16 @@ bench_one() {
     esac
     unplug 1
     stop_bench
+}
+
+# print_busy : what the machine's only CPU did between the lines `before` and `after` of /proc/stat
+# (proc(5)); near 100 % it is what limits a cycle.
+print_busy() {
+    local all=0 idle=$((after[4] + after[5] - before[4] - before[5])) i
+    for i in 1 2 3 4 5 6 7 8; do
+        all=$((all + after[i] - before[i]))
+    done
+    echo "the emulated CPU meanwhile: $((100 * (all - idle) / all)) % busy, with the station's start and end"
 }
 
 # bench_sixteen NAME PROGRAMMER… : a site for each
@@ -74,8 +84,11 @@ bench_sixteen() {
         places+=("${path[$site]}")
     done
     make_usb_jig sixteen "${places[@]}"
+    read -r -a before </proc/stat
     flash_usb sixteen
+    read -r -a after </proc/stat
     print_usb_cycle sixteen "$@"
+    print_busy
     unplug "${sites[@]}"
     stop_bench
 }

@@ -186,7 +186,7 @@ bench_usb_sites() {
     start_bench "$work/$1-bench.yaml" real
     mapfile -t places <<<"$(cut -d' ' -f2 "$work/places")"
     make_usb_jig "$1" "${places[@]}"
-    flash_usb "$1"
+    flash_usb "$1" || exit 1
     bench_cpu=$(awk '{ print ($14 + $15) / 100 }' "/proc/$bench_pid/stat")
     stop_bench
 }

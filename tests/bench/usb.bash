@@ -112,15 +112,18 @@ load_now() {
     cut -d' ' -f1 /proc/loadavg
 }
 
-# flash_usb NAME : one cycle of NAME-jig.yaml. Sets `load`: the machine's, before and after.
+# flash_usb NAME : one cycle of NAME-jig.yaml. Sets `load`: the machine's, before and after. False, with
+# what did not pass printed, when a board failed.
 flash_usb() {
-    local before
+    local before status=0
     before=$(load_now)
     rm -f "$work/$1.sqlite"
     command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/usb.yaml" \
         --jig "$work/$1-jig.yaml" --go now --log "$work/$1.sqlite" >"$work/$1.out" 2>&1 ||
-        { tail -n 20 "$work/$1.out"; exit 1; }
+        status=$?
     load="load $before, then $(load_now)"
+    [ "$status" -eq 0 ] || sed -n '/^What did not pass/,/^The log is/{/^The log is/d;p}' "$work/$1.out"
+    return "$status"
 }
 
 # print_usb_one PROGRAMMER NAME : the only attempt in the log against the floor. Its seconds go to
@@ -154,7 +157,7 @@ print_usb_cycle() {
         max(julianday(ended_at)-julianday(started_at))*86400 FROM attempts WHERE verdict='pass'")"
     alone=$(for programmer in "$@"; do cat "$work/alone-$programmer"; done | sort -n | tail -n 1)
     awk -v n="$sites" -v c="$cycle" -v s="$slowest" -v a="$alone" 'BEGIN {
-        printf "%d sites: cycle %.3f s, slowest site in it %.3f s, slowest alone %.3f s: cycle / alone = %.3f (goal: at most 1.05)", n, c, s, a, c / a }'
+        printf "%d passed: cycle %.3f s, slowest site in it %.3f s, slowest alone %.3f s: cycle / alone = %.3f (goal: at most 1.05)", n, c, s, a, c / a }'
     echo "; $load"
     awk '{ printf "station: %.2f s user + %.2f s system in %.1f s: %.1f %% of a core; %.1f MiB resident at most\n",
         $1, $2, $3, ($1 + $2) / $3 * 100, $4 / 1024 }' "$work/time"
