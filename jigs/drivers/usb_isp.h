@@ -69,9 +69,9 @@ struct usb_isp_request {
     uint16_t received;
 };
 
-/* Transfers that go out together, some of them at a time under way. Between two queues the bus waits
- * until this computer has looked at the replies, so that a queue holds what there is: 224 pages of
- * a USBasp. The first reply that is too short ends it. */
+/* Transfers that go out together, some of them at a time under way. Between two queues the bus
+ * waits until this computer has looked at the replies, so that a queue holds what there is: 224
+ * pages of a USBasp. The first reply that is too short ends it. */
 struct usb_isp_queue {
     struct usb_isp *isp;
     struct link_usb_transfer transfers[USB_ISP_QUEUE];
