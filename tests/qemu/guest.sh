@@ -44,7 +44,7 @@ run_test() {
 group=/sys/fs/cgroup/test
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir "$group"
-ip link set lo up
+busybox ip link set lo up
 start_udev >"$job/udev.log" 2>&1
 while read -r script; do
     run_test "$(basename "$script" .sh)" "$script"
