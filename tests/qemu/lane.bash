@@ -99,6 +99,16 @@ judge() {
 # ---- the station ----
 
 gangflash=$BUILD/bin/gangflash
+# for_everybody : the station from where users may start it who may not enter the build tree, in /root say
+for_everybody() {
+    mkdir -p "$work/program/bin"
+    cp "$gangflash" "$work/program/bin/"
+    cp -rL "$BUILD/share" "$work/program/"
+    chmod a+x "$work"
+    chmod -R a+rX "$work/program"
+    gangflash=$work/program/bin/gangflash
+}
+
 declare -A driver=()
 contact="contact: {present: 0 ms, gone: 0 ms, poll: 50 ms}"
 

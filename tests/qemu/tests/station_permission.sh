@@ -12,6 +12,7 @@ for directory in /etc/udev/rules.d /usr/lib/udev/rules.d /usr/local/lib/udev/rul
     }
 done
 chmod 755 "$work"
+for_everybody
 bench_of usbasp/usbasp-2011 usbtiny/usbtinyisp
 mkdir -m 777 "$work/home"
 

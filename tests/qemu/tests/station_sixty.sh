@@ -16,7 +16,8 @@ plug $(seq $count)
 echo "$count plugged in within $((SECONDS - begun)) s"
 jig_of $(seq $count)
 
-start "$gangflash" flash demo --jig "$work/jig.yaml" --log "$work/log" --go contact --json
+# The programmers come first: real ones do not wait for the station's CPU.
+start nice -n 10 "$gangflash" flash demo --jig "$work/jig.yaml" --log "$work/log" --go contact --json
 verdicts() {
     tail -n +1 -s 0.2 -f --pid="$station" "$work/out" | sed -un \
         's/.*"event":"verdict".*"site":\([0-9]*\),"cycle".*"verdict":"\([a-z]*\)".*/\1 \2/p'
@@ -32,7 +33,8 @@ done=0
 left=$count
 at_first=
 while [ $left -gt 0 ] && read -r -t 60 site verdict; do
-    equal "$verdict" pass "verdict of site $site"
+    [ "$verdict" = pass ] ||
+        fail "$(grep "\"event\":\"verdict\".*\"verdict\":\"$verdict\"" "$work/out")"
     done=$((done + 1))
     [ $done -ne $count ] || at_first=$(descriptors)
     if [ $((SECONDS - begun)) -lt 60 ]; then

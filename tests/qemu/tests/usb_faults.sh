@@ -50,6 +50,7 @@ places "${path[1]}" "${path[2]}"
 
 # No permission: nothing is sent.
 chmod 777 "$work" "$work/table"
+for_everybody
 mkdir -m 777 "$work/nobody"
 log=$work/nobody/log.sqlite
 flash 4 setpriv --reuid 65534 --regid 65534 --clear-groups env XDG_STATE_HOME="$work/nobody"
