@@ -430,13 +430,14 @@ static int write_eeprom_piece(struct programmer *programmer, uint32_t address, c
     return isp_wait_written(programmer, PART_EEPROM, address, bytes, count, operation, failure);
 }
 
-static int write_eeprom(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
-                        uint32_t count, const struct operation *operation, struct failure *failure)
+int isp_write_eeprom_pieces(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
+                            uint32_t count, isp_write_piece *write_piece,
+                            const struct operation *operation, struct failure *failure)
 {
     for (uint32_t at = 0; at < count;) {
         uint32_t piece = eeprom_piece(programmer->part, start + at, count - at);
 
-        if (write_eeprom_piece(programmer, start + at, bytes + at, piece, operation, failure) != 0)
+        if (write_piece(programmer, start + at, bytes + at, piece, operation, failure) != 0)
             return -1;
         at += piece;
         operation_progress(operation, at);
@@ -453,7 +454,8 @@ int isp_write(struct programmer *programmer, enum part_memory memory, uint32_t s
     if (memory == PART_FLASH)
         return write_flash(programmer, start, bytes, count, operation, failure);
     if (memory == PART_EEPROM)
-        return write_eeprom(programmer, start, bytes, count, operation, failure);
+        return isp_write_eeprom_pieces(programmer, start, bytes, count, write_eeprom_piece,
+                                       operation, failure);
     if (!part_is_fuse_or_lock(memory))
         return failure_set(failure, FAILURE_INTERNAL, "this memory cannot be written");
     if (!part_byte_is_programmable(part, memory))

@@ -66,6 +66,15 @@ int isp_write(struct programmer *programmer, enum part_memory memory, uint32_t s
               const uint8_t *bytes, uint32_t count, struct fuse_permit *permit,
               const struct operation *operation, struct failure *failure);
 
+/* Writes `count` bytes to EEPROM from `start`, piece by piece, for drivers that write a piece in a
+ * way of their own: one that does not reach beyond a page where EEPROM has pages, else one byte. */
+typedef int isp_write_piece(struct programmer *programmer, uint32_t address, const uint8_t *bytes,
+                            uint32_t count, const struct operation *operation,
+                            struct failure *failure);
+int isp_write_eeprom_pieces(struct programmer *programmer, uint32_t start, const uint8_t *bytes,
+                            uint32_t count, isp_write_piece *write_piece,
+                            const struct operation *operation, struct failure *failure);
+
 /* Before flash at `byte_address` is read or its page written: loads the extended address where the
  * part needs one and it is not the last one loaded in this session. */
 int isp_select_segment(struct programmer *programmer, uint32_t byte_address,

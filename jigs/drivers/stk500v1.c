@@ -1163,27 +1163,13 @@ static int write_eeprom_byte(struct stk500v1 *stk, uint32_t address, const uint8
                         1, operation, failure);
 }
 
-static int write_eeprom(struct stk500v1 *stk, uint32_t start, const uint8_t *bytes, uint32_t count,
-                        const struct operation *operation, struct failure *failure)
+static int write_eeprom_piece(struct programmer *programmer, uint32_t address, const uint8_t *bytes,
+                              uint32_t count, const struct operation *operation,
+                              struct failure *failure)
 {
-    const struct part_array *eeprom = &stk->base.part->eeprom;
-
-    for (uint32_t at = 0; at < count;) {
-        uint32_t piece =
-            eeprom->page_write ? eeprom->page_size - (start + at) % eeprom->page_size : 1;
-        int result;
-
-        if (piece > count - at)
-            piece = count - at;
-        result = eeprom->page_write
-                     ? write_eeprom_page(stk, start + at, bytes + at, piece, operation, failure)
-                     : write_eeprom_byte(stk, start + at, bytes + at, operation, failure);
-        if (result != 0)
-            return -1;
-        at += piece;
-        operation_progress(operation, at);
-    }
-    return 0;
+    if (!programmer->part->eeprom.page_write)
+        return write_eeprom_byte(self(programmer), address, bytes, operation, failure);
+    return write_eeprom_page(self(programmer), address, bytes, count, operation, failure);
 }
 
 static int write(struct programmer *programmer, enum part_memory memory, uint32_t start,
@@ -1201,7 +1187,8 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
         return write_flash(self(programmer), &job, operation, failure);
     }
     if (memory == PART_EEPROM)
-        return write_eeprom(self(programmer), start, bytes, count, operation, failure);
+        return isp_write_eeprom_pieces(programmer, start, bytes, count, write_eeprom_piece,
+                                       operation, failure);
     return isp_write(programmer, memory, start, bytes, count, permit, operation, failure);
 }
 

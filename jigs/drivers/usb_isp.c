@@ -481,27 +481,22 @@ static int write_eeprom_byte(struct usb_isp *isp, uint32_t address, const uint8_
     return usb_isp_wait_written(isp, PART_EEPROM, address, byte, 1, operation, failure);
 }
 
+static int write_eeprom_piece(struct programmer *programmer, uint32_t address, const uint8_t *bytes,
+                              uint32_t count, const struct operation *operation,
+                              struct failure *failure)
+{
+    struct usb_isp *isp = (struct usb_isp *)programmer;
+
+    if (!programmer->part->eeprom.page_write)
+        return write_eeprom_byte(isp, address, bytes, operation, failure);
+    return write_eeprom_page(isp, address, bytes, count, operation, failure);
+}
+
 int usb_isp_write_eeprom(struct usb_isp *isp, uint32_t start, const uint8_t *bytes, uint32_t count,
                          const struct operation *operation, struct failure *failure)
 {
-    const struct part_array *eeprom = &isp->base.part->eeprom;
-
-    for (uint32_t at = 0; at < count;) {
-        uint32_t piece =
-            eeprom->page_write ? eeprom->page_size - (start + at) % eeprom->page_size : 1;
-        int result;
-
-        if (piece > count - at)
-            piece = count - at;
-        result = eeprom->page_write
-                     ? write_eeprom_page(isp, start + at, bytes + at, piece, operation, failure)
-                     : write_eeprom_byte(isp, start + at, bytes + at, operation, failure);
-        if (result != 0)
-            return -1;
-        at += piece;
-        operation_progress(operation, at);
-    }
-    return 0;
+    return isp_write_eeprom_pieces(&isp->base, start, bytes, count, write_eeprom_piece, operation,
+                                   failure);
 }
 
 /* ---- SCK ---- */
