@@ -52,6 +52,15 @@ enum command_status command_status_of_load(enum failure_code code)
     return code == FAILURE_PLACE_TWICE ? COMMAND_REFUSED : command_status_of(code);
 }
 
+#define KEY_END (-1) /* of getopt_long() */
+#define KEY_FAILED (-2)
+
+/* What one parse of argv has come to. */
+struct command_parse {
+    bool seen[COMMAND_OPTIONS_MAX]; /* by place in the command's table */
+    const char *argument;           /* of the last option; NULL: it takes none */
+};
+
 /* May the option be said by its key, as in -o? */
 static bool is_letter(const struct command *command, const struct command_option *option)
 {
@@ -84,7 +93,7 @@ static int fail_unknown_option(const struct command *command, const char *text,
         failure_set(failure, FAILURE_USAGE,
                     "%s: unknown option '%s'; 'gangflash help %s' lists them", command->name, text,
                     command->name);
-    return COMMAND_KEY_FAILED;
+    return KEY_FAILED;
 }
 
 static const char *option_name(const struct command *command, int key)
@@ -107,22 +116,16 @@ static int note_option(const struct command *command, int key, struct command_pa
         if (parse->seen[i]) {
             failure_set(failure, FAILURE_USAGE, "%s: option '--%s' is given twice", command->name,
                         option->name);
-            return COMMAND_KEY_FAILED;
+            return KEY_FAILED;
         }
         parse->seen[i] = true;
     }
     return key;
 }
 
-void command_begin_options(struct command_parse *parse)
-{
-    *parse = (struct command_parse){0};
-    optind = 0; /* makes glibc start over */
-    opterr = 0;
-}
-
-int command_next_option(const struct command *command, int argc, char **argv,
-                        struct command_parse *parse, struct failure *failure)
+/* The next option's key, KEY_END or KEY_FAILED. */
+static int next_option(const struct command *command, int argc, char **argv,
+                       struct command_parse *parse, struct failure *failure)
 {
     struct option table[COMMAND_OPTIONS_MAX + 1] = {0};
     char letters[2 * COMMAND_OPTIONS_MAX + 3] = ":h";
@@ -143,7 +146,7 @@ int command_next_option(const struct command *command, int argc, char **argv,
     if (key == ':') {
         failure_set(failure, FAILURE_USAGE, "%s: option '--%s' needs a value", command->name,
                     option_name(command, optopt));
-        return COMMAND_KEY_FAILED;
+        return KEY_FAILED;
     }
     if (key != '?')
         return note_option(command, key, parse, failure);
@@ -151,13 +154,31 @@ int command_next_option(const struct command *command, int argc, char **argv,
         if (command->options[i].key == optopt) {
             failure_set(failure, FAILURE_USAGE, "%s: option '--%s' takes no value", command->name,
                         command->options[i].name);
-            return COMMAND_KEY_FAILED;
+            return KEY_FAILED;
         }
     }
     if (optopt == 0)
         return fail_unknown_option(command, argv[optind - 1], failure);
     const char letter[] = {'-', (char)optopt, '\0'};
     return fail_unknown_option(command, letter, failure);
+}
+
+int command_read_options(const struct command *command, int argc, char **argv,
+                         command_set_option *set, void *config, struct failure *failure)
+{
+    struct command_parse parse = {0};
+
+    optind = 0; /* makes glibc start over */
+    opterr = 0;
+    for (;;) {
+        int key = next_option(command, argc, argv, &parse, failure);
+        if (key == KEY_END)
+            return 0;
+        if (key == COMMAND_KEY_HELP)
+            return 1;
+        if (key == KEY_FAILED || set(config, key, parse.argument, failure) != 0)
+            return -1;
+    }
 }
 
 int command_number(const char *option, const char *text, int64_t minimum, int64_t maximum,

@@ -30,7 +30,7 @@ enum command_status command_status_of_load(enum failure_code code);
 
 struct command_option {
     const char *name;     /* without the dashes; NULL ends a table */
-    int key;              /* what command_next_option() returns */
+    int key;              /* what command_set_option is told */
     const char *argument; /* its name in the help; NULL: takes none */
     const char *help;     /* lines, separated by \n */
 };
@@ -53,20 +53,15 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
-#define COMMAND_KEY_END (-1)
-#define COMMAND_KEY_FAILED (-2)
-
-/* What one parse of argv has come to. */
-struct command_parse {
-    bool seen[COMMAND_OPTIONS_MAX]; /* by place in the command's table */
-    const char *argument;           /* of the last option; NULL: it takes none */
-};
-void command_begin_options(struct command_parse *parse);
-/* The next option of argv: its key, COMMAND_KEY_END when only operands are left (from optind on),
- * COMMAND_KEY_FAILED with FAILURE_USAGE and the nearest option there is, or when an option that
+/* Sets one option, by its key, in a command's own configuration; `argument` is NULL where it takes
+ * none. */
+typedef int command_set_option(void *config, int key, const char *argument,
+                               struct failure *failure);
+/* Gives each option of argv to `set`; operands are left, from optind on. 1: help was asked for.
+ * FAILURE_USAGE, with the nearest option there is, for an unknown one, and when an option that
  * takes a value is given twice. */
-int command_next_option(const struct command *command, int argc, char **argv,
-                        struct command_parse *parse, struct failure *failure);
+int command_read_options(const struct command *command, int argc, char **argv,
+                         command_set_option *set, void *config, struct failure *failure);
 
 /* A decimal number within the limits, else FAILURE_USAGE that names the option. */
 int command_number(const char *option, const char *text, int64_t minimum, int64_t maximum,

@@ -293,23 +293,24 @@ int command_check_print(const struct job *job, const bool *site_wanted, bool jso
     return json ? print_for_programs(&check, failure) : print_for_people(&check, failure);
 }
 
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
+{
+    struct config *config = context;
+    (void)failure;
+    if (key == 'J')
+        config->jig = argument;
+    else
+        config->json = true;
+    return 0;
+}
+
 /* 1: help was asked for. */
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    int key;
-    command_begin_options(&parsing);
-    while ((key = command_next_option(command, argc, argv, &parsing, failure)) != COMMAND_KEY_END) {
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED)
-            return -1;
-        if (key == 'J')
-            config->jig = parsing.argument;
-        else
-            config->json = true;
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
     return command_take_operand(command, argc, argv, &config->profile, failure);
 }
 

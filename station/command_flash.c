@@ -66,9 +66,9 @@ static int set_pace(struct flash_config *config, const char *argument, struct fa
     return command_choice("--bench-pace", argument, names, &index, failure);
 }
 
-static int set_option(struct flash_config *config, int key, const char *argument,
-                      struct failure *failure)
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
 {
+    struct flash_config *config = context;
     switch (key) {
     case KEY_JIG:
         config->jig = argument;
@@ -108,15 +108,9 @@ static int set_option(struct flash_config *config, int key, const char *argument
 static int parse(const struct command *command, int argc, char **argv, struct flash_config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    int key;
-    command_begin_options(&parsing);
-    while ((key = command_next_option(command, argc, argv, &parsing, failure)) != COMMAND_KEY_END) {
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
-            return -1;
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
     if (command_take_operand(command, argc, argv, &config->profile, failure) != 0)
         return -1;
     if (config->jig == NULL)

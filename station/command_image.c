@@ -107,8 +107,10 @@ static int take_operands(struct config *config, int count, char **operands, stru
     return check_actions(config, failure) != 0 ? -1 : check_files(config, failure);
 }
 
-static void set_option(struct config *config, int key, const char *argument)
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
 {
+    struct config *config = context;
+    (void)failure;
     switch (key) {
     case 'p':
         config->part = argument;
@@ -134,24 +136,17 @@ static void set_option(struct config *config, int key, const char *argument)
     default: /* 'j' */
         config->json = true;
     }
+    return 0;
 }
 
 /* 1: help was asked for. */
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    command_begin_options(&parsing);
-    for (;;) {
-        int key = command_next_option(command, argc, argv, &parsing, failure);
-        if (key == COMMAND_KEY_END)
-            return take_operands(config, argc - optind, argv + optind, failure);
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED)
-            return -1;
-        set_option(config, key, parsing.argument);
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
+    return take_operands(config, argc - optind, argv + optind, failure);
 }
 
 /* Decimal, or hexadecimal after 0x. */

@@ -67,9 +67,9 @@ static int set_clock(struct jig_config *config, const char *argument, struct fai
                        argument);
 }
 
-static int set_option(struct jig_config *config, int key, const char *argument,
-                      struct failure *failure)
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
 {
+    struct jig_config *config = context;
     static const char *const paces[] = {"real", "fast", NULL};
     int index = 0;
     switch (key) {
@@ -161,17 +161,10 @@ static int take_operands(struct jig_config *config, int count, char **operands,
 static int parse(const struct command *command, int argc, char **argv, struct jig_config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    command_begin_options(&parsing);
-    for (;;) {
-        int key = command_next_option(command, argc, argv, &parsing, failure);
-        if (key == COMMAND_KEY_END)
-            return take_operands(config, argc - optind, argv + optind, failure);
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
-            return -1;
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
+    return take_operands(config, argc - optind, argv + optind, failure);
 }
 
 static int run(const struct command *command, int argc, char **argv)

@@ -35,8 +35,9 @@ static const struct command_option options[] = {
     {0},
 };
 
-static int set_option(struct config *config, int key, const char *argument, struct failure *failure)
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
 {
+    struct config *config = context;
     int64_t number = 0;
     switch (key) {
     case 'f':
@@ -108,17 +109,10 @@ static int take_operands(struct config *config, int count, char **operands, stru
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    command_begin_options(&parsing);
-    for (;;) {
-        int key = command_next_option(command, argc, argv, &parsing, failure);
-        if (key == COMMAND_KEY_END)
-            return take_operands(config, argc - optind, argv + optind, failure);
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED || set_option(config, key, parsing.argument, failure) != 0)
-            return -1;
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
+    return take_operands(config, argc - optind, argv + optind, failure);
 }
 
 /* The number of the last attempt, from the list's line about it; 0 when there is none. */

@@ -384,20 +384,23 @@ static int show_one(struct known *known, const struct config *config, struct fai
     return check_all(known, failure);
 }
 
+static int set_option(void *context, int key, const char *argument, struct failure *failure)
+{
+    struct config *config = context;
+    (void)failure;
+    (void)key;
+    (void)argument;
+    config->json = true;
+    return 0;
+}
+
 /* 1: help was asked for. */
 static int parse(const struct command *command, int argc, char **argv, struct config *config,
                  struct failure *failure)
 {
-    struct command_parse parsing;
-    int key;
-    command_begin_options(&parsing);
-    while ((key = command_next_option(command, argc, argv, &parsing, failure)) != COMMAND_KEY_END) {
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == COMMAND_KEY_FAILED)
-            return -1;
-        config->json = true;
-    }
+    int result = command_read_options(command, argc, argv, set_option, config, failure);
+    if (result != 0)
+        return result;
     return optind < argc ? command_take_operand(command, argc, argv, &config->name, failure) : 0;
 }
 
