@@ -22,7 +22,7 @@ struct fixture {
     int stop_descriptor;
     struct wire *wire;
     struct isp_port port;
-    struct arduino_isp_options options;
+    struct wire_firmware_run options;
     pthread_t thread;
     int host;
 };
@@ -83,7 +83,8 @@ static void note_overrun(void *context, size_t count)
 
 static void *run_firmware(void *context)
 {
-    arduino_isp_run(context);
+    const struct wire_firmware_run *run = context;
+    run->firmware->run(run);
     return NULL;
 }
 
@@ -96,11 +97,11 @@ static void start(struct fixture *fixture, const char *model, bool real_pace, un
                                       .transfer = transfer,
                                       .bootloader_page = bootloader_page,
                                       .context = fixture};
-    fixture->options.model = arduino_isp_model(model);
-    assert_non_null(fixture->options.model);
+    fixture->options.firmware = wire_firmware_by_name(model);
+    assert_non_null(fixture->options.firmware);
     const struct wire_options wire = {
         .real_pace = real_pace,
-        .uart = fixture->options.model->uart,
+        .line = fixture->options.firmware->line,
         .baud = baud,
         .stop_descriptor = fixture->stop_descriptor,
         .to_programmer = pass,

@@ -45,27 +45,6 @@ struct sketch {
     uint8_t ram[RAM_BYTES];
 };
 
-static const struct arduino_isp_model models[] = {
-    {"arduino-uno-isp", true, 115200},
-    {"pro-micro-isp", false, 0},
-    {"teensy-2.0-isp", false, 0},
-};
-
-const struct arduino_isp_model *arduino_isp_model(const char *name)
-{
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        if (strcmp(models[i].name, name) == 0) {
-            return &models[i];
-        }
-    }
-    return NULL;
-}
-
-const char *arduino_isp_model_names(void)
-{
-    return "arduino-uno-isp, pro-micro-isp, teensy-2.0-isp";
-}
-
 /* --- bytes --- */
 
 static bool interrupted(const struct sketch *sketch)
@@ -449,7 +428,7 @@ static void run_command(struct sketch *sketch)
 
 /* --- power and reset --- */
 
-static void print_banner(const struct arduino_isp_options *options)
+static void print_banner(const struct wire_firmware_run *options)
 {
     const struct isp_port *port = options->port;
     const char *text = port->banner == NULL ? NULL : port->banner(port->context);
@@ -459,11 +438,11 @@ static void print_banner(const struct arduino_isp_options *options)
 }
 
 /* What a board does between its reset and the first command. */
-static void start_up(const struct arduino_isp_options *options)
+static void start_up(const struct wire_firmware_run *options)
 {
-    const struct arduino_isp_model *model = options->model;
-    if (options->real_pace && model->bootloader_baud != 0) {
-        optiboot_run(options->wire, options->port, options->baud == model->bootloader_baud);
+    const unsigned *bootloader_baud = options->firmware->variant;
+    if (options->real_pace && bootloader_baud != NULL) {
+        optiboot_run(options->wire, options->port, options->baud == *bootloader_baud);
         while (wire_get(options->wire, wire_now_us(options->wire)) >= 0) {
             /* what came meanwhile does not outlive the watchdog's reset */
         }
@@ -474,7 +453,7 @@ static void start_up(const struct arduino_isp_options *options)
     }
 }
 
-int arduino_isp_run(const struct arduino_isp_options *options)
+static int run_sketch(const struct wire_firmware_run *options)
 {
     struct sketch *sketch = calloc(1, sizeof *sketch);
     if (sketch == NULL) {
@@ -498,3 +477,20 @@ int arduino_isp_run(const struct arduino_isp_options *options)
     free(sketch);
     return 0;
 }
+
+/* --- the boards that it runs on --- */
+
+#define SKETCH_BAUD 19200
+
+static const unsigned optiboot_baud = 115200;
+
+const struct wire_firmware arduino_isp_models[] = {
+    {.name = "arduino-uno-isp",
+     .baud = SKETCH_BAUD,
+     .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
+     .run = run_sketch,
+     .variant = &optiboot_baud},
+    {.name = "pro-micro-isp", .baud = SKETCH_BAUD, .run = run_sketch},
+    {.name = "teensy-2.0-isp", .baud = SKETCH_BAUD, .run = run_sketch},
+};
+const size_t arduino_isp_model_count = sizeof arduino_isp_models / sizeof *arduino_isp_models;

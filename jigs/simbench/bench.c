@@ -7,10 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "jigs/simbench/arduino_isp.h"
 #include "jigs/simbench/bench_site.h"
 #include "jigs/simbench/usbip_server.h"
-#include "jigs/simbench/wire.h"
+#include "jigs/simbench/wire_firmware.h"
 
 #define PART_KINDS_MAX (2 * JIG_SITES_MAX) /* on sites, and in faults */
 
@@ -23,7 +22,7 @@ struct bench_post {
     struct jig_contents contents; /* that its boards are found with */
     struct bench_site *site;
     struct wire *wire; /* a serial programmer's… */
-    struct arduino_isp_options firmware;
+    struct wire_firmware_run run;
     struct usb_port *usb_port; /* …or a USB programmer's */
     pthread_t thread;
     bool runs;
@@ -183,17 +182,26 @@ static int name_link(struct bench *bench, struct bench_post *post, struct failur
 
 /* --- sites --- */
 
+static size_t add_name(char *names, size_t names_bytes, size_t used, const char *name)
+{
+    int count = used < names_bytes
+                    ? snprintf(names + used, names_bytes - used, "%s%s", used > 0 ? ", " : "", name)
+                    : 0;
+    return count > 0 ? used + (size_t)count : used;
+}
+
 static int refuse_model(const struct bench *bench, const struct jig_site *site,
                         struct failure *failure)
 {
-    char names[512];
-    int length = snprintf(names, sizeof names, "%s", arduino_isp_model_names());
-    const struct usb_firmware *firmware;
-    for (size_t i = 0; (firmware = usb_firmware_item(i)) != NULL; i++) {
-        if (length > 0 && (size_t)length < sizeof names) {
-            length +=
-                snprintf(names + length, sizeof names - (size_t)length, ", %s", firmware->name);
-        }
+    char names[1024];
+    size_t used = 0;
+    const struct wire_firmware *wire;
+    const struct usb_firmware *usb;
+    for (size_t i = 0; (wire = wire_firmware_item(i)) != NULL; i++) {
+        used = add_name(names, sizeof names, used, wire->name);
+    }
+    for (size_t i = 0; (usb = usb_firmware_item(i)) != NULL; i++) {
+        used = add_name(names, sizeof names, used, usb->name);
     }
     return failure_set(
         failure, FAILURE_JIG_INVALID, "%s:%d:%d: site %d: found model '%s', expected one of %s",
@@ -256,8 +264,8 @@ static int make_wire(struct bench *bench, struct bench_post *post, struct failur
     }
     const struct wire_options options = {
         .real_pace = bench->options.real_pace,
-        .uart = post->firmware.model->uart,
-        .baud = post->firmware.baud,
+        .line = post->run.firmware->line,
+        .baud = post->run.baud,
         .stop_descriptor = bench->stop_descriptor,
         .link = post->link[0] == '\0' ? NULL : post->link,
         .to_programmer = bench_site_to_programmer,
@@ -270,28 +278,30 @@ static int make_wire(struct bench *bench, struct bench_post *post, struct failur
         return -1;
     }
     snprintf(post->place, sizeof post->place, "pty:%s", wire_path(post->wire));
-    post->firmware.wire = post->wire;
+    post->run.wire = post->wire;
     return 0;
 }
 
 static void *run_serial(void *context)
 {
     const struct bench_post *post = context;
-    arduino_isp_run(&post->firmware); /* out of memory: it stays silent, which the host sees */
+    post->run.firmware->run(&post->run); /* out of memory: it stays silent, which the host sees */
     return NULL;
 }
 
 static int make_serial(struct bench *bench, struct bench_post *post,
-                       const struct arduino_isp_model *model, struct failure *failure)
+                       const struct wire_firmware *firmware, struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
     if (make_site(bench, post, false, failure) != 0) {
         return -1;
     }
-    post->firmware.model = model;
-    post->firmware.port = bench_site_port(post->site);
-    post->firmware.baud = site->baud != 0 ? site->baud : ARDUINO_ISP_BAUD;
-    post->firmware.real_pace = bench->options.real_pace;
+    post->run = (struct wire_firmware_run){
+        .firmware = firmware,
+        .port = bench_site_port(post->site),
+        .baud = site->baud != 0 ? site->baud : firmware->baud,
+        .real_pace = bench->options.real_pace,
+    };
     return make_wire(bench, post, failure);
 }
 
@@ -324,20 +334,20 @@ static int make_usb(struct bench *bench, struct bench_post *post,
 static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
     const struct jig_site *site = post->jig_site;
-    const struct arduino_isp_model *model = arduino_isp_model(site->model);
-    const struct usb_firmware *firmware = usb_firmware_by_name(site->model);
+    const struct wire_firmware *wire = wire_firmware_by_name(site->model);
+    const struct usb_firmware *usb = usb_firmware_by_name(site->model);
     int result;
-    if (model != NULL) {
-        result = make_serial(bench, post, model, failure);
-    } else if (firmware != NULL) {
-        result = make_usb(bench, post, firmware, failure);
+    if (wire != NULL) {
+        result = make_serial(bench, post, wire, failure);
+    } else if (usb != NULL) {
+        result = make_usb(bench, post, usb, failure);
     } else {
         result = refuse_model(bench, site, failure);
     }
     if (result != 0) {
         return -1;
     }
-    int error = pthread_create(&post->thread, NULL, model != NULL ? run_serial : run_usb, post);
+    int error = pthread_create(&post->thread, NULL, wire != NULL ? run_serial : run_usb, post);
     if (error != 0) {
         return failure_set(failure, FAILURE_BENCH, "no thread for site %d: %s", site->site,
                            strerror(error));

@@ -14,7 +14,6 @@
 #define QUEUE_MAX 4096
 #define CHUNK_MAX 512
 /* HardwareSerial of the Arduino core: rings of 64 bytes, one of which stays empty. */
-#define UART_RECEIVE_MAX 63
 #define UART_SEND_MAX 64
 /* USB full speed: a bulk packet of 64 bytes takes about 50 us of a frame of 1 ms (USB 2.0, 5.8.4).
  */
@@ -178,7 +177,7 @@ int wire_create(const struct wire_options *options, struct wire **wire, struct f
         return -1;
     }
     /* One start bit, eight data bits, one stop bit. */
-    made->byte_ns = options->uart ? 10000000000 / options->baud : 0;
+    made->byte_ns = options->line.uart ? 10000000000 / options->baud : 0;
     made->now_ns = options->real_pace ? clock_ns(made) : 0;
     *wire = made;
     return 0;
@@ -216,7 +215,7 @@ static void take_from_host(struct wire *wire)
         start_ns = now_ns > wire->line_free_ns ? now_ns : wire->line_free_ns;
     }
     for (size_t i = 0; i < count; i++) {
-        if (wire->options.real_pace && wire->options.uart) {
+        if (wire->options.real_pace && wire->options.line.uart) {
             start_ns += wire->byte_ns;
         } else if (wire->options.real_pace && i % USB_PACKET_BYTES == 0) {
             start_ns += USB_PACKET_NS;
@@ -229,10 +228,11 @@ static void take_from_host(struct wire *wire)
 /* Puts what has arrived by the firmware's clock into its receive buffer. */
 static void receive(struct wire *wire)
 {
-    bool loses = wire->options.uart && wire->options.real_pace;
+    size_t room = wire->options.line.receive_bytes;
+    bool loses = room != 0 && wire->options.real_pace;
     size_t lost = 0;
     while (queue_next_ns(&wire->line) <= wire->now_ns) {
-        if (loses && wire->received.count >= UART_RECEIVE_MAX) {
+        if (loses && wire->received.count >= room) {
             queue_pop(&wire->line);
             lost++;
         } else if (wire->received.count < QUEUE_MAX) {
@@ -326,7 +326,7 @@ static void note_opened(struct wire *wire)
     if (wire->openers++ != 0 || wire->event != WIRE_EVENT_NONE) {
         return;
     }
-    if (wire->options.uart || wire->hung) {
+    if (wire->options.line.opening_resets || wire->hung) {
         wire->event = WIRE_EVENT_OPENED;
     } else {
         send_noise(wire);

@@ -30,10 +30,17 @@ enum wire_event {
 
 struct wire;
 
+/* How a board is wired to the host. All false and 0: a USB port of its own, which loses nothing and
+ * resets nothing. */
+struct wire_line {
+    bool uart;            /* behind an adapter: bytes take their time at the baud rate */
+    bool opening_resets;  /* DTR resets the board */
+    size_t receive_bytes; /* UART: what comes while so many wait is lost; 0: nothing is */
+};
+
 struct wire_options {
     bool real_pace;
-    bool uart; /* a UART behind an adapter: DTR resets the board, and bytes that come while 63 wait
-                  are lost. Else a native USB port: nothing is lost, nothing resets. */
+    struct wire_line line;
     unsigned baud;       /* UART */
     int stop_descriptor; /* becomes readable when the bench stops */
     /* A symbolic link to the port, made and kept up to date by the wire, so that it stays at one

@@ -1,0 +1,35 @@
+#include "jigs/simbench/wire_firmware.h"
+
+#include <string.h>
+
+#include "jigs/simbench/arduino_isp.h"
+
+static const struct {
+    const struct wire_firmware *models;
+    const size_t *count;
+} tables[] = {
+    {arduino_isp_models, &arduino_isp_model_count},
+};
+
+const struct wire_firmware *wire_firmware_item(size_t index)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        size_t count = *tables[i].count;
+        if (index < count) {
+            return &tables[i].models[index];
+        }
+        index -= count;
+    }
+    return NULL;
+}
+
+const struct wire_firmware *wire_firmware_by_name(const char *name)
+{
+    const struct wire_firmware *firmware;
+    for (size_t i = 0; (firmware = wire_firmware_item(i)) != NULL; i++) {
+        if (strcmp(firmware->name, name) == 0) {
+            return firmware;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* What the firmware of a serial programmer is to the bench: how its board is wired to the host, and
+ * straight-line code that runs on the thread of its site. */
+#ifndef JIGS_SIMBENCH_WIRE_FIRMWARE_H
+#define JIGS_SIMBENCH_WIRE_FIRMWARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "jigs/simbench/isp_port.h"
+#include "jigs/simbench/wire.h"
+
+struct wire_firmware;
+
+struct wire_firmware_run {
+    const struct wire_firmware *firmware;
+    struct wire *wire;
+    const struct isp_port *port;
+    unsigned baud; /* that the jig gives it, else the firmware's own */
+    bool
+        real_pace; /* else nothing that it waits for takes time, and no bootloader runs before it */
+};
+
+struct wire_firmware {
+    const char *name; /* the model in jig files: "arduino-uno-isp" */
+    unsigned baud;    /* what it is set to unless the jig says otherwise */
+    struct wire_line line;
+    /* Runs until the wire says stop. -1 when out of memory: it stays silent, which the host sees.
+     */
+    int (*run)(const struct wire_firmware_run *run);
+    const void *variant; /* the model's own: what this generation of the firmware does */
+};
+
+/* All models there are, from the files that have them; NULL if there is none of that name. */
+const struct wire_firmware *wire_firmware_by_name(const char *name);
+/* The index-th of them; NULL after the last. */
+const struct wire_firmware *wire_firmware_item(size_t index);
+
+#endif
