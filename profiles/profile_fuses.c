@@ -1,18 +1,10 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "profiles/fuse_words.h"
 #include "profiles/profile_reader.h"
 
 static const char *const fuse_keys[] = {"low", "high", "extended", "fuse", NULL};
-
-/* Other tools' names for the fuses. */
-static const struct {
-    const char *name;
-    const char *ours;
-} foreign_names[] = {
-    {"lfuse", "low"},     {"hfuse", "high"},      {"efuse", "extended"},
-    {"low_fuses", "low"}, {"high_fuses", "high"}, {"extended_fuses", "extended"},
-};
 
 /* ---- what must never be written ---- */
 
@@ -143,14 +135,6 @@ static int read_left_rule(struct profile_reader *reader, const struct document_n
 
 /* ---- all of them ---- */
 
-static const char *our_name(const char *name)
-{
-    for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++)
-        if (strcmp(name, foreign_names[i].name) == 0)
-            return foreign_names[i].ours;
-    return NULL;
-}
-
 /* The part's fuse of this name; PART_MEMORY_COUNT when it has none. */
 static enum part_memory fuse_by_name(const struct part *part, const char *name)
 {
@@ -168,9 +152,9 @@ static int check_fuse_names(struct profile_reader *reader, const struct document
     for (size_t i = 0; i < document_count(fuses); i++) {
         const char *name = document_pair(fuses, i, &key, NULL);
 
-        if (name && our_name(name))
+        if (name && fuse_words_our_name(name))
             return document_fail(reader->document, key, reader->failure, "unknown key '%s', use %s",
-                                 name, our_name(name));
+                                 name, fuse_words_our_name(name));
     }
     if (document_check_keys(reader->document, fuses, fuse_keys, reader->failure) != 0)
         return -1;

@@ -7,13 +7,15 @@
 #include "station/command.h"
 #include "station/command_check.h"
 #include "station/command_flash.h"
+#include "station/command_fuses.h"
 #include "station/command_image.h"
 #include "station/command_jig.h"
 #include "station/command_log.h"
 #include "station/command_parts.h"
 
 static const struct command *const commands[] = {&command_flash, &command_check, &command_image,
-                                                 &command_jig,   &command_log,   &command_parts};
+                                                 &command_jig,   &command_log,   &command_parts,
+                                                 &command_fuses};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *find_command(const char *name)
