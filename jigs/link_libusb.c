@@ -17,10 +17,13 @@
 #include "jigs/usb_sysfs.h"
 
 #define HOLDER_LOOK_US 100000 /* a process that only tries the place is gone after this */
+#define COME_BACK_US 5000000  /* AVRISP mkII takes 2 s */
+#define COME_BACK_LOOK_US 50000
 #define INTERFACE 0
 
 struct libusb_link {
     struct link_usb usb;
+    struct place place;
     struct usb_sysfs_device device;
     int node; /* open and locked */
     libusb_context *context;
@@ -238,8 +241,13 @@ static int submit(struct link_usb *usb, size_t index, int64_t end_us, struct fai
     struct link_usb_request *request = &usb->requests[index];
 
     (void)end_us;
-    libusb_fill_control_transfer(link->transfers[index], link->handle, request->bytes, note_end,
-                                 request, 0);
+    if (request->endpoint == 0)
+        libusb_fill_control_transfer(link->transfers[index], link->handle, request->bytes, note_end,
+                                     request, 0);
+    else
+        libusb_fill_bulk_transfer(link->transfers[index], link->handle, request->endpoint,
+                                  request->bytes + LINK_USB_SETUP_BYTES, request->length, note_end,
+                                  request, 0);
     int error = libusb_submit_transfer(link->transfers[index]);
     if (error == 0)
         request->under_way = true;
@@ -277,30 +285,45 @@ static int take_back(struct link_usb *usb, size_t index, int64_t end_us, struct 
 
 /* In this order nothing is used after it was freed, even when a transfer could not be taken back:
  * closing the node makes the kernel forget it. */
-static void close_link(struct link_usb *usb)
+static void let_go(struct libusb_link *link)
 {
-    struct libusb_link *link = own(usb);
-
     if (link->claimed)
         libusb_release_interface(link->handle, INTERFACE);
     if (link->handle != NULL)
         libusb_close(link->handle);
     if (link->node >= 0)
         close(link->node);
-    for (size_t i = 0; i < LINK_USB_QUEUE; i++)
+    for (size_t i = 0; i < LINK_USB_QUEUE; i++) {
         libusb_free_transfer(link->transfers[i]);
+        link->transfers[i] = NULL;
+    }
     if (link->context != NULL)
         libusb_exit(link->context);
-    free(link);
+    link->claimed = false;
+    link->handle = NULL;
+    link->node = -1;
+    link->context = NULL;
 }
 
-static const struct link_usb_backend backend = {
-    .submit = submit,
-    .pump = pump,
-    .take_back = take_back,
-    .is_there = is_there,
-    .close = close_link,
-};
+static void close_link(struct link_usb *usb)
+{
+    let_go(own(usb));
+    free(usb);
+}
+
+/* By the kernel, which sets its data toggle, too, and gives the device 5 s. */
+static int clear_halt(struct link_usb *usb, uint8_t endpoint, const struct operation *operation,
+                      struct failure *failure)
+{
+    (void)operation;
+    int error = libusb_clear_halt(own(usb)->handle, endpoint);
+    if (error == 0)
+        return 0;
+    if (error == LIBUSB_ERROR_NO_DEVICE)
+        return failure_set(failure, FAILURE_PROGRAMMER_GONE, "%s was unplugged", usb->name);
+    return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "%s: clearing the halt of %02X: %s",
+                       usb->name, endpoint, libusb_strerror(error));
+}
 
 static int open_link(struct libusb_link *link, const struct place *place,
                      const struct operation *operation, struct failure *failure)
@@ -317,6 +340,51 @@ static int open_link(struct libusb_link *link, const struct place *place,
     return claim(link, node, failure);
 }
 
+/* While it is away there is no node; then udev gives it its permissions. */
+static int open_again(struct libusb_link *link, const struct operation *operation,
+                      struct failure *failure)
+{
+    int64_t end_us = operation_within_us(operation, COME_BACK_US);
+    struct failure cause = {0};
+
+    for (;;) {
+        cause.code = FAILURE_NONE;
+        if (open_link(link, &link->place, operation, &cause) == 0)
+            return 0;
+        let_go(link);
+        if (operation_now_us() >= end_us)
+            return failure_set(failure, FAILURE_PROGRAMMER_GONE, "after its reset: %s",
+                               cause.detail);
+        if (operation_sleep_us(operation, COME_BACK_LOOK_US, failure) != 0)
+            return -1;
+    }
+}
+
+/* The kernel's reset keeps address and claim of a device that comes back as it was; another one, or
+ * one that drops off the bus meanwhile, is plugged in anew. */
+static int reset(struct link_usb *usb, const struct operation *operation, struct failure *failure)
+{
+    struct libusb_link *link = own(usb);
+    int error = libusb_reset_device(link->handle);
+
+    if (error == 0 && is_there(usb))
+        return 0;
+    if (error != 0 && error != LIBUSB_ERROR_NOT_FOUND && error != LIBUSB_ERROR_NO_DEVICE)
+        return fail_libusb(link, "reset", error, failure);
+    let_go(link);
+    return open_again(link, operation, failure);
+}
+
+static const struct link_usb_backend backend = {
+    .submit = submit,
+    .pump = pump,
+    .take_back = take_back,
+    .clear_halt = clear_halt,
+    .reset = reset,
+    .is_there = is_there,
+    .close = close_link,
+};
+
 int link_libusb_open(const struct place *place, const struct operation *operation,
                      struct link_usb **usb, struct failure *failure)
 {
@@ -326,6 +394,7 @@ int link_libusb_open(const struct place *place, const struct operation *operatio
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a USB link");
     made->usb.backend = &backend;
     made->node = -1;
+    made->place = *place;
     place_to_text(place, made->usb.name, sizeof made->usb.name);
     if (open_link(made, place, operation, failure) != 0) {
         close_link(&made->usb);

@@ -63,6 +63,7 @@ static void fill_request(struct link_usb_request *request, const struct link_usb
 
     request->under_way = request->taking_back = false;
     request->outcome = LINK_USB_GARBLED;
+    request->endpoint = 0;
     request->to_host = (transfer->request_type & 0x80) != 0;
     request->length = transfer->length;
     request->received = 0;
@@ -73,18 +74,25 @@ static void fill_request(struct link_usb_request *request, const struct link_usb
         memcpy(request->bytes + sizeof setup, transfer->data, transfer->length);
 }
 
-static int begin(struct link_usb *usb, size_t index, const struct link_usb_transfer *transfer,
-                 const struct operation *operation, struct failure *failure)
+int link_usb_submit(struct link_usb *usb, size_t index, int64_t end_us, struct failure *failure)
 {
     struct failure cause = {0};
 
+    if (usb->lost)
+        return fail_lost(usb, failure);
+    if (usb->backend->submit(usb, index, end_us, &cause) != 0)
+        return lose(usb, &cause, failure);
+    return 0;
+}
+
+static int begin(struct link_usb *usb, size_t index, const struct link_usb_transfer *transfer,
+                 const struct operation *operation, struct failure *failure)
+{
     if (check_transfer(usb, transfer, failure) != 0)
         return -1;
     fill_request(&usb->requests[index], transfer);
-    if (usb->backend->submit(usb, index, operation_within_us(operation, transfer->silence_us),
-                             &cause) != 0)
-        return lose(usb, &cause, failure);
-    return 0;
+    return link_usb_submit(usb, index, operation_within_us(operation, transfer->silence_us),
+                           failure);
 }
 
 static bool is_cancelled(const struct operation *operation)
@@ -92,15 +100,14 @@ static bool is_cancelled(const struct operation *operation)
     return operation->cancel != NULL && atomic_load(operation->cancel);
 }
 
-/* Until the request is no longer under way, or `end_us`; once the operation is cancelled not for
- * long. */
-static int wait_for(struct link_usb *usb, const struct link_usb_request *request, int64_t end_us,
-                    const struct operation *operation, struct failure *failure)
+int link_usb_wait(struct link_usb *usb, const struct link_usb_request *one,
+                  const struct link_usb_request *other, int64_t end_us,
+                  const struct operation *operation, struct failure *failure)
 {
     int64_t now_us = operation_now_us();
     bool cut = false;
 
-    while (request->under_way && now_us < end_us) {
+    while (one->under_way && other->under_way && now_us < end_us) {
         struct failure cause = {0};
         int64_t look_us = end_us;
 
@@ -119,7 +126,7 @@ static int wait_for(struct link_usb *usb, const struct link_usb_request *request
 }
 
 /* The last one first, else it would begin when the earlier ones are taken back. */
-static void take_back_all(struct link_usb *usb, size_t first)
+void link_usb_take_back_all(struct link_usb *usb, size_t first)
 {
     int64_t end_us = operation_now_us() + TAKE_BACK_US;
     struct failure cause = {0};
@@ -156,8 +163,8 @@ static bool was_unplugged(const struct link_usb *usb)
     return true;
 }
 
-static int fail_outcome(struct link_usb *usb, enum link_usb_outcome outcome,
-                        const struct link_usb_transfer *transfer, struct failure *failure)
+static int fail_outcome(struct link_usb *usb, enum link_usb_outcome outcome, const char *what,
+                        struct failure *failure)
 {
     if (outcome == LINK_USB_GARBLED && was_unplugged(usb))
         outcome = LINK_USB_GONE;
@@ -166,31 +173,34 @@ static int fail_outcome(struct link_usb *usb, enum link_usb_outcome outcome,
         usb->lost = true;
         return fail_lost(usb, failure);
     case LINK_USB_STALLED:
-        return failure_set(failure, FAILURE_PROGRAMMER_STALLED, "%s: stall at request %u",
-                           usb->name, transfer->request);
+        return failure_set(failure, FAILURE_PROGRAMMER_STALLED, "%s: stall at %s", usb->name, what);
     case LINK_USB_TIMED_OUT:
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
-                           "%s: the system gave request %u up after no answer", usb->name,
-                           transfer->request);
+                           "%s: the system gave %s up after no answer", usb->name, what);
     case LINK_USB_DONE:
     case LINK_USB_TAKEN_BACK:
     case LINK_USB_GARBLED:
         break;
     }
-    return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "%s: %s at request %u", usb->name,
-                       outcome == LINK_USB_GARBLED ? "bus error" : "given back unasked",
-                       transfer->request);
+    return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "%s: %s at %s", usb->name,
+                       outcome == LINK_USB_GARBLED ? "bus error" : "given back unasked", what);
 }
 
-/* The transfer's time is over: its own, the operation's, or what was left after a cancellation. */
-static int fail_late(const struct link_usb *usb, const struct link_usb_transfer *transfer,
+/* The request's time is over: its own, the operation's, or what was left after a cancellation. */
+static int fail_late(const struct link_usb *usb, const char *what, int64_t silence_us,
                      const struct operation *operation, struct failure *failure)
 {
     if (operation_check(operation, failure) != 0)
         return -1;
-    return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
-                       "%s: no answer to request %u within %lld ms", usb->name, transfer->request,
-                       (long long)(transfer->silence_us / 1000));
+    return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "%s: no answer to %s within %lld ms",
+                       usb->name, what, (long long)(silence_us / 1000));
+}
+
+int link_usb_fail(struct link_usb *usb, const struct link_usb_request *request, const char *what,
+                  int64_t silence_us, const struct operation *operation, struct failure *failure)
+{
+    return request->under_way ? fail_late(usb, what, silence_us, operation, failure)
+                              : fail_outcome(usb, request->outcome, what, failure);
 }
 
 static int finish(struct link_usb *usb, size_t index, struct link_usb_transfer *transfer,
@@ -198,13 +208,14 @@ static int finish(struct link_usb *usb, size_t index, struct link_usb_transfer *
 {
     struct link_usb_request *request = &usb->requests[index];
     int64_t end_us = operation_within_us(operation, transfer->silence_us);
+    char what[24];
 
-    if (wait_for(usb, request, end_us, operation, failure) != 0)
+    if (link_usb_wait(usb, request, request, end_us, operation, failure) != 0)
         return -1;
-    if (request->under_way)
-        return fail_late(usb, transfer, operation, failure);
-    if (request->outcome != LINK_USB_DONE)
-        return fail_outcome(usb, request->outcome, transfer, failure);
+    if (request->under_way || request->outcome != LINK_USB_DONE) {
+        snprintf(what, sizeof what, "request %u", transfer->request);
+        return link_usb_fail(usb, request, what, transfer->silence_us, operation, failure);
+    }
     transfer->received = request->received;
     if (request->to_host && request->received > 0)
         memcpy(transfer->data, request->bytes + LINK_USB_SETUP_BYTES, request->received);
@@ -261,7 +272,7 @@ int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, 
     }
     tell_progress(operation, transfers, ended, &told);
     if (result != 0)
-        take_back_all(usb, ended % LINK_USB_QUEUE);
+        link_usb_take_back_all(usb, ended % LINK_USB_QUEUE);
     if (done != NULL)
         *done = ended;
     return result;
@@ -269,16 +280,8 @@ int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, 
 
 /* ---- texts ---- */
 
-/* What is asked for, and what came. */
-struct descriptor {
-    uint8_t type, number;
-    uint16_t language;
-    uint16_t wanted, received;
-    uint8_t bytes[DESCRIPTOR_BYTES_MAX];
-};
-
-static int get_descriptor(struct link_usb *usb, struct descriptor *descriptor,
-                          const struct operation *operation, struct failure *failure)
+int link_usb_get_descriptor(struct link_usb *usb, struct link_usb_descriptor *descriptor,
+                            const struct operation *operation, struct failure *failure)
 {
     struct link_usb_transfer transfer = {.request_type = STANDARD_TO_HOST,
                                          .request = GET_DESCRIPTOR,
@@ -345,16 +348,16 @@ void link_usb_text(const uint8_t *descriptor, uint16_t received, char *text, siz
 
 /* A text descriptor; one that the device does not give has no bytes. */
 static int get_text(struct link_usb *usb, uint8_t number, uint16_t language,
-                    struct descriptor *descriptor, const struct operation *operation,
+                    struct link_usb_descriptor *descriptor, const struct operation *operation,
                     struct failure *failure)
 {
     struct failure cause = {0};
 
-    *descriptor = (struct descriptor){.type = DESCRIPTOR_STRING,
-                                      .number = number,
-                                      .language = language,
-                                      .wanted = DESCRIPTOR_BYTES_MAX};
-    if (get_descriptor(usb, descriptor, operation, &cause) == 0)
+    *descriptor = (struct link_usb_descriptor){.type = DESCRIPTOR_STRING,
+                                               .number = number,
+                                               .language = language,
+                                               .wanted = DESCRIPTOR_BYTES_MAX};
+    if (link_usb_get_descriptor(usb, descriptor, operation, &cause) == 0)
         return 0;
     descriptor->received = 0;
     return is_no_text(&cause) ? 0 : failure_set(failure, cause.code, "%s", cause.detail);
@@ -363,7 +366,7 @@ static int get_text(struct link_usb *usb, uint8_t number, uint16_t language,
 static int read_text(struct link_usb *usb, uint8_t number, uint16_t language, char *text,
                      size_t text_bytes, const struct operation *operation, struct failure *failure)
 {
-    struct descriptor descriptor;
+    struct link_usb_descriptor descriptor;
 
     if (number == 0)
         return 0;
@@ -377,7 +380,7 @@ static int read_text(struct link_usb *usb, uint8_t number, uint16_t language, ch
 static int read_language(struct link_usb *usb, const struct operation *operation,
                          uint16_t *language, struct failure *failure)
 {
-    struct descriptor descriptor;
+    struct link_usb_descriptor descriptor;
 
     if (get_text(usb, 0, 0, &descriptor, operation, failure) != 0)
         return -1;
@@ -409,9 +412,10 @@ static int read_texts(struct link_usb *usb, const uint8_t *device,
 static int read_identity(struct link_usb *usb, const struct operation *operation,
                          struct failure *failure)
 {
-    struct descriptor device = {.type = DESCRIPTOR_DEVICE, .wanted = DEVICE_DESCRIPTOR_BYTES};
+    struct link_usb_descriptor device = {.type = DESCRIPTOR_DEVICE,
+                                         .wanted = DEVICE_DESCRIPTOR_BYTES};
 
-    if (get_descriptor(usb, &device, operation, failure) != 0)
+    if (link_usb_get_descriptor(usb, &device, operation, failure) != 0)
         return -1;
     if (device.received < DEVICE_DESCRIPTOR_BYTES || device.bytes[1] != DESCRIPTOR_DEVICE)
         return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
@@ -457,8 +461,43 @@ void link_usb_close(struct link_usb *usb)
 {
     if (usb == NULL)
         return;
-    take_back_all(usb, 0);
+    link_usb_take_back_all(usb, 0);
     usb->backend->close(usb);
+}
+
+/* Another device may be plugged in there meanwhile. */
+static int check_same(const struct link_usb *usb, const struct link_usb_identity *before,
+                      struct failure *failure)
+{
+    const struct link_usb_identity *now = &usb->identity;
+
+    if (now->vendor == before->vendor && now->product == before->product &&
+        strcmp(now->serial, before->serial) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_PROGRAMMER_GONE,
+                       "%s: after its reset it is %04X:%04X '%s', expected %04X:%04X '%s'",
+                       usb->name, now->vendor, now->product, now->serial, before->vendor,
+                       before->product, before->serial);
+}
+
+int link_usb_reset(struct link_usb *usb, const struct operation *operation, struct failure *failure)
+{
+    const struct link_usb_identity before = usb->identity;
+
+    if (usb->lost)
+        return fail_lost(usb, failure);
+    if (operation_check(operation, failure) != 0)
+        return -1;
+    link_usb_take_back_all(usb, 0);
+    usb->bulk_known = usb->bulk_settled = false;
+    if (usb->lost)
+        return fail_lost(usb, failure);
+    if (usb->backend->reset(usb, operation, failure) != 0 ||
+        read_identity(usb, operation, failure) != 0 || check_same(usb, &before, failure) != 0) {
+        usb->lost = true;
+        return -1;
+    }
+    return 0;
 }
 
 const struct link_usb_identity *link_usb_identity(const struct link_usb *usb)

@@ -1,6 +1,6 @@
-/* The USB link: control transfers to a programmer on a USB port. Two ways to reach one: libusb-1.0,
- * by physical port path or serial number, and a small USB/IP client for the simulated bench, on
- * loopback only. Each is one file behind the functions here (link_libusb.c alone includes
+/* The USB link: control and bulk transfers to a programmer on a USB port. Two ways to reach one:
+ * libusb-1.0, by physical port path or serial number, and a small USB/IP client for the simulated
+ * bench, on loopback only. Each is one file behind the functions here (link_libusb.c alone includes
  * libusb.h). One thread at a time uses a link. */
 #ifndef JIGS_LINK_USB_H
 #define JIGS_LINK_USB_H
@@ -58,6 +58,40 @@ struct link_usb_transfer {
  * FAILURE_DEADLINE at its deadline. */
 int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, size_t count,
                      const struct operation *operation, size_t *done, struct failure *failure);
+
+/* A command and its reply over the first bulk endpoints of the claimed interface. They are found in
+ * its descriptors, not assumed: AVRISP mkII and its clones have IN at 82 or at 83. */
+struct link_usb_exchange {
+    const uint8_t *out;
+    /* Up to LINK_USB_TRANSFER_BYTES_MAX. No empty packet is sent after one that is a multiple of
+     * the packet size. */
+    size_t out_count;
+    uint8_t *in;
+    /* A multiple of the packet size, 64 at full speed, and more than the reply: it ends with a
+     * short packet, or an empty one. */
+    size_t in_room;
+    size_t received;    /* result: bytes of the reply */
+    int64_t silence_us; /* so long both together may take */
+};
+
+/* One exchange. The reply's transfer is handed to the system before the command's, so that the
+ * device never waits for this computer. Failures are those of link_usb_control(), and
+ * FAILURE_PROGRAMMER_UNKNOWN when the device has no bulk endpoints; FAILURE_PROGRAMMER_OUT_OF_STEP
+ * for a reply that fills its room, or comes before the command was taken. The first exchange after
+ * opening, and any after one that failed, begins with what link_usb_clear() does, so that the reply
+ * to an earlier command is not taken for this one's. (One that comes later still, from a device
+ * that was busy, is for the driver to see.) */
+int link_usb_exchange(struct link_usb *usb, struct link_usb_exchange *exchange,
+                      const struct operation *operation, struct failure *failure);
+/* Makes halted bulk endpoints usable again (CLEAR_FEATURE ENDPOINT_HALT), and throws away what the
+ * device still has to say, until it is quiet for 20 ms. */
+int link_usb_clear(struct link_usb *usb, const struct operation *operation,
+                   struct failure *failure);
+/* Resets the device on its port, for one that hangs, and has it as after link_usb_open(); also when
+ * it comes back under another address, for which it gets 5 s. When this fails the link is gone:
+ * FAILURE_PROGRAMMER_GONE from then on. */
+int link_usb_reset(struct link_usb *usb, const struct operation *operation,
+                   struct failure *failure);
 
 /* Every device on this machine's buses, for `gangflash jig list`, as the kernel knows them: nothing
  * is opened or sent. Sorted by place; the caller frees. */

@@ -17,6 +17,14 @@
 #include "jigs/usbip_wire.h"
 
 #define IMPORT_SILENCE_US 2000000
+#define REQUEST_SILENCE_US 5000000 /* USB 2.0, 9.2.6.4: a device has so long for a request */
+
+/* USB 2.0, tables 9-4, 9-6 and 11-17 */
+#define CLEAR_FEATURE 1
+#define SET_FEATURE 3
+#define SET_CONFIGURATION 9
+#define ENDPOINT_HALT 0
+#define PORT_RESET 4
 
 struct usbip_link {
     struct link_usb usb;
@@ -225,6 +233,7 @@ static int submit(struct link_usb *usb, size_t index, int64_t end_us, struct fai
     size_t count = USBIP_MESSAGE_BYTES;
 
     *expected = (struct usbip_expected){.number = next_number(link),
+                                        .endpoint = request->endpoint & 0x0F,
                                         .to_host = request->to_host,
                                         .length = request->length,
                                         .data = request->bytes + LINK_USB_SETUP_BYTES};
@@ -272,6 +281,35 @@ static int pump(struct link_usb *usb, int64_t end_us, struct failure *failure)
     return 0;
 }
 
+/* USB 2.0, 9.4.1. Data toggles are the server's: the kernel's sees this request and sets its own.
+ */
+static int clear_halt(struct link_usb *usb, uint8_t endpoint, const struct operation *operation,
+                      struct failure *failure)
+{
+    struct link_usb_transfer clear = {.request_type = 0x02,
+                                      .request = CLEAR_FEATURE,
+                                      .value = ENDPOINT_HALT,
+                                      .index = endpoint,
+                                      .silence_us = REQUEST_SILENCE_US};
+
+    return link_usb_control(usb, &clear, 1, operation, NULL, failure);
+}
+
+/* USB 2.0, table 11-16: SetPortFeature(PORT_RESET) as a hub gets it. The kernel's server
+ * (drivers/usb/usbip/stub_rx.c), and the simulated bench, take it for the device's own port. */
+static int reset(struct link_usb *usb, const struct operation *operation, struct failure *failure)
+{
+    struct link_usb_transfer requests[] = {
+        {.request_type = 0x23, .request = SET_FEATURE, .value = PORT_RESET},
+        {.request = SET_CONFIGURATION, .value = 1},
+    };
+
+    requests[0].silence_us = requests[1].silence_us = REQUEST_SILENCE_US;
+    if (link_usb_control(usb, &requests[0], 1, operation, NULL, failure) != 0)
+        return -1;
+    return link_usb_control(usb, &requests[1], 1, operation, NULL, failure);
+}
+
 static bool is_there(const struct link_usb *usb)
 {
     const struct usbip_link *link = (const struct usbip_link *)usb;
@@ -294,6 +332,8 @@ static const struct link_usb_backend backend = {
     .submit = submit,
     .pump = pump,
     .take_back = take_back,
+    .clear_halt = clear_halt,
+    .reset = reset,
     .is_there = is_there,
     .close = close_link,
 };

@@ -99,14 +99,14 @@ int usbip_wire_import_device(const uint8_t reply[USBIP_IMPORT_DEVICE_BYTES], con
 /* ---- transfers ---- */
 
 static void put_header(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t command, uint32_t number,
-                       uint32_t device_id, uint32_t direction)
+                       uint32_t device_id, uint32_t direction, uint8_t endpoint)
 {
     memset(message, 0, USBIP_MESSAGE_BYTES);
     put32(message, command);
     put32(message + 4, number);
     put32(message + 8, device_id);
     put32(message + 12, direction);
-    /* message + 16: endpoint 0 */
+    put32(message + 16, endpoint);
 }
 
 void usbip_wire_submit(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t device_id,
@@ -114,7 +114,7 @@ void usbip_wire_submit(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t device_id,
                        const uint8_t setup[USBIP_SETUP_BYTES])
 {
     put_header(message, COMMAND_SUBMIT, expected->number, device_id,
-               expected->to_host ? DIRECTION_IN : 0);
+               expected->to_host ? DIRECTION_IN : 0, expected->endpoint);
     put32(message + 24, expected->length);
     put32(message + 32, NO_PACKETS);
     memcpy(message + 40, setup, USBIP_SETUP_BYTES);
@@ -123,7 +123,7 @@ void usbip_wire_submit(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t device_id,
 void usbip_wire_unlink(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t device_id,
                        const struct usbip_expected *expected)
 {
-    put_header(message, COMMAND_UNLINK, expected->unlink_number, device_id, 0);
+    put_header(message, COMMAND_UNLINK, expected->unlink_number, device_id, 0, 0);
     put32(message + 20, expected->number);
 }
 

@@ -25,10 +25,11 @@ int usbip_wire_import_status(const uint8_t reply[USBIP_IMPORT_STATUS_BYTES],
 int usbip_wire_import_device(const uint8_t reply[USBIP_IMPORT_DEVICE_BYTES], const char *bus_id,
                              uint32_t *device_id, struct failure *failure);
 
-/* One control transfer that the server was given. */
+/* One transfer that the server was given. */
 struct usbip_expected {
     uint32_t number;        /* of the CMD_SUBMIT; 0: nothing is expected */
     uint32_t unlink_number; /* of the CMD_UNLINK that takes it back; 0: none was sent */
+    uint8_t endpoint;       /* its number, 0…15 */
     bool to_host;
     uint16_t length;
     uint8_t *data;     /* `length` bytes for what comes */
@@ -45,6 +46,7 @@ struct usbip_inbox {
     size_t body_bytes;              /* of them have come */
 };
 
+/* `setup` is all zeros but for endpoint 0. */
 void usbip_wire_submit(uint8_t message[USBIP_MESSAGE_BYTES], uint32_t device_id,
                        const struct usbip_expected *expected,
                        const uint8_t setup[USBIP_SETUP_BYTES]);

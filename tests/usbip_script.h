@@ -61,7 +61,13 @@ struct script_request {
     uint8_t data[4096];
     uint32_t number;
     uint16_t length;
+    uint8_t endpoint; /* with the direction */
 };
+
+struct script_server;
+/* What is no vendor request, nor the device descriptor, nor a text. False: the connection ends. */
+typedef bool script_other(struct script_server *server, int client,
+                          const struct script_request *request);
 
 struct script_server {
     /* set before the start */
@@ -73,6 +79,9 @@ struct script_server {
     int device_bytes;   /* of the device descriptor; 0: 18 */
     const char *serial; /* NULL: none */
     atomic_bool *cancel;
+    script_other *other; /* NULL: nothing is */
+    void (*taken_back)(struct script_server *server, int client, uint32_t number); /* may be NULL */
+    void *context;                                                                 /* theirs */
     /* to be looked at after the end */
     struct script_request requests[SCRIPT_REQUESTS_MAX]; /* vendor requests */
     size_t request_count;
@@ -125,7 +134,7 @@ static void script_answer(int client, const struct script_request *request, int3
                           const uint8_t *data, uint32_t count, bool trickle)
 {
     uint8_t message[48 + 4096] = {0};
-    bool to_host = (request->setup[0] & 0x80) != 0;
+    bool to_host = ((request->endpoint | request->setup[0]) & 0x80) != 0;
     size_t length = 48 + (to_host ? count : 0);
 
     script_put(message, 3);
@@ -284,15 +293,22 @@ static bool script_submit(struct script_server *server, int client, const uint8_
     bool to_host = script_get(message + 12) == 1;
 
     memcpy(request.setup, message + 40, 8);
-    if (script_get(message + 8) != (1u << 16 | 7) || script_get(message + 16) != 0)
+    request.endpoint = (uint8_t)script_get(message + 16);
+    if (request.endpoint != 0 && to_host)
+        request.endpoint |= 0x80;
+    if (script_get(message + 8) != (1u << 16 | 7) || script_get(message + 16) > 15 ||
+        (request.endpoint != 0 && server->other == NULL))
         script_blame(server, "another device or endpoint");
-    if (request.length != (request.setup[6] | request.setup[7] << 8) ||
-        to_host != ((request.setup[0] & 0x80) != 0))
+    if (request.endpoint == 0 && (request.length != (request.setup[6] | request.setup[7] << 8) ||
+                                  to_host != ((request.setup[0] & 0x80) != 0)))
         script_blame(server, "length or direction beside the setup packet's");
     if (request.number == 0)
         script_blame(server, "number 0");
     if (!to_host && !script_read(client, request.data, request.length))
         return false;
+    if (server->other != NULL && (request.endpoint != 0 || (request.setup[0] & 0x60) != 0x40) &&
+        !(request.setup[0] == 0x80 && (request.setup[3] == 1 || request.setup[3] == 3)))
+        return server->other(server, client, &request);
     if (request.setup[0] == 0x80) {
         script_descriptor(server, client, &request);
         return true;
@@ -324,6 +340,8 @@ static void script_unlink(struct script_server *server, int client, const uint8_
         return;
     }
     script_answer_unlink(client, number, -ECONNRESET);
+    if (server->taken_back != NULL)
+        server->taken_back(server, client, victim);
 }
 
 static bool script_give_device(struct script_server *server, int client)
