@@ -190,7 +190,7 @@ static void print_byte(const struct bytes *bytes, enum part_memory memory)
         printf(", as from the factory");
     else
         printf(", from the factory 0x%02X", (unsigned)byte->factory_default);
-    if ((uint8_t)~byte->mask != 0)
+    if (byte->mask != 0xFF)
         printf("; only the bits 0x%02X exist", byte->mask);
     printf("\n");
     for (size_t i = 0; i < byte->field_count; i++)
