@@ -181,6 +181,39 @@ static inline int fake_device_out(struct fake_device *device, uint8_t request, u
     return fake_device_out_badly(device, request, value, index, data, length, -1, -1);
 }
 
+/* A command to a bulk endpoint, in packets of 64 bytes, without an empty one at its end: 0, or the
+ * answer that ended it. */
+static inline int fake_device_send(struct fake_device *device, uint8_t endpoint,
+                                   const uint8_t *bytes, size_t count)
+{
+    size_t sent = 0;
+    int answer;
+    do {
+        size_t left = count - sent;
+        size_t packet = left < USB_BULK_PACKET_BYTES ? left : USB_BULK_PACKET_BYTES;
+        answer = device->firmware->bulk_write(device->instance, endpoint, bytes + sent, packet);
+        sent += packet;
+    } while (answer == 0 && sent < count);
+    return answer;
+}
+
+/* A reply from a bulk endpoint, which ends with a short packet or where the room ends, a multiple
+ * of 64: bytes received, or the answer that ended it. */
+static inline int fake_device_receive(struct fake_device *device, uint8_t endpoint, uint8_t *bytes,
+                                      size_t room)
+{
+    size_t received = 0;
+    int count;
+    assert_int_equal(room % USB_BULK_PACKET_BYTES, 0);
+    do {
+        count = device->firmware->bulk_read(device->instance, endpoint, bytes + received,
+                                            USB_BULK_PACKET_BYTES);
+        assert_true(count <= USB_BULK_PACKET_BYTES);
+        received += count > 0 ? (size_t)count : 0;
+    } while (count == USB_BULK_PACKET_BYTES && received < room);
+    return count < 0 ? count : (int)received;
+}
+
 static inline const uint8_t *fake_device_memory(const struct fake_device *device,
                                                 enum part_memory memory)
 {

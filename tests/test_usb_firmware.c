@@ -9,6 +9,7 @@
 
 #include "jigs/jig.h"
 #include "jigs/simbench/usb_firmware.h"
+#include "jigs/simbench/usb_standard.h"
 
 static void models_are_whole(void **state)
 {
@@ -28,6 +29,30 @@ static void models_are_whole(void **state)
     assert_null(usb_firmware_by_name("usbasp"));
 }
 
+/* The bytes of the descriptors add up, and say what the table says. */
+static void descriptors_are_whole(void **state)
+{
+    const struct usb_firmware *model;
+    (void)state;
+    for (size_t i = 0; (model = usb_firmware_item(i)) != NULL; i++) {
+        size_t interfaces = 0, bytes = 0;
+        assert_true(model->interfaces_bytes <= USB_INTERFACES_MAX);
+        assert_true(model->interfaces == NULL || model->full_speed);
+        while (bytes < model->interfaces_bytes) {
+            assert_non_null(model->interfaces);
+            const uint8_t *descriptor = model->interfaces + bytes;
+            assert_true(descriptor[0] >= 2);
+            interfaces += descriptor[1] == USB_INTERFACE;
+            assert_true(descriptor[1] != USB_ENDPOINT ||
+                        ((descriptor[2] & USB_ENDPOINT_IN) != 0 ? model->bulk_read != NULL
+                                                                : model->bulk_write != NULL));
+            bytes += descriptor[0];
+        }
+        assert_int_equal(bytes, model->interfaces_bytes);
+        assert_int_equal(interfaces, model->interface_count);
+    }
+}
+
 static void jig_files_know_them(void **state)
 {
     const struct usb_firmware *model;
@@ -45,6 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_whole),
+        cmocka_unit_test(descriptors_are_whole),
         cmocka_unit_test(jig_files_know_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

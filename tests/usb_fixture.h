@@ -234,7 +234,7 @@ static inline void *place_run(void *context)
 }
 
 static inline void place_start(struct usb_bench *bench, struct usb_place *place, int number,
-                               bool real_pace)
+                               const struct usb_firmware *firmware, bool real_pace)
 {
     struct failure failure = {0};
     static const struct isp_port lines = {.drive_reset = place_drive_reset,
@@ -244,7 +244,7 @@ static inline void place_start(struct usb_bench *bench, struct usb_place *place,
     each[number - 1] = lines;
     each[number - 1].context = place;
     const struct usb_port_options options = {
-        .firmware = &toy_firmware,
+        .firmware = firmware,
         .isp = &each[number - 1],
         .number = number,
         .real_pace = real_pace,
@@ -260,7 +260,8 @@ static inline void place_start(struct usb_bench *bench, struct usb_place *place,
 }
 
 /* Ports 1-1 to 1-`count`, and a server for them. */
-static inline void usb_bench_start(struct usb_bench *bench, size_t count, bool real_pace)
+static inline void usb_bench_start_with(struct usb_bench *bench, size_t count,
+                                        const struct usb_firmware *firmware, bool real_pace)
 {
     struct failure failure = {0};
     struct usb_port *ports[USB_PORTS_MAX];
@@ -268,12 +269,17 @@ static inline void usb_bench_start(struct usb_bench *bench, size_t count, bool r
     bench->count = count;
     bench->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = 0; i < count; i++) {
-        place_start(bench, &bench->places[i], (int)i + 1, real_pace);
+        place_start(bench, &bench->places[i], (int)i + 1, firmware, real_pace);
         ports[i] = bench->places[i].port;
     }
     const struct usbip_server_options options = {.ports = ports, .port_count = count};
     assert_int_equal(usbip_server_start(&options, &bench->server, &failure), 0);
     bench->tcp_port = usbip_server_tcp_port(bench->server);
+}
+
+static inline void usb_bench_start(struct usb_bench *bench, size_t count, bool real_pace)
+{
+    usb_bench_start_with(bench, count, &toy_firmware, real_pace);
 }
 
 static inline void usb_bench_stop(struct usb_bench *bench)

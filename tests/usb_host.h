@@ -170,6 +170,30 @@ static inline uint32_t usb_host_submit(struct usb_host *host,
     return host->seqnum;
 }
 
+#define USB_HOST_ZERO_PACKET 0x40 /* include/linux/usb.h: URB_ZERO_PACKET */
+
+/* A transfer on an endpoint beside 0: its address, with bit 7 to the host. `data` go to the device.
+ * Returns the seqnum. */
+static inline uint32_t usb_host_submit_bulk(struct usb_host *host, uint8_t endpoint,
+                                            const uint8_t *data, uint32_t length, uint32_t flags)
+{
+    uint8_t bytes[48 + USB_HOST_DATA_MAX] = {0};
+    bool to_host = (endpoint & 0x80) != 0;
+    assert_true(length <= USB_HOST_DATA_MAX);
+    usb_host_put(bytes, USB_HOST_SUBMIT);
+    usb_host_put(bytes + 4, ++host->seqnum);
+    usb_host_put(bytes + 8, host->devid);
+    usb_host_put(bytes + 12, to_host);
+    usb_host_put(bytes + 16, endpoint & 0x0F);
+    usb_host_put(bytes + 20, flags);
+    usb_host_put(bytes + 24, length);
+    if (!to_host && length != 0) {
+        memcpy(bytes + 48, data, length);
+    }
+    host_send(host->socket, bytes, 48 + (to_host ? 0 : length));
+    return host->seqnum;
+}
+
 /* Returns the seqnum of the unlinking. */
 static inline uint32_t usb_host_unlink(struct usb_host *host, uint32_t seqnum)
 {
@@ -224,6 +248,31 @@ static inline int usb_host_control(struct usb_host *host, const struct usb_host_
         memcpy(data, reply.data, reply.length);
     }
     return reply.status != 0 ? reply.status : (int)reply.length;
+}
+
+/* The reply to this transfer is the next one: how many bytes, or its status. */
+static inline int usb_host_expect(const struct usb_host *host, uint32_t seqnum, uint8_t *data)
+{
+    struct usb_host_reply reply;
+    assert_true(usb_host_reply(host, data != NULL, &reply));
+    assert_int_equal(reply.command, USB_HOST_SUBMIT_REPLY);
+    assert_int_equal(reply.seqnum, seqnum);
+    if (data != NULL) {
+        memcpy(data, reply.data, reply.length);
+    }
+    return reply.status != 0 ? reply.status : (int)reply.length;
+}
+
+static inline int usb_host_bulk_out(struct usb_host *host, uint8_t endpoint, const uint8_t *data,
+                                    uint32_t length)
+{
+    return usb_host_expect(host, usb_host_submit_bulk(host, endpoint, data, length, 0), NULL);
+}
+
+static inline int usb_host_bulk_in(struct usb_host *host, uint8_t endpoint, uint8_t *data,
+                                   uint32_t room)
+{
+    return usb_host_expect(host, usb_host_submit_bulk(host, endpoint, NULL, room, 0), data);
 }
 
 /* Ends a transfer that is not answered. */

@@ -1,6 +1,7 @@
 /* What the firmware of a USB programmer is to the bench: its descriptors, and what it does with
- * control transfers, packet by packet, as a low-speed device without hardware for it (V-USB and the
- * like) sees them. Firmware runs on the thread of its port and keeps its own state. */
+ * control, bulk and interrupt transfers, packet by packet, as a low-speed device without hardware
+ * for it (V-USB and the like) or one with endpoints of its own sees them. Firmware runs on the
+ * thread of its port and keeps its own state. */
 #ifndef JIGS_SIMBENCH_USB_FIRMWARE_H
 #define JIGS_SIMBENCH_USB_FIRMWARE_H
 
@@ -10,7 +11,8 @@
 
 struct usb_port;
 
-#define USB_PACKET_BYTES 8
+#define USB_PACKET_BYTES 8       /* of endpoint 0 */
+#define USB_BULK_PACKET_BYTES 64 /* of the other ones: the most at full speed */
 
 /* Requests and types of the Universal Serial Bus Specification 1.1, 9.3 and 9.4. */
 #define USB_TYPE_TO_HOST 0x80
@@ -23,9 +25,8 @@ struct usb_setup {
     uint16_t value, index, length;
 };
 
-/* What stands in the descriptors; the rest is the same for all: low speed, one configuration, one
- * interface, endpoint 0 with packets of 8 bytes. Strings are ASCII and may be NULL: there is none.
- */
+/* What stands in the descriptors; the rest is the same for all: one configuration, endpoint 0 with
+ * packets of 8 bytes. Strings are ASCII and may be NULL: there is none. */
 struct usb_identity {
     uint16_t vendor, product;
     uint16_t release; /* bcdDevice */
@@ -38,7 +39,8 @@ struct usb_identity {
 enum usb_answer {
     USB_STALL = -1,  /* the transfer ends with a stall */
     USB_STREAM = -2, /* setup(): data go packet by packet through write() or read() */
-    USB_SILENT = -3  /* NAK until the host gives the transfer up */
+    USB_SILENT = -3  /* NAK: a control transfer until the host gives it up, a bulk packet until
+                        the firmware has been asked something else */
 };
 
 struct usb_firmware {
@@ -62,8 +64,29 @@ struct usb_firmware {
      * USB_SILENT; fewer than 8 end the transfer. Is asked for as soon as the one before has left,
      * never for more than the host wants. */
     int (*read)(void *instance, uint8_t *bytes, size_t count);
+    bool full_speed; /* 12 Mbit/s; else low speed, which has no bulk endpoints */
+    /* Descriptors of the interfaces and endpoints, as they follow the configuration's. NULL: one
+     * interface without endpoints. */
+    const uint8_t *interfaces;
+    size_t interfaces_bytes; /* at most USB_INTERFACES_MAX */
+    uint8_t interface_count;
+    /* A packet from the host to a bulk OUT endpoint, 0…64 bytes. Fewer than 64 end the transfer;
+     * one of exactly n * 64 bytes without an empty packet does not end. Returns 0: it is taken;
+     * USB_SILENT: it is offered again when something else has passed over the bus; USB_STALL: the
+     * endpoint is halted until the host clears it. The firmware may spend time and shift frames
+     * there, as long as a command takes. */
+    int (*bulk_write)(void *instance, uint8_t endpoint, const uint8_t *bytes, size_t count);
+    /* The next packet for the host from a bulk or interrupt IN endpoint, at most `most` (64) bytes:
+     * returns how many (0: an empty packet), USB_SILENT: nothing to say yet, USB_STALL. Is asked
+     * when a transfer of the host waits for it; a packet stays in the endpoint when the host takes
+     * that transfer back, and goes to its next one. */
+    int (*bulk_read)(void *instance, uint8_t endpoint, uint8_t *bytes, size_t most);
+    /* The host cleared a halt, or made sure that there is none. May be NULL. */
+    void (*clear_halt)(void *instance, uint8_t endpoint);
     const void *variant; /* the model's own: what this generation of the firmware does */
 };
+
+#define USB_INTERFACES_MAX 240
 
 /* All models there are, from the files that have them; NULL if there is none of that name. */
 const struct usb_firmware *usb_firmware_by_name(const char *name);

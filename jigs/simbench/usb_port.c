@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jigs/simbench/usb_standard.h"
-#include "jigs/simbench/usbip_session.h"
+#include "jigs/simbench/usb_port_state.h"
 
+/* How long a transaction takes up the bus: one low-speed frame; or 64 bytes at 12 Mbit/s with the
+ * token, the handshake, bit stuffing and the turns between them. */
 #define FRAME_NS 1000000
+#define FULL_SPEED_NS 50000
 /* How far the firmware may be ahead of the clock before it waits, and to how far it then waits. */
 #define LEAD_MAX_NS 20000000
 #define LEAD_NS 10000000
@@ -22,36 +24,6 @@
 #define HANG_UP_MS 20
 #define FOREVER_NS INT64_MAX
 #define NOBODY (-1)
-
-/* How serving a transfer ends, beside the firmware's own answers. */
-#define ANSWER_DONE 0
-#define ANSWER_MISHAP (-4) /* see usb_port.mishap */
-
-struct usb_port {
-    struct usb_port_options options;
-    struct usbip_device device;
-    void *instance;
-    bool stopped;
-    bool hung; /* until the bus is reset or the plug pulled */
-    uint8_t configuration;
-
-    struct usbip_session *session;   /* NULL: nobody has attached the device */
-    struct usbip_transfer *transfer; /* being served */
-    size_t moved;                    /* bytes of its data stage */
-    enum isp_mishap mishap;          /* what became of the programmer meanwhile */
-    int64_t away_us;                 /* how long it is unplugged then */
-
-    int64_t now_ns;  /* the firmware's clock */
-    int64_t bus_ns;  /* when the bus is free for the next transaction */
-    int64_t seen_ns; /* the monotonic clock when last looked at */
-
-    int wake;             /* event descriptor: somebody wants to attach the device */
-    pthread_mutex_t lock; /* guards what follows */
-    bool plugged;
-    bool reserved;
-    int attached; /* the session's socket; NOBODY */
-    int next;     /* the socket of who attaches the device; NOBODY */
-};
 
 /* --- the firmware's clock --- */
 
@@ -105,6 +77,7 @@ static void begin_session(struct usb_port *port)
     pthread_mutex_unlock(&port->lock);
     if (socket != NOBODY) {
         free_session(port); /* its host has hung up, else there would be no other */
+        usb_endpoints_forget_host(&port->standard.endpoints);
         port->session = usbip_session_create(socket, usbip_devid(&port->device));
         if (port->session == NULL) {
             set_attached(port, NOBODY);
@@ -195,8 +168,11 @@ static void wait_once(struct usb_port *port, int64_t until_ns)
     };
     poll_until(port, looks, 3, until_ns);
     port->stopped |= looks[0].revents != 0;
-    if (looks[2].revents != 0 && usbip_session_work(port->session, clock_ns(port)) != 0) {
-        drop_session(port);
+    if (looks[2].revents != 0) {
+        usb_endpoints_wake(&port->standard.endpoints);
+        if (usbip_session_work(port->session, clock_ns(port)) != 0) {
+            drop_session(port);
+        }
     }
     if (looks[1].revents != 0) {
         begin_session(port);
@@ -279,20 +255,19 @@ bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t mis
     return port->mishap == ISP_MISHAP_NONE;
 }
 
-/* --- a transfer, packet by packet --- */
+/* --- taking up the bus --- */
 
-/* The next transaction on the bus takes place; the firmware's clock is at its begin. */
-static void begin_transaction(struct usb_port *port)
+void usb_port_begin_transaction(struct usb_port *port)
 {
     if (port->options.real_pace) {
         port->now_ns = later(port->now_ns, port->bus_ns);
-        port->bus_ns = port->now_ns + FRAME_NS;
+        port->bus_ns =
+            port->now_ns + (port->options.firmware->full_speed ? FULL_SPEED_NS : FRAME_NS);
         keep_lead(port);
     }
 }
 
-/* The device NAKs so much longer. */
-static void be_late(struct usb_port *port, int64_t late_us)
+void usb_port_be_late(struct usb_port *port, int64_t late_us)
 {
     if (late_us <= 0) {
         return;
@@ -307,127 +282,12 @@ static void be_late(struct usb_port *port, int64_t late_us)
     }
 }
 
-/* What the host is sent: so many bytes, or what the firmware gives packet by packet (NULL). */
-struct reply {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static int next_packet(struct usb_port *port, struct reply *reply, uint8_t *packet, size_t room)
+bool usb_port_catch_up(struct usb_port *port)
 {
-    size_t most = room < USB_PACKET_BYTES ? room : USB_PACKET_BYTES;
-    if (reply->bytes == NULL) {
-        int count = port->options.firmware->read(port->instance, packet, most);
-        return port->mishap != ISP_MISHAP_NONE ? ANSWER_MISHAP
-               : count > (int)most             ? (int)most
-                                               : count;
+    if (port->options.real_pace && port->now_ns > port->bus_ns) {
+        wait_for_host(port, port->now_ns);
     }
-    size_t count = reply->left < most ? reply->left : most;
-    memcpy(packet, reply->bytes, count);
-    reply->bytes += count;
-    reply->left -= count;
-    return (int)count;
-}
-
-/* Data of standard requests pass unharmed: faults count the bytes of the programmer's protocol. */
-static bool is_standard(const struct usb_port *port)
-{
-    return (port->transfer->setup.request_type & USB_TYPE_MASK) == USB_TYPE_STANDARD;
-}
-
-static int send_data(struct usb_port *port, struct reply reply)
-{
-    struct usbip_transfer *transfer = port->transfer;
-    while (port->moved < transfer->length) {
-        uint8_t packet[USB_PACKET_BYTES];
-        int64_t late_us = 0;
-        int count = next_packet(port, &reply, packet, transfer->length - port->moved);
-        if (count < 0) {
-            return count;
-        }
-        size_t left = (size_t)count;
-        if (!is_standard(port)) {
-            left = port->options.from_programmer(port->options.context, packet, left, &late_us);
-        }
-        be_late(port, late_us);
-        begin_transaction(port);
-        memcpy(transfer->data + port->moved, packet, left);
-        port->moved += left;
-        if (left < USB_PACKET_BYTES) {
-            break; /* which is how the host knows that there are no more */
-        }
-    }
-    return ANSWER_DONE;
-}
-
-/* `before`: what the firmware said to the packet before. */
-static int deliver(struct usb_port *port, const uint8_t *packet, size_t count, int before)
-{
-    begin_transaction(port);
-    if (count == 0) {
-        return before; /* it got lost */
-    }
-    int answer = port->options.firmware->write(port->instance, packet, count);
-    return port->mishap != ISP_MISHAP_NONE ? ANSWER_MISHAP : answer;
-}
-
-/* Data that the firmware looks at. */
-static int take_data(struct usb_port *port)
-{
-    const struct usbip_transfer *transfer = port->transfer;
-    int answer = 0;
-    while (port->moved < transfer->length && answer >= 0) {
-        uint8_t packet[USB_PACKET_BYTES];
-        size_t room = transfer->length - port->moved;
-        size_t count = room < sizeof packet ? room : sizeof packet;
-        bool twice = false;
-        memcpy(packet, transfer->data + port->moved, count);
-        size_t left = port->options.to_programmer(port->options.context, packet, count, &twice);
-        answer = deliver(port, packet, left, answer);
-        if (twice && answer >= 0) {
-            answer = deliver(port, packet, left, answer);
-        }
-        port->moved += answer >= 0 ? count : 0;
-    }
-    return answer < 0 ? answer : answer == 0 ? USB_SILENT : ANSWER_DONE;
-}
-
-/* Data that it does not look at. */
-static int ignore_data(struct usb_port *port)
-{
-    while (port->moved < port->transfer->length) {
-        size_t room = port->transfer->length - port->moved;
-        begin_transaction(port);
-        port->moved += room < USB_PACKET_BYTES ? room : USB_PACKET_BYTES;
-    }
-    return ANSWER_DONE;
-}
-
-static int serve_standard(struct usb_port *port)
-{
-    uint8_t bytes[USB_REPLY_MAX];
-    size_t count = usb_standard_reply(&port->options.firmware->identity, &port->transfer->setup,
-                                      &port->configuration, bytes);
-    return port->transfer->to_host ? send_data(port, (struct reply){bytes, count})
-                                   : ignore_data(port);
-}
-
-static int serve_firmware(struct usb_port *port)
-{
-    uint8_t bytes[USB_PACKET_BYTES];
-    const struct usb_firmware *firmware = port->options.firmware;
-    int answer = firmware->setup(port->instance, &port->transfer->setup, bytes);
-    if (port->mishap != ISP_MISHAP_NONE) {
-        return ANSWER_MISHAP;
-    }
-    if (answer == USB_STREAM) {
-        return port->transfer->to_host ? send_data(port, (struct reply){NULL, 0}) : take_data(port);
-    }
-    if (answer < 0) {
-        return answer;
-    }
-    return port->transfer->to_host ? send_data(port, (struct reply){bytes, (size_t)answer})
-                                   : ignore_data(port);
+    return !is_given_up(port);
 }
 
 /* --- life of the firmware --- */
@@ -437,6 +297,7 @@ static void restart(struct usb_port *port)
     const struct usb_firmware *firmware = port->options.firmware;
     port->mishap = ISP_MISHAP_NONE;
     port->hung = false;
+    usb_endpoints_reset(&port->standard.endpoints);
     usb_port_let_go(port); /* its pins are inputs now */
     memset(port->instance, 0, firmware->instance_bytes);
     firmware->start(port->instance, firmware, port);
@@ -457,7 +318,7 @@ static void unplug(struct usb_port *port)
 
 static void plug_in(struct usb_port *port)
 {
-    port->configuration = 0;
+    usb_standard_reset(&port->standard);
     port->now_ns = port->options.real_pace ? clock_ns(port) : port->now_ns;
     restart(port);
     pthread_mutex_lock(&port->lock);
@@ -474,7 +335,7 @@ static void finish(struct usb_port *port, int status)
     port->transfer = NULL;
     if (port->session == NULL) {
         usbip_transfer_free(transfer);
-    } else if (usbip_session_finish(port->session, transfer, status, port->moved) != 0) {
+    } else if (usbip_session_finish(port->session, transfer, status) != 0) {
         drop_session(port);
     }
 }
@@ -482,7 +343,7 @@ static void finish(struct usb_port *port, int status)
 /* The end of a transfer is a packet of its own, or the device's refusal of it. */
 static void answer_host(struct usb_port *port, int status)
 {
-    begin_transaction(port);
+    usb_port_begin_transaction(port);
     finish(port, status);
 }
 
@@ -524,7 +385,7 @@ static void conclude_mishap(struct usb_port *port)
     }
 }
 
-static void conclude(struct usb_port *port, int answer)
+static void conclude_control(struct usb_port *port, int answer)
 {
     if (answer == ANSWER_MISHAP) {
         conclude_mishap(port);
@@ -535,28 +396,135 @@ static void conclude(struct usb_port *port, int answer)
     }
 }
 
-static void run_transfer(struct usb_port *port)
+/* The transfer waits for the firmware to have something to say to it; others may have their turn.
+ */
+static void put_back(struct usb_port *port)
 {
     struct usbip_transfer *transfer = port->transfer;
-    int answer = USB_SILENT;
-    port->moved = 0;
-    if (usbip_transfer_is_reset(transfer)) {
-        port->configuration = 0;
+    port->transfer = NULL;
+    if (port->session == NULL) {
+        usbip_transfer_free(transfer);
+    } else {
+        usbip_session_put_back(port->session, transfer);
+    }
+}
+
+/* The endpoint's hardware took the command, but its reply does not come. */
+static void leave_unanswered(struct usb_port *port)
+{
+    if (port->transfer->to_host) {
+        put_back(port);
+    } else {
+        finish(port, 0);
+    }
+}
+
+static void conclude_bulk_mishap(struct usb_port *port, struct usb_endpoint *endpoint)
+{
+    enum isp_mishap mishap = port->mishap;
+    switch (mishap) {
+    case ISP_MISHAP_STALL:
+        endpoint->halted = true;
+        finish(port, -EPIPE);
+        break;
+    case ISP_MISHAP_SHORT:
+        if (!port->transfer->to_host) {
+            usb_endpoints_say_nothing(&port->standard.endpoints);
+        }
+        finish(port, 0);
+        break;
+    case ISP_MISHAP_NONE:
+    case ISP_MISHAP_NAK:
+        leave_unanswered(port);
+        break;
+    case ISP_MISHAP_HANG:
+        port->hung = true;
+        leave_unanswered(port);
+        break;
+    case ISP_MISHAP_RESET:
+        finish(port, -EPROTO);
+        restart(port);
+        break;
+    case ISP_MISHAP_UNPLUG:
+        unplug(port);
+        finish(port, -ENODEV);
+        plug_in(port);
+        break;
+    }
+    port->mishap = ISP_MISHAP_NONE;
+}
+
+static void conclude_bulk(struct usb_port *port, struct usb_endpoint *endpoint, int answer)
+{
+    if (answer == ANSWER_MISHAP) {
+        conclude_bulk_mishap(port, endpoint);
+    } else if (answer == USB_SILENT) {
+        put_back(port);
+    } else {
+        finish(port, answer == ANSWER_DONE ? 0 : -EPIPE);
+    }
+}
+
+/* --- transfers --- */
+
+static void begin_transfer(struct usb_port *port)
+{
+    if (port->options.real_pace) {
+        port->now_ns = later(port->now_ns, port->transfer->arrived_ns);
+    }
+}
+
+static void run_control(struct usb_port *port)
+{
+    if (usbip_transfer_is_reset(port->transfer)) {
+        usb_standard_reset(&port->standard);
         if (port->hung) {
             restart(port);
         }
     }
-    if (port->options.real_pace) {
-        port->now_ns = later(port->now_ns, transfer->arrived_ns);
+    begin_transfer(port);
+    conclude_control(port, port->hung ? USB_SILENT : usb_control_serve(port));
+    usb_endpoints_wake(&port->standard.endpoints);
+}
+
+static void run_bulk(struct usb_port *port)
+{
+    uint8_t address = port->transfer->endpoint;
+    struct usb_endpoint *endpoint = usb_endpoint_find(&port->standard.endpoints, address);
+    begin_transfer(port);
+    if (endpoint == NULL) {
+        usb_port_begin_transaction(port);
+        finish(port, -EPIPE);
+    } else {
+        conclude_bulk(port, endpoint, usb_bulk_serve(port, endpoint));
     }
-    if (!port->hung) {
-        begin_transaction(port);
-        answer = !transfer->control                  ? USB_STALL
-                 : is_standard(port)                 ? serve_standard(port)
-                 : usbip_transfer_is_reset(transfer) ? ANSWER_DONE
-                                                     : serve_firmware(port);
+}
+
+static bool may_go(struct usb_port *port, const struct usbip_transfer *transfer)
+{
+    if (transfer->control) {
+        return true;
     }
-    conclude(port, answer);
+    const struct usb_endpoint *endpoint =
+        usb_endpoint_find(&port->standard.endpoints, transfer->endpoint);
+    return !port->hung && (endpoint == NULL || !endpoint->quiet);
+}
+
+/* The one that is next: a reset of the bus before all others, then the first that does not wait for
+ * the firmware. NULL: there is none. */
+static struct usbip_transfer *next_transfer(struct usb_port *port)
+{
+    struct usbip_transfer *next = NULL;
+    struct usbip_transfer *at = port->session == NULL ? NULL : usbip_session_waiting(port->session);
+    for (; at != NULL; at = at->next) {
+        if (usbip_transfer_is_reset(at)) {
+            return at;
+        }
+        if (next == NULL && may_go(port, at)) {
+            next = at;
+        }
+    }
+    return next;
 }
 
 void usb_port_run(struct usb_port *port)
@@ -565,11 +533,16 @@ void usb_port_run(struct usb_port *port)
     port->now_ns = port->options.real_pace ? clock_ns(port) : 0;
     restart(port);
     while (!port->stopped) {
-        port->transfer = port->session == NULL ? NULL : usbip_session_take(port->session);
-        if (port->transfer != NULL) {
-            run_transfer(port);
-        } else {
+        port->transfer = next_transfer(port);
+        if (port->transfer == NULL) {
             wait_once(port, FOREVER_NS);
+            continue;
+        }
+        usbip_session_take(port->session, port->transfer);
+        if (port->transfer->control) {
+            run_control(port);
+        } else {
+            run_bulk(port);
         }
     }
     usb_port_reset_line(port, false);
@@ -593,7 +566,8 @@ int usb_port_create(const struct usb_port_options *options, struct usb_port **po
     made->plugged = true;
     pthread_mutex_init(&made->lock, NULL);
     made->device = (struct usbip_device){
-        .bus = 1, .number = (uint32_t)options->number, .identity = &options->firmware->identity};
+        .bus = 1, .number = (uint32_t)options->number, .firmware = options->firmware};
+    usb_endpoints_read(&made->standard.endpoints, options->firmware);
     snprintf(made->device.busid, sizeof made->device.busid, "1-%d", options->number);
     made->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (made->wake < 0) {

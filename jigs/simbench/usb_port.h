@@ -1,14 +1,19 @@
-/* A USB port with a simulated programmer in it: a low-speed device that speaks through control
- * transfers, reached over USB/IP.
+/* A USB port with a simulated programmer in it, reached over USB/IP: a low-speed device that speaks
+ * through control transfers, or a full-speed one that has bulk and interrupt endpoints, too.
  *
  * Its firmware runs as straight-line code on a timeline of its own, pinned to the monotonic clock,
  * as behind a wire (wire.h). Each transaction on the bus - a setup packet, a data packet, the end
- * of a transfer - takes a low-speed frame of 1 ms, and is NAKed while the firmware is busy: it
- * takes place at the end of the one before, or when the firmware is free again if that is later. A
- * transfer that waits already follows without a gap; another begins when it comes. The host is told
- * the end of a transfer when its last frame is over. So errors of waking up late do not add up, and
- * a port sleeps while a transfer runs. At fast pace nothing waits; the timeline only counts how
- * long the firmware would have been busy. */
+ * of a control transfer - takes a low-speed frame of 1 ms, or 50 us at full speed, whatever it
+ * carries. It is NAKed, which costs nothing, while the firmware is busy: it takes place at the end
+ * of the one before, or when the firmware is free again if that is later. A transfer that waits
+ * already follows without a gap; another begins when it comes. The host is told the end of a
+ * transfer when its last transaction is over. So errors of waking up late do not add up, and a port
+ * sleeps while a transfer runs. At fast pace nothing waits; the timeline only counts how long the
+ * firmware would have been busy.
+ *
+ * Control transfers are served in the order in which they come, one at a time. On the other
+ * endpoints a transfer that the firmware NAKs waits, and may be taken back, while those on other
+ * endpoints pass it. */
 #ifndef JIGS_SIMBENCH_USB_PORT_H
 #define JIGS_SIMBENCH_USB_PORT_H
 
@@ -27,9 +32,9 @@ struct usb_port_options {
     int number; /* of the port: its bus id is "1-NUMBER" */
     bool real_pace;
     int stop_descriptor; /* becomes readable when the bench stops */
-    /* What happens to the data of vendor requests, packet by packet: change them in place, return
-     * how many bytes are left. `*twice`: the packet is delivered twice. `*late_us`: the device NAKs
-     * so much longer before it sends the packet. */
+    /* What happens to the data of vendor requests and bulk transfers, packet by packet: change them
+     * in place, return how many bytes are left. `*twice`: the packet is delivered twice.
+     * `*late_us`: the device NAKs so much longer before it sends the packet. */
     size_t (*to_programmer)(void *context, uint8_t *bytes, size_t count, bool *twice);
     size_t (*from_programmer)(void *context, uint8_t *bytes, size_t count, int64_t *late_us);
     void *context;

@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jigs/simbench/usb_standard.h"
+
 #define PATH_BYTES 256
-#define LOW_SPEED 1 /* enum usb_device_speed of Linux */
+/* enum usb_device_speed of Linux */
+#define LOW_SPEED 1
+#define FULL_SPEED 2
 
 /* --- numbers --- */
 
@@ -46,7 +50,8 @@ void usbip_put_operation(uint8_t *bytes, enum usbip_operation code, enum usbip_s
 
 void usbip_put_device(uint8_t bytes[USBIP_DEVICE_BYTES], const struct usbip_device *device)
 {
-    const struct usb_identity *identity = device->identity;
+    const struct usb_firmware *firmware = device->firmware;
+    const struct usb_identity *identity = &firmware->identity;
     memset(bytes, 0, USBIP_DEVICE_BYTES);
     snprintf((char *)bytes, PATH_BYTES, "/sys/devices/simbench/usb%u/%s", device->bus,
              device->busid);
@@ -55,20 +60,32 @@ void usbip_put_device(uint8_t bytes[USBIP_DEVICE_BYTES], const struct usbip_devi
     at += USBIP_BUSID_BYTES;
     usbip_put_u32(at, device->bus);
     usbip_put_u32(at + 4, device->number);
-    usbip_put_u32(at + 8, LOW_SPEED);
+    usbip_put_u32(at + 8, firmware->full_speed ? FULL_SPEED : LOW_SPEED);
     put_u16(at + 12, identity->vendor);
     put_u16(at + 14, identity->product);
     put_u16(at + 16, identity->release);
     at[18] = identity->device_class;
     at[21] = 0; /* configuration chosen: the host will */
     at[22] = 1; /* configurations */
-    at[23] = 1; /* interfaces */
+    at[23] = firmware->interfaces == NULL ? 1 : firmware->interface_count;
 }
 
-void usbip_put_interface(uint8_t bytes[USBIP_INTERFACE_BYTES], const struct usb_identity *identity)
+size_t usbip_put_interfaces(uint8_t *bytes, const struct usbip_device *device)
 {
-    memset(bytes, 0, USBIP_INTERFACE_BYTES);
-    bytes[0] = identity->interface_class;
+    const struct usb_firmware *firmware = device->firmware;
+    const uint8_t *descriptor = NULL;
+    size_t count = 0;
+    if (firmware->interfaces == NULL) {
+        memcpy(bytes, (const uint8_t[]){firmware->identity.interface_class, 0, 0, 0},
+               USBIP_INTERFACE_BYTES);
+        return USBIP_INTERFACE_BYTES;
+    }
+    while ((descriptor = usb_standard_next(firmware, USB_INTERFACE, descriptor)) != NULL) {
+        memcpy(bytes + count, descriptor + 5, 3); /* USB 1.1, table 9-9 */
+        bytes[count + 3] = 0;
+        count += USBIP_INTERFACE_BYTES;
+    }
+    return count;
 }
 
 /* --- once it is attached --- */
@@ -93,6 +110,7 @@ void usbip_get_head(const uint8_t bytes[USBIP_HEAD_BYTES], struct usbip_head *he
         .devid = usbip_get_u32(bytes + 8),
         .to_host = usbip_get_u32(bytes + 12) != 0,
         .endpoint = usbip_get_u32(bytes + 16),
+        .flags = usbip_get_u32(bytes + 20),
         .unlinks = usbip_get_u32(bytes + 20),
         .length = usbip_get_u32(bytes + 24),
         .iso_count = usbip_get_u32(bytes + 32),

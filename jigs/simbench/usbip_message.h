@@ -16,6 +16,7 @@
 #define USBIP_BUSID_BYTES 32
 #define USBIP_DEVICE_BYTES 312
 #define USBIP_INTERFACE_BYTES 4
+#define USBIP_INTERFACES_BYTES_MAX (USBIP_INTERFACE_BYTES * USB_INTERFACES_MAX / 9)
 #define USBIP_IMPORT_BYTES (USBIP_OP_BYTES + USBIP_BUSID_BYTES)
 
 enum usbip_operation {
@@ -37,12 +38,14 @@ enum usbip_status {
 struct usbip_device {
     char busid[USBIP_BUSID_BYTES];
     uint32_t bus, number; /* together its `devid` */
-    const struct usb_identity *identity;
+    const struct usb_firmware *firmware;
 };
 
 void usbip_put_operation(uint8_t *bytes, enum usbip_operation code, enum usbip_status status);
 void usbip_put_device(uint8_t bytes[USBIP_DEVICE_BYTES], const struct usbip_device *device);
-void usbip_put_interface(uint8_t bytes[USBIP_INTERFACE_BYTES], const struct usb_identity *identity);
+/* Class, subclass and protocol of each interface, as they follow the device in a list: returns how
+ * many bytes, at most USBIP_INTERFACES_BYTES_MAX. */
+size_t usbip_put_interfaces(uint8_t *bytes, const struct usbip_device *device);
 void usbip_put_u32(uint8_t *bytes, uint32_t value);
 uint16_t usbip_get_u16(const uint8_t *bytes);
 uint32_t usbip_get_u32(const uint8_t *bytes);
@@ -54,6 +57,8 @@ static inline uint32_t usbip_devid(const struct usbip_device *device)
 
 /* Once it is attached: commands and replies, each with a head of the same size. */
 #define USBIP_HEAD_BYTES 48
+
+#define USBIP_ZERO_PACKET 0x40 /* URB_ZERO_PACKET: an empty packet ends full ones */
 
 enum usbip_command {
     USBIP_SUBMIT = 1,
@@ -70,6 +75,7 @@ struct usbip_head {
     uint32_t endpoint;
     uint32_t length;        /* USBIP_SUBMIT: of the data that follow, or are wanted */
     uint32_t iso_count;     /* USBIP_SUBMIT: isochronous packets; 0 or FFFFFFFF: it is none */
+    uint32_t flags;         /* USBIP_SUBMIT: of Linux' struct urb */
     uint32_t unlinks;       /* USBIP_UNLINK: the seqnum to unlink */
     struct usb_setup setup; /* USBIP_SUBMIT */
 };

@@ -65,23 +65,25 @@ static int send_all(int socket, const uint8_t *bytes, size_t count)
 
 static void send_list(const struct usbip_server *server, int socket)
 {
-    enum { EACH = USBIP_DEVICE_BYTES + USBIP_INTERFACE_BYTES, HEAD = USBIP_OP_BYTES + 4 };
+    enum { EACH = USBIP_DEVICE_BYTES + USBIP_INTERFACES_BYTES_MAX, HEAD = USBIP_OP_BYTES + 4 };
     uint8_t *bytes = malloc(HEAD + server->port_count * EACH);
     uint32_t count = 0;
     if (bytes == NULL) {
         return;
     }
+    uint8_t *end = bytes + HEAD;
     for (size_t i = 0; i < server->port_count; i++) {
         const struct usbip_device *device = usb_port_device(server->ports[i]);
         if (usb_port_is_plugged(server->ports[i])) {
-            uint8_t *at = bytes + HEAD + (size_t)EACH * count++;
-            usbip_put_device(at, device);
-            usbip_put_interface(at + USBIP_DEVICE_BYTES, device->identity);
+            usbip_put_device(end, device);
+            end += USBIP_DEVICE_BYTES;
+            end += usbip_put_interfaces(end, device);
+            count++;
         }
     }
     usbip_put_operation(bytes, USBIP_REPLY_LIST, USBIP_OK);
     usbip_put_u32(bytes + USBIP_OP_BYTES, count);
-    send_all(socket, bytes, HEAD + (size_t)EACH * count); /* who does not take it asked in vain */
+    send_all(socket, bytes, (size_t)(end - bytes)); /* who does not take it asked in vain */
     free(bytes);
 }
 

@@ -13,8 +13,9 @@
 #define CHUNKS_AT_ONCE 16 /* then others have a turn */
 /* A host that leaves so much unread is gone. */
 #define UNSENT_MAX 1000000
-#define CONTROL_DATA_MAX 0xFFFF
+#define DATA_MAX 0xFFFF
 #define NO_ISO 0xFFFFFFFF
+#define ENDPOINTS 16
 
 /* USB 1.1, 9.4 and table 11-15: SET_FEATURE(PORT_RESET) to a hub's port. USB/IP's own server takes
  * it, sent to the device, for a reset of its port. */
@@ -70,7 +71,9 @@ void usbip_session_free(struct usbip_session *session)
         return;
     }
     while (session->first != NULL) {
-        usbip_transfer_free(usbip_session_take(session));
+        struct usbip_transfer *transfer = session->first;
+        session->first = transfer->next;
+        usbip_transfer_free(transfer);
     }
     usbip_transfer_free(session->coming);
     free(session->unsent);
@@ -160,6 +163,9 @@ static uint16_t data_length(const struct usbip_head *head)
 {
     bool to_host = (head->setup.request_type & USB_TYPE_TO_HOST) != 0;
     uint32_t wanted = head->setup.length;
+    if (head->endpoint != 0) {
+        return (uint16_t)head->length;
+    }
     if (to_host != head->to_host) {
         return 0;
     }
@@ -170,7 +176,8 @@ static int begin_submit(struct usbip_session *session, const struct usbip_head *
                         int64_t now_ns)
 {
     bool is_iso = head->iso_count != 0 && head->iso_count != NO_ISO;
-    if (is_iso || head->length > CONTROL_DATA_MAX || session->waiting >= USBIP_TRANSFERS_MAX) {
+    if (is_iso || head->endpoint >= ENDPOINTS || head->length > DATA_MAX ||
+        session->waiting >= USBIP_TRANSFERS_MAX) {
         return -1;
     }
     uint16_t length = data_length(head);
@@ -181,7 +188,10 @@ static int begin_submit(struct usbip_session *session, const struct usbip_head *
     transfer->seqnum = head->seqnum;
     transfer->setup = head->setup;
     transfer->control = head->endpoint == 0;
-    transfer->to_host = (head->setup.request_type & USB_TYPE_TO_HOST) != 0;
+    transfer->to_host =
+        transfer->control ? (head->setup.request_type & USB_TYPE_TO_HOST) != 0 : head->to_host;
+    transfer->endpoint = (uint8_t)(head->endpoint | (head->to_host ? USB_TYPE_TO_HOST : 0));
+    transfer->zero_packet = (head->flags & USBIP_ZERO_PACKET) != 0;
     transfer->length = length;
     session->data_bytes = 0;
     session->data_wanted = head->to_host ? 0 : head->length;
@@ -193,6 +203,17 @@ static int begin_submit(struct usbip_session *session, const struct usbip_head *
     return 0;
 }
 
+static void cut_out(struct usbip_session *session, struct usbip_transfer *transfer)
+{
+    struct usbip_transfer **at = &session->first;
+    while (*at != transfer) {
+        at = &(*at)->next;
+    }
+    *at = transfer->next;
+    transfer->next = NULL;
+    session->waiting--;
+}
+
 /* 0, or -ECONNRESET when there was something to end. */
 static int unlink_transfer(struct usbip_session *session, uint32_t seqnum)
 {
@@ -200,12 +221,10 @@ static int unlink_transfer(struct usbip_session *session, uint32_t seqnum)
         session->out->cancelled = true;
         return -ECONNRESET;
     }
-    for (struct usbip_transfer **at = &session->first; *at != NULL; at = &(*at)->next) {
-        struct usbip_transfer *transfer = *at;
-        if (transfer->seqnum == seqnum) {
-            *at = transfer->next;
-            session->waiting--;
-            usbip_transfer_free(transfer);
+    for (struct usbip_transfer *at = session->first; at != NULL; at = at->next) {
+        if (at->seqnum == seqnum) {
+            cut_out(session, at);
+            usbip_transfer_free(at);
             return -ECONNRESET;
         }
     }
@@ -290,28 +309,43 @@ int usbip_session_work(struct usbip_session *session, int64_t now_ns)
 
 /* --- for who serves it --- */
 
-struct usbip_transfer *usbip_session_take(struct usbip_session *session)
+struct usbip_transfer *usbip_session_waiting(const struct usbip_session *session)
 {
-    struct usbip_transfer *transfer = session->first;
-    if (transfer != NULL) {
-        session->first = transfer->next;
-        session->waiting--;
-        transfer->next = NULL;
-        session->out = transfer;
-    }
-    return transfer;
+    return session->first;
 }
 
-int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer, int status,
-                         size_t actual_length)
+void usbip_session_take(struct usbip_session *session, struct usbip_transfer *transfer)
 {
-    if (!transfer->cancelled) {
-        uint8_t head[USBIP_HEAD_BYTES];
-        usbip_put_submit_reply(head, transfer->seqnum, status, (uint32_t)actual_length);
-        reply(session, head, transfer->data, transfer->to_host ? actual_length : 0);
-    }
+    cut_out(session, transfer);
+    session->out = transfer;
+}
+
+static void forget_out(struct usbip_session *session, const struct usbip_transfer *transfer)
+{
     if (session->out == transfer) {
         session->out = NULL;
+    }
+}
+
+void usbip_session_put_back(struct usbip_session *session, struct usbip_transfer *transfer)
+{
+    forget_out(session, transfer);
+    if (transfer->cancelled) {
+        usbip_transfer_free(transfer);
+        return;
+    }
+    transfer->next = session->first;
+    session->first = transfer;
+    session->waiting++;
+}
+
+int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer, int status)
+{
+    forget_out(session, transfer);
+    if (!transfer->cancelled) {
+        uint8_t head[USBIP_HEAD_BYTES];
+        usbip_put_submit_reply(head, transfer->seqnum, status, (uint32_t)transfer->moved);
+        reply(session, head, transfer->data, transfer->to_host ? transfer->moved : 0);
     }
     usbip_transfer_free(transfer);
     return session->broken ? -1 : 0;

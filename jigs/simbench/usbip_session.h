@@ -15,12 +15,16 @@
 struct usbip_transfer {
     uint32_t seqnum;
     struct usb_setup setup;
-    bool control; /* on endpoint 0: the only one that there is */
+    bool control;     /* on endpoint 0 */
+    uint8_t endpoint; /* its address: bit 7 to the host */
     bool to_host;
+    bool zero_packet; /* a bulk transfer of whole packets to the device ends with an empty one */
+    size_t moved;     /* bytes of the data that went or came so far */
+    size_t packets;   /* of a bulk transfer to the device, taken so far */
     int64_t arrived_ns;
     bool cancelled; /* unlinked, or the host is gone: whoever has it need not go on */
     struct usbip_transfer *next;
-    uint16_t length; /* of the data stage: what both the request and the host have room for */
+    uint16_t length; /* of the data: what both the request and the host have room for */
     uint8_t data[];  /* as long */
 };
 
@@ -42,15 +46,18 @@ int usbip_session_work(struct usbip_session *session, int64_t now_ns);
 bool usbip_session_has_reset(const struct usbip_session *session);
 bool usbip_transfer_is_reset(const struct usbip_transfer *transfer);
 
-/* The transfer that came first, NULL when none waits. At most one at a time is out; it goes back by
- * usbip_session_finish(), of a later session too when it was cancelled, or by
+/* The transfers that wait, in the order in which they came: the first of them, and `next`. */
+struct usbip_transfer *usbip_session_waiting(const struct usbip_session *session);
+/* Takes out one of them. At most one at a time is out; it goes back by usbip_session_finish() or
+ * usbip_session_put_back(), of a later session too when it was cancelled, or by
  * usbip_transfer_free() when there is none. */
-struct usbip_transfer *usbip_session_take(struct usbip_session *session);
-/* `status`: 0 or a negative error number; `actual_length`: bytes of the data stage that went or
- * came. Frees it. Nothing is sent when it was cancelled. -1 when the host is gone, or leaves too
- * much unread. */
-int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer, int status,
-                         size_t actual_length);
+void usbip_session_take(struct usbip_session *session, struct usbip_transfer *transfer);
+/* It waits again, before all others; it is freed when it was cancelled. */
+void usbip_session_put_back(struct usbip_session *session, struct usbip_transfer *transfer);
+/* `status`: 0 or a negative error number; `moved` bytes of the data went or came. Frees it. Nothing
+ * is sent when it was cancelled. -1 when the host is gone, or leaves too much unread. */
+int usbip_session_finish(struct usbip_session *session, struct usbip_transfer *transfer,
+                         int status);
 void usbip_transfer_free(struct usbip_transfer *transfer);
 
 #endif
