@@ -102,6 +102,19 @@ enum jig_fault_kind {
     JIG_FAULT_NAK, /* nak, instruction: …or is not answered, until the host gives it up */
     /* duplicate-packet, wire (to-programmer): the packet with this byte arrives twice */
     JIG_FAULT_DUPLICATE_PACKET,
+    /* Of serial programmers, on the wires to and from the host: */
+    JIG_FAULT_DOUBLED_BYTE, /* doubled-byte, `wire`: a byte arrives twice */
+    /* cut, wire (to-programmer), `for`: this byte is lost and, for so long, all others both ways;
+     * nobody is told, and the programmer stays as it is */
+    JIG_FAULT_CUT,
+    /* echo: what the host sends comes back to it, at once, and the programmer hears it, too */
+    JIG_FAULT_ECHO,
+    /* old-reply: before this byte the reply to the earlier command comes once more; a reply is what
+     * the programmer sends between two of the host's writes */
+    JIG_FAULT_OLD_REPLY,
+    /* wrong-mode, `bytes`, position (the turn's first byte): somebody has sent the programmer these
+     * before, and it stands where they lead it: in the middle of a command, in another menu */
+    JIG_FAULT_WRONG_MODE,
     JIG_FAULT_KINDS
 };
 
@@ -126,7 +139,7 @@ struct jig_fault {
     enum jig_fault_wire wire;
     char part[32];                    /* wrong-part */
     double rate;                      /* 0…1; 0: by position */
-    uint8_t pattern[JIG_PATTERN_MAX]; /* match; garbage: the bytes */
+    uint8_t pattern[JIG_PATTERN_MAX]; /* match; garbage, wrong-mode: the bytes */
     size_t pattern_count;             /* 0: none */
     int64_t offset;   /* on a wire: byte at this offset from there, 0: the pattern's first byte */
     uint8_t mask;     /* flip: bits to turn, 0: one by chance; bad-…: bits that do not change */

@@ -78,6 +78,11 @@ static const struct {
     [JIG_FAULT_SHORT_REPLY] = {"short-reply", ON_INSTRUCTIONS | KEY_TIMES, 0, false},
     [JIG_FAULT_NAK] = {"nak", ON_INSTRUCTIONS | KEY_TIMES, 0, false},
     [JIG_FAULT_DUPLICATE_PACKET] = {"duplicate-packet", ON_WIRE, 0, false},
+    [JIG_FAULT_DOUBLED_BYTE] = {"doubled-byte", KEY_WIRE | ON_WIRE, KEY_WIRE, false},
+    [JIG_FAULT_CUT] = {"cut", ON_WIRE | KEY_FOR, KEY_FOR, false},
+    [JIG_FAULT_ECHO] = {"echo", ON_WIRE, 0, false},
+    [JIG_FAULT_OLD_REPLY] = {"old-reply", ON_WIRE, 0, false},
+    [JIG_FAULT_WRONG_MODE] = {"wrong-mode", KEY_BYTES | KEY_OFFSET, KEY_BYTES, false},
 };
 
 const char *jig_fault_kind_name(enum jig_fault_kind kind)
@@ -98,6 +103,11 @@ enum jig_fault_link jig_fault_link(enum jig_fault_kind kind)
     switch (kind) {
     case JIG_FAULT_GARBAGE:
     case JIG_FAULT_BANNER:
+    case JIG_FAULT_DOUBLED_BYTE:
+    case JIG_FAULT_CUT:
+    case JIG_FAULT_ECHO:
+    case JIG_FAULT_OLD_REPLY:
+    case JIG_FAULT_WRONG_MODE:
         return JIG_LINK_SERIAL;
     case JIG_FAULT_STALL:
     case JIG_FAULT_SHORT_REPLY:
@@ -213,10 +223,14 @@ static int read_choice(struct jig_reader *reader, const struct document_node *ma
 static int read_wire(struct jig_reader *reader, const struct document_node *map,
                      struct jig_fault *fault)
 {
-    int index = fault->kind == JIG_FAULT_LATE_REPLY ? JIG_WIRE_FROM_PROGRAMMER : 0;
+    bool of_replies = fault->kind == JIG_FAULT_LATE_REPLY || fault->kind == JIG_FAULT_OLD_REPLY;
+    int index = of_replies ? JIG_WIRE_FROM_PROGRAMMER : JIG_WIRE_TO_PROGRAMMER;
 
     if (read_choice(reader, map, "wire", wires, &index) != 0)
         return -1;
+    if (fault->kind == JIG_FAULT_DOUBLED_BYTE && index > JIG_WIRE_FROM_PROGRAMMER)
+        return document_fail(reader->document, document_find(map, "wire"), reader->failure,
+                             "expected to-programmer or from-programmer: a serial line's");
     fault->wire = (enum jig_fault_wire)index;
     return 0;
 }
@@ -257,14 +271,15 @@ static int read_position(struct jig_reader *reader, const struct document_node *
                          struct jig_fault *fault)
 {
     bool on_wire = jig_fault_is_on_wire(fault->kind);
+    bool by_rate = (kinds[fault->kind].takes & KEY_RATE) != 0;
     bool has_rate = document_find(map, "rate") != NULL;
     bool has_position = document_find(map, "match") != NULL ||
                         document_find(map, "offset") != NULL || document_find(map, "after") != NULL;
 
-    if (on_wire && has_rate == has_position)
+    if (on_wire && by_rate && has_rate == has_position)
         return document_fail(reader->document, map, reader->failure,
                              "expected either a rate, or a position by match and offset");
-    if ((kinds[fault->kind].takes & KEY_RATE) != 0 && has_rate == has_position)
+    if (by_rate && has_rate == has_position)
         return document_fail(reader->document, map, reader->failure,
                              "expected either a rate, or an instruction by match, nth and after");
     if (kinds[fault->kind].needs_instruction && !has_position)
@@ -274,9 +289,7 @@ static int read_position(struct jig_reader *reader, const struct document_node *
         return document_fail(reader->document, document_find(map, "nth"), reader->failure,
                              "nth says nothing without match");
     fault->nth = 1;
-    fault->times = has_position || jig_fault_is_on_instructions(fault->kind);
-    if (has_rate)
-        fault->times = 0;
+    fault->times = !has_rate && (on_wire || jig_fault_is_on_instructions(fault->kind));
     if (read_decimal(reader, map, "rate", 0, 1, "a rate above 0 and up to 1, as in 0.001",
                      &fault->rate) != 0 ||
         read_pattern(reader, map, "match", on_wire ? JIG_PATTERN_MAX : INSTRUCTION_BYTES, fault) !=
@@ -291,7 +304,7 @@ static int read_position(struct jig_reader *reader, const struct document_node *
 static int read_numbers(struct jig_reader *reader, const struct document_node *map,
                         struct jig_fault *fault)
 {
-    bool late = fault->kind == JIG_FAULT_LATE_REPLY;
+    bool late = fault->kind == JIG_FAULT_LATE_REPLY || fault->kind == JIG_FAULT_CUT;
     int64_t mask = fault->kind == JIG_FAULT_FLIP ? 0 : 0xFF, address = 0;
     const struct document_node *clock = document_find(map, "clock");
 

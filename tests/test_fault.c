@@ -301,6 +301,109 @@ static void late_reply_keeps_what_follows_waiting(void **state)
     clean_up(&fixture);
 }
 
+static void doubled_byte_arrives_twice(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare(&fixture, 1);
+    struct jig_fault *fault = add_fault(&fixture, 0, JIG_FAULT_DOUBLED_BYTE);
+    set_pattern(fault, JIG_WIRE_TO_PROGRAMMER, BYTES(0x30, 0x20));
+    fault->offset = 1;
+    fault->times = 1;
+    fault = add_fault(&fixture, 0, JIG_FAULT_DOUBLED_BYTE);
+    set_pattern(fault, JIG_WIRE_FROM_PROGRAMMER, BYTES(0x41, 0x56));
+    fault->times = 1;
+    start(&fixture);
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10, 0x15));
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10));
+    HOST_TALK(fixture.host, BYTES(0x31, 0x20),
+              BYTES(0x14, 'A', 'A', 'V', 'R', ' ', 'I', 'S', 'P', 0x10));
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1,
+                "{\"fault\":\"doubled-byte\",\"wire\":\"to-programmer\",\"applied\":1}");
+    clean_up(&fixture);
+}
+
+static void cut_line_loses_both_ways_for_a_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint8_t answer[2];
+    prepare(&fixture, 1);
+    struct jig_fault *fault = add_fault(&fixture, 0, JIG_FAULT_CUT);
+    set_pattern(fault, JIG_WIRE_TO_PROGRAMMER, BYTES(0x41, 0x81));
+    fault->offset = 1;
+    fault->times = 1;
+    fault->duration_us = 400000;
+    start(&fixture);
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10));
+    int64_t began_ms = host_now_ms();
+    host_send(fixture.host, BYTES(0x41, 0x81, 0x20));
+    while (host_now_ms() - began_ms < HOST_PATIENCE_MS) {
+        host_send(fixture.host, BYTES(0x20)); /* the sketch waits for two more */
+        if (host_read(fixture.host, answer, 1, 20) == 1) {
+            break;
+        }
+    }
+    assert_in_range(host_now_ms() - began_ms, 400, HOST_PATIENCE_MS - 1);
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1, "{\"fault\":\"cut\",\"wire\":\"to-programmer\",\"applied\":1}");
+    clean_up(&fixture);
+}
+
+static void echo_comes_before_the_answer(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare(&fixture, 1);
+    add_fault(&fixture, 0, JIG_FAULT_ECHO)->rate = 1;
+    start(&fixture);
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x30, 0x20, 0x14, 0x10));
+    HOST_TALK(fixture.host, BYTES(0x50, 0x20), BYTES(0x50, 0x20, 0x14, 0x10));
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1, "{\"fault\":\"echo\",\"wire\":\"to-programmer\",\"applied\":4}");
+    clean_up(&fixture);
+}
+
+static void old_reply_comes_once_more(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare(&fixture, 1);
+    struct jig_fault *fault = add_fault(&fixture, 0, JIG_FAULT_OLD_REPLY);
+    set_pattern(fault, JIG_WIRE_FROM_PROGRAMMER, BYTES(0x14, 0x41));
+    fault->times = 1;
+    start(&fixture);
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10));
+    HOST_TALK(fixture.host, BYTES(0x41, 0x81, 0x20), BYTES(0x14, 0x01, 0x10));
+    HOST_TALK(fixture.host, BYTES(0x31, 0x20),
+              BYTES(0x14, 0x01, 0x10, 0x14, 'A', 'V', 'R', ' ', 'I', 'S', 'P', 0x10));
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10));
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1,
+                "{\"fault\":\"old-reply\",\"wire\":\"from-programmer\",\"applied\":1}");
+    clean_up(&fixture);
+}
+
+static void wrong_mode_is_what_somebody_sent_before(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare(&fixture, 1);
+    struct jig_fault *fault = add_fault(&fixture, 0, JIG_FAULT_WRONG_MODE);
+    set_pattern(fault, JIG_WIRE_TO_PROGRAMMER, BYTES(0x42, 0x86));
+    fault->times = 1;
+    start(&fixture);
+    for (int i = 0; i < 19; i++) { /* of 20 parameters one is there; then an end byte */
+        host_send(fixture.host, BYTES(0x00));
+    }
+    HOST_TALK(fixture.host, BYTES(0x20), BYTES(0x14, 0x10));
+    HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10));
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1, "{\"fault\":\"wrong-mode\",\"wire\":\"to-programmer\",\"applied\":1}");
+    clean_up(&fixture);
+}
+
 static bool is_there(const char *path)
 {
     struct stat found;
@@ -447,6 +550,11 @@ int main(void)
         cmocka_unit_test(garbage_on_usb),
         cmocka_unit_test(banner_comes_with_each_start),
         cmocka_unit_test(late_reply_keeps_what_follows_waiting),
+        cmocka_unit_test(doubled_byte_arrives_twice),
+        cmocka_unit_test(cut_line_loses_both_ways_for_a_time),
+        cmocka_unit_test(echo_comes_before_the_answer),
+        cmocka_unit_test(old_reply_comes_once_more),
+        cmocka_unit_test(wrong_mode_is_what_somebody_sent_before),
         cmocka_unit_test(port_comes_back_at_its_place),
         cmocka_unit_test(bench_stops_while_a_port_is_gone),
         cmocka_unit_test(power_loss_leaves_half_a_page),

@@ -156,6 +156,15 @@ static void every_kind_of_fault_is_read(void **state)
     assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].wire, JIG_WIRE_TO_PROGRAMMER);
     assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].offset, 8);
     assert_int_equal(faults[JIG_FAULT_DUPLICATE_PACKET].times, 1);
+    assert_int_equal(faults[JIG_FAULT_DOUBLED_BYTE].wire, JIG_WIRE_FROM_PROGRAMMER);
+    assert_int_equal(faults[JIG_FAULT_CUT].wire, JIG_WIRE_TO_PROGRAMMER);
+    assert_int_equal(faults[JIG_FAULT_CUT].duration_us, 1500000);
+    assert_int_equal(faults[JIG_FAULT_ECHO].times, 0);
+    assert_int_equal(faults[JIG_FAULT_OLD_REPLY].wire, JIG_WIRE_FROM_PROGRAMMER);
+    assert_int_equal(faults[JIG_FAULT_OLD_REPLY].offset, 1);
+    assert_int_equal(faults[JIG_FAULT_WRONG_MODE].wire, JIG_WIRE_TO_PROGRAMMER);
+    assert_memory_equal(faults[JIG_FAULT_WRONG_MODE].pattern, "\x64\x00\x80\x46", 4);
+    assert_int_equal(faults[JIG_FAULT_WRONG_MODE].times, 1);
     jig_free(jig);
 }
 
@@ -306,6 +315,14 @@ static const struct {
     {FAULT "{fault: late-reply, wire: to-board, for: 1 s, rate: 1}\n", "6:31", "wire says nothing"},
     {FAULT "{fault: late-reply, rate: 1}\n", "6:5", "for"},
     {FAULT "{fault: late-reply, rate: 1, for: 61 s}\n", "6:39", "at most 60 s"},
+    {FAULT "{fault: doubled-byte, wire: to-board, rate: 1}\n", "6:33", "a serial line's"},
+    {FAULT "{fault: doubled-byte, wire: to-programmer}\n", "6:5", "either a rate"},
+    {FAULT "{fault: cut, offset: 1}\n", "6:5", "for"},
+    {FAULT "{fault: cut, offset: 1, for: 61 s}\n", "6:34", "at most 60 s"},
+    {FAULT "{fault: echo}\n", "6:5", "either a rate"},
+    {FAULT "{fault: echo, rate: 1, bytes: 00}\n", "6:35", "bytes says nothing"},
+    {FAULT "{fault: wrong-mode}\n", "6:5", "bytes"},
+    {FAULT "{fault: wrong-mode, bytes: 00, rate: 1}\n", "6:42", "rate says nothing"},
     {FAULT "{fault: dead, offset: 1}\n", "6:27", "offset says nothing"},
     {FAULT "{fault: dead, nth: 2}\n", "6:24", "nth says nothing without match"},
     {FAULT "{fault: dead, match: AC, nth: 0}\n", "6:35", "0"},

@@ -270,6 +270,7 @@ static int make_wire(struct bench *bench, struct bench_post *post, struct failur
         .link = post->link[0] == '\0' ? NULL : post->link,
         .to_programmer = bench_site_to_programmer,
         .from_programmer = bench_site_from_programmer,
+        .echo = bench_site_echo,
         .opened = bench_site_opened,
         .overrun = bench_site_overrun,
         .context = post->site,
@@ -325,7 +326,7 @@ static int make_usb(struct bench *bench, struct bench_post *post,
         .real_pace = bench->options.real_pace,
         .stop_descriptor = bench->stop_descriptor,
         .to_programmer = bench_site_to_usb,
-        .from_programmer = bench_site_from_programmer,
+        .from_programmer = bench_site_from_usb,
         .context = post->site,
     };
     return usb_port_create(&options, &post->usb_port, failure);

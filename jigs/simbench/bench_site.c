@@ -329,18 +329,32 @@ const struct isp_port *bench_site_port(const struct bench_site *site)
     return &site->port;
 }
 
-static size_t pass_wire(struct bench_site *site, enum jig_fault_wire wire, uint8_t *bytes,
-                        size_t count)
+size_t bench_site_to_programmer(void *context, uint8_t *bytes, size_t count)
 {
+    struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    count = fault_set_pass(site->faults, wire, bytes, count, -1);
+    count = fault_set_pass_stream(site->faults, JIG_WIRE_TO_PROGRAMMER, bytes, count);
     pthread_mutex_unlock(&site->lock);
     return count;
 }
 
-size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count)
+size_t bench_site_echo(void *context, uint8_t *bytes, size_t most)
 {
-    return pass_wire(site, JIG_WIRE_TO_PROGRAMMER, bytes, count);
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    size_t count = fault_set_take_echo(site->faults, bytes, most);
+    pthread_mutex_unlock(&site->lock);
+    return count;
+}
+
+size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
+{
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    count = fault_set_pass_stream(site->faults, JIG_WIRE_FROM_PROGRAMMER, bytes, count);
+    *late_us = fault_set_take_lateness_us(site->faults);
+    pthread_mutex_unlock(&site->lock);
+    return count;
 }
 
 size_t bench_site_to_usb(void *context, uint8_t *bytes, size_t count, bool *twice)
@@ -353,7 +367,7 @@ size_t bench_site_to_usb(void *context, uint8_t *bytes, size_t count, bool *twic
     return count;
 }
 
-size_t bench_site_from_programmer(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
+size_t bench_site_from_usb(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);

@@ -47,12 +47,15 @@ void bench_site_free(struct bench_site *site);
 
 /* The programmer's side. */
 const struct isp_port *bench_site_port(const struct bench_site *site);
+/* Bytes of a serial line, which may become more: they have room for WIRE_ROOM(count). */
 size_t bench_site_to_programmer(void *site, uint8_t *bytes, size_t count);
 size_t bench_site_from_programmer(void *site, uint8_t *bytes, size_t count, int64_t *late_us);
+size_t bench_site_echo(void *site, uint8_t *bytes, size_t most);
 size_t bench_site_opened(void *site, uint8_t *bytes, size_t most);
 void bench_site_overrun(void *site, size_t count);
 /* The same for the data packets of a USB programmer. */
 size_t bench_site_to_usb(void *site, uint8_t *bytes, size_t count, bool *twice);
+size_t bench_site_from_usb(void *site, uint8_t *bytes, size_t count, int64_t *late_us);
 
 /* The operator's side. */
 void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown_us);

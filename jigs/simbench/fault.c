@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define WIRE_COUNT (JIG_WIRE_FROM_BOARD + 1)
 #define NOWHERE (-1)
@@ -24,8 +25,27 @@ struct fault_wire {
     bool watched; /* a fault is active on it */
 };
 
+/* What one chunk becomes. */
+struct fault_marks {
+    uint8_t turn[FAULT_CHUNK_MAX]; /* bits */
+    bool lose[FAULT_CHUNK_MAX];
+    bool twice[FAULT_CHUNK_MAX];
+    /* Bytes that come before the one at this place of the chunk. */
+    const uint8_t *besides;
+    size_t besides_count, besides_at;
+};
+
+/* What the programmer said to the host's last write and to the one before; and what of the host's
+ * bytes comes back. */
+struct fault_talk {
+    uint8_t reply[FAULT_REPLY_MAX], old_reply[FAULT_REPLY_MAX], echo[FAULT_CHUNK_MAX];
+    size_t reply_count, old_reply_count, echo_count;
+    int64_t cut_until_us; /* the monotonic clock; 0: the line is whole */
+};
+
 struct fault_set {
     uint64_t random;
+    struct fault_talk talk;
     struct fault_wire wires[WIRE_COUNT];
     bool watches_instructions;
     bool strikes; /* any at the present instruction */
@@ -77,6 +97,17 @@ static bool is_by_position(const struct jig_fault *fault)
     return jig_fault_is_on_wire(fault->kind) && fault->rate <= 0;
 }
 
+/* Bytes that the fault waits for; those of another kind are what it brings. */
+static size_t match_count(const struct jig_fault *fault)
+{
+    return fault->kind == JIG_FAULT_WRONG_MODE ? 0 : fault->pattern_count;
+}
+
+static bool looks_at_both_ways(enum jig_fault_kind kind)
+{
+    return kind == JIG_FAULT_CUT || kind == JIG_FAULT_OLD_REPLY;
+}
+
 /* What happens to a board happens once; what happens to its contact, as often as the fault says. */
 static bool is_spent(const struct fault_state *state)
 {
@@ -92,6 +123,7 @@ void fault_set_begin(struct fault_set *set, int64_t board)
     set->watches_instructions = set->strikes = false;
     set->late_us = 0;
     set->twice = false;
+    memset(&set->talk, 0, sizeof set->talk);
     for (size_t i = 0; i < set->count; i++) {
         struct fault_state *state = &set->states[i];
         const struct jig_fault *fault = state->fault;
@@ -102,10 +134,14 @@ void fault_set_begin(struct fault_set *set, int64_t board)
         state->matches = 0;
         state->since = NOWHERE;
         state->strikes = false;
-        state->due = is_by_position(fault) && fault->pattern_count == 0 ? fault->offset : NOWHERE;
+        state->due = is_by_position(fault) && match_count(fault) == 0 ? fault->offset : NOWHERE;
         set->watches_instructions |= state->active && on_instructions;
         if (state->active && jig_fault_is_on_wire(fault->kind)) {
             set->wires[fault->wire].watched = true;
+        }
+        if (state->active && looks_at_both_ways(fault->kind)) {
+            set->wires[JIG_WIRE_TO_PROGRAMMER].watched = true;
+            set->wires[JIG_WIRE_FROM_PROGRAMMER].watched = true;
         }
     }
 }
@@ -123,12 +159,12 @@ static int byte_at(const struct fault_wire *wire, const uint8_t *bytes, size_t c
 static bool pattern_begins(const struct jig_fault *fault, const struct fault_wire *wire,
                            const uint8_t *bytes, size_t count, int64_t start)
 {
-    for (size_t i = 0; i < fault->pattern_count; i++) {
+    for (size_t i = 0; i < match_count(fault); i++) {
         if (byte_at(wire, bytes, count, start + (int64_t)i) != fault->pattern[i]) {
             return false;
         }
     }
-    return fault->pattern_count != 0;
+    return match_count(fault) != 0;
 }
 
 static bool is_hit(struct fault_set *set, struct fault_state *state, const uint8_t *bytes,
@@ -154,7 +190,7 @@ static void look_back(struct fault_set *set, struct fault_state *state, const ui
 {
     const struct jig_fault *fault = state->fault;
     const struct fault_wire *wire = &set->wires[fault->wire];
-    for (int64_t start = 1 - (int64_t)fault->pattern_count; start < 0; start++) {
+    for (int64_t start = 1 - (int64_t)match_count(fault); start < 0; start++) {
         if (state->due < wire->position && pattern_begins(fault, wire, bytes, count, start)) {
             state->due = wire->position + start + fault->offset;
         }
@@ -173,27 +209,112 @@ static void keep_tail(struct fault_wire *wire, const uint8_t *bytes, size_t coun
     wire->position += (int64_t)count;
 }
 
-/* Marks what this fault does to the chunk: bits to turn, bytes to lose. */
+/* Brings bytes before the one at `index`. One fault of a chunk may. */
+static void mark_besides(struct fault_marks *marks, size_t index, const uint8_t *bytes,
+                         size_t count)
+{
+    marks->besides = bytes;
+    marks->besides_count = count;
+    marks->besides_at = index;
+}
+
+static int64_t clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A fault hits the byte at `index` of the chunk. */
+static void mark_hit(struct fault_set *set, const struct jig_fault *fault, const uint8_t *bytes,
+                     size_t index, struct fault_marks *marks)
+{
+    struct fault_talk *talk = &set->talk;
+    switch (fault->kind) {
+    case JIG_FAULT_LOST_BYTE:
+        marks->lose[index] = true;
+        break;
+    case JIG_FAULT_LATE_REPLY:
+        set->late_us = fault->duration_us > set->late_us ? fault->duration_us : set->late_us;
+        break;
+    case JIG_FAULT_DUPLICATE_PACKET:
+        set->twice = true;
+        break;
+    case JIG_FAULT_DOUBLED_BYTE:
+        marks->twice[index] = true;
+        break;
+    case JIG_FAULT_CUT:
+        talk->cut_until_us = clock_us() + fault->duration_us;
+        memset(marks->lose + index, true, sizeof marks->lose - index);
+        break;
+    case JIG_FAULT_ECHO:
+        if (talk->echo_count < sizeof talk->echo) {
+            talk->echo[talk->echo_count++] = bytes[index];
+        }
+        break;
+    case JIG_FAULT_OLD_REPLY:
+        mark_besides(marks, index, talk->old_reply, talk->old_reply_count);
+        break;
+    case JIG_FAULT_WRONG_MODE:
+        mark_besides(marks, index, fault->pattern, fault->pattern_count);
+        break;
+    default:
+        marks->turn[index] ^=
+            fault->mask != 0 ? fault->mask : (uint8_t)(1u << (next_random(set) % 8));
+    }
+}
+
+/* Marks what this fault does to the chunk. */
 static void mark_hits(struct fault_set *set, struct fault_state *state, const uint8_t *bytes,
-                      size_t count, uint8_t *turn, bool *lose)
+                      size_t count, struct fault_marks *marks)
 {
     look_back(set, state, bytes, count);
     for (size_t i = 0; i < count; i++) {
-        if (!is_hit(set, state, bytes, count, (int64_t)i)) {
-            continue;
+        if (is_hit(set, state, bytes, count, (int64_t)i)) {
+            state->applied++;
+            mark_hit(set, state->fault, bytes, i, marks);
         }
-        state->applied++;
-        if (state->fault->kind == JIG_FAULT_LOST_BYTE) {
-            lose[i] = true;
-        } else if (state->fault->kind == JIG_FAULT_LATE_REPLY) {
-            set->late_us =
-                state->fault->duration_us > set->late_us ? state->fault->duration_us : set->late_us;
-        } else if (state->fault->kind == JIG_FAULT_DUPLICATE_PACKET) {
-            set->twice = true;
-        } else if (state->fault->mask != 0) {
-            turn[i] ^= state->fault->mask;
-        } else {
-            turn[i] ^= (uint8_t)(1u << (next_random(set) % 8));
+    }
+}
+
+/* Is the line cut? Then nothing of the chunk arrives. */
+static bool is_cut(struct fault_set *set, enum jig_fault_wire wire)
+{
+    struct fault_talk *talk = &set->talk;
+    if (talk->cut_until_us == 0 || wire > JIG_WIRE_FROM_PROGRAMMER) {
+        return false;
+    }
+    if (clock_us() >= talk->cut_until_us) {
+        talk->cut_until_us = 0;
+    }
+    return talk->cut_until_us != 0;
+}
+
+/* What the programmer says until the host writes again is one reply. */
+static void keep_talk(struct fault_set *set, enum jig_fault_wire wire, const uint8_t *bytes,
+                      size_t count)
+{
+    struct fault_talk *talk = &set->talk;
+    if (wire == JIG_WIRE_TO_PROGRAMMER && talk->reply_count != 0) {
+        memcpy(talk->old_reply, talk->reply, talk->reply_count);
+        talk->old_reply_count = talk->reply_count;
+        talk->reply_count = 0;
+    } else if (wire == JIG_WIRE_FROM_PROGRAMMER) {
+        size_t room = sizeof talk->reply - talk->reply_count;
+        size_t kept = count < room ? count : room;
+        memcpy(talk->reply + talk->reply_count, bytes, kept);
+        talk->reply_count += kept;
+    }
+}
+
+static void mark_all(struct fault_set *set, enum jig_fault_wire wire, const uint8_t *bytes,
+                     size_t count, struct fault_marks *marks)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct fault_state *state = &set->states[i];
+        if (state->active && jig_fault_is_on_wire(state->fault->kind) &&
+            state->fault->wire == wire) {
+            mark_hits(set, state, bytes, count, marks);
         }
     }
 }
@@ -204,25 +325,55 @@ size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *
     if (!set->wires[wire].watched) {
         return count;
     }
-    uint8_t turn[FAULT_CHUNK_MAX] = {0};
-    bool lose[FAULT_CHUNK_MAX] = {false};
-    for (size_t i = 0; i < set->count; i++) {
-        struct fault_state *state = &set->states[i];
-        if (state->active && jig_fault_is_on_wire(state->fault->kind) &&
-            state->fault->wire == wire) {
-            mark_hits(set, state, bytes, count, turn, lose);
-        }
-    }
+    struct fault_marks marks = {0};
+    mark_all(set, wire, bytes, count, &marks);
     keep_tail(&set->wires[wire], bytes, count);
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!lose[i]) {
-            bytes[left++] = bytes[i] ^ turn[i];
+        if (!marks.lose[i]) {
+            bytes[left++] = bytes[i] ^ marks.turn[i];
         } else if (filler >= 0) {
             bytes[left++] = (uint8_t)filler;
         }
     }
     return left;
+}
+
+size_t fault_set_pass_stream(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes,
+                             size_t count)
+{
+    if (!set->wires[wire].watched || count == 0) {
+        return count;
+    }
+    if (is_cut(set, wire)) {
+        return 0;
+    }
+    struct fault_marks marks = {0};
+    mark_all(set, wire, bytes, count, &marks);
+    keep_tail(&set->wires[wire], bytes, count);
+    uint8_t made[FAULT_STREAM_ROOM(FAULT_CHUNK_MAX)];
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (marks.besides != NULL && marks.besides_at == i) {
+            memcpy(made + left, marks.besides, marks.besides_count);
+            left += marks.besides_count;
+        }
+        for (int copies = marks.lose[i] ? 0 : marks.twice[i] ? 2 : 1; copies > 0; copies--) {
+            made[left++] = bytes[i] ^ marks.turn[i];
+        }
+    }
+    keep_talk(set, wire, bytes, count);
+    memcpy(bytes, made, left);
+    return left;
+}
+
+size_t fault_set_take_echo(struct fault_set *set, uint8_t *bytes, size_t most)
+{
+    struct fault_talk *talk = &set->talk;
+    size_t count = talk->echo_count < most ? talk->echo_count : most;
+    memcpy(bytes, talk->echo, count);
+    talk->echo_count = 0;
+    return count;
 }
 
 int64_t fault_set_take_lateness_us(struct fault_set *set)

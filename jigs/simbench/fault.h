@@ -10,6 +10,9 @@
 #include "jigs/jig.h"
 
 #define FAULT_CHUNK_MAX 1024
+#define FAULT_REPLY_MAX 320 /* of an old reply that comes again; what is longer is cut off */
+/* What so many bytes of a stream may become. */
+#define FAULT_STREAM_ROOM(count) (2 * (count) + FAULT_REPLY_MAX + JIG_PATTERN_MAX)
 
 struct fault_set;
 
@@ -27,6 +30,12 @@ void fault_set_begin(struct fault_set *set, int64_t board);
  * earlier call is past changing. */
 size_t fault_set_pass(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes, size_t count,
                       int filler);
+/* The same for a serial line, where bytes may become more: `bytes` has room for
+ * FAULT_STREAM_ROOM(count). */
+size_t fault_set_pass_stream(struct fault_set *set, enum jig_fault_wire wire, uint8_t *bytes,
+                             size_t count);
+/* What comes back to the host of all that it sent since the last call; `most` at most. */
+size_t fault_set_take_echo(struct fault_set *set, uint8_t *bytes, size_t most);
 /* How late the bytes are that passed since the last call: the longest of their faults. */
 int64_t fault_set_take_lateness_us(struct fault_set *set);
 /* Is one of the bytes that passed since the last call to arrive twice, with those it travels with?

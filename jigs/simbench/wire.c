@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUEUE_MAX 4096
+#define QUEUE_MAX 8192
 #define CHUNK_MAX 512
 /* HardwareSerial of the Arduino core: rings of 64 bytes, one of which stays empty. */
 #define UART_SEND_MAX 64
@@ -199,12 +199,30 @@ const char *wire_path(const struct wire *wire)
 
 /* --- bytes in and out --- */
 
+/* Is there room for a chunk, whatever the wire makes of it? */
+static bool takes_more(const struct wire *wire)
+{
+    return wire->line.count + WIRE_ROOM(CHUNK_MAX) <= QUEUE_MAX;
+}
+
+/* What comes back of what the host wrote, when it is through. */
+static void send_back(struct wire *wire, int64_t at_ns)
+{
+    uint8_t bytes[CHUNK_MAX];
+    size_t count = 0;
+    if (wire->options.echo != NULL) {
+        count = wire->options.echo(wire->options.context, bytes, sizeof bytes);
+    }
+    for (size_t i = 0; i < count && wire->sending.count < QUEUE_MAX; i++) {
+        queue_push(&wire->sending, bytes[i], at_ns);
+    }
+}
+
 /* Bytes that the host wrote just now begin to travel. */
 static void take_from_host(struct wire *wire)
 {
-    uint8_t chunk[CHUNK_MAX];
-    size_t room = QUEUE_MAX - wire->line.count;
-    ssize_t got = read(wire->master, chunk, room < sizeof chunk ? room : sizeof chunk);
+    uint8_t chunk[WIRE_ROOM(CHUNK_MAX)];
+    ssize_t got = takes_more(wire) ? read(wire->master, chunk, CHUNK_MAX) : 0;
     if (got <= 0) {
         return; /* nothing there, or nobody: the next look at the openers tells */
     }
@@ -223,6 +241,7 @@ static void take_from_host(struct wire *wire)
         queue_push(&wire->line, chunk[i], start_ns);
     }
     wire->line_free_ns = start_ns;
+    send_back(wire, start_ns);
 }
 
 /* Puts what has arrived by the firmware's clock into its receive buffer. */
@@ -282,9 +301,9 @@ static void deliver(struct wire *wire)
     if (wire->hold_ns != 0) { /* also at fast pace */
         clock_ns(wire);
     }
-    while (wire->ready_count + CHUNK_MAX <= QUEUE_MAX &&
+    while (wire->ready_count + WIRE_ROOM(CHUNK_MAX) <= QUEUE_MAX &&
            queue_next_ns(&wire->sending) <= wire->seen_ns) {
-        uint8_t chunk[CHUNK_MAX];
+        uint8_t chunk[WIRE_ROOM(CHUNK_MAX)];
         size_t count = 0;
         while (count < CHUNK_MAX && queue_next_ns(&wire->sending) <= wire->seen_ns) {
             chunk[count++] = queue_pop(&wire->sending);
@@ -421,7 +440,7 @@ static void wait_once(struct wire *wire, int64_t until_ns)
 {
     bool listens = wire->openers != 0;
     bool held = is_held_back(wire);
-    short wanted = wire->line.count < QUEUE_MAX ? POLLIN : 0;
+    short wanted = takes_more(wire) ? POLLIN : 0;
     struct pollfd looks[] = {
         {.fd = wire->options.stop_descriptor, .events = POLLIN},
         {.fd = wire->inotify, .events = POLLIN},

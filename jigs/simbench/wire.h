@@ -17,6 +17,8 @@
 
 #define WIRE_FOREVER INT64_MAX
 #define WIRE_LINK_BYTES 256 /* of the longest path of a link */
+/* What so many passing bytes may become. */
+#define WIRE_ROOM(count) (2 * (count) + 1024)
 
 /* What interrupts the firmware. Once one is there, wire_get() gives -1 and the other calls do
  * nothing, until wire_restart(). */
@@ -46,10 +48,14 @@ struct wire_options {
     /* A symbolic link to the port, made and kept up to date by the wire, so that it stays at one
      * place when it was unplugged. NULL: none, and the port must not be unplugged. */
     const char *link;
-    /* What the wire does to passing bytes: changes them in place, returns how many are left.
+    /* What the wire does to passing bytes: changes them in place, returns how many they are then,
+     * at most WIRE_ROOM(count).
      * `late_us` receives how much later they leave, with all that comes after them. */
     size_t (*to_programmer)(void *context, uint8_t *bytes, size_t count);
     size_t (*from_programmer)(void *context, uint8_t *bytes, size_t count, int64_t *late_us);
+    /* What comes back to the host of the bytes that just passed to the programmer: at most `most`.
+     * Returns how many. May be NULL. */
+    size_t (*echo)(void *context, uint8_t *bytes, size_t most);
     /* Noise for the host that opened the port: at most `most` bytes. Returns how many. May be
      * NULL. */
     size_t (*opened)(void *context, uint8_t *bytes, size_t most);
