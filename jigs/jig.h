@@ -191,6 +191,8 @@ void jig_free(struct jig *jig);
 const struct jig_site *jig_find_site(const struct jig *jig, int site);
 /* The driver that a model of the simulated bench is for; NULL if there is none of that name. */
 const char *jig_model_programmer(const char *model);
+/* All models, by number from 0 on: name and driver; NULL after the last. */
+const char *jig_model_at(size_t index, const char **programmer);
 
 /* Are all parts there that its boards and faults name, have they the pages and fuses that its
  * faults name, by the part's own names, and can they carry what boards are to be found with?

@@ -125,6 +125,14 @@ const char *jig_model_programmer(const char *model)
     return NULL;
 }
 
+const char *jig_model_at(size_t index, const char **programmer)
+{
+    if (index >= MODEL_COUNT)
+        return NULL;
+    *programmer = models[index].programmer;
+    return models[index].name;
+}
+
 /* One of those that the site's driver is for. */
 static int read_model(struct jig_reader *reader, const struct document_node *map,
                       struct jig_site *site)

@@ -6,6 +6,7 @@
 #include "profiles/document.h"
 #include "station/command.h"
 #include "station/command_check.h"
+#include "station/command_drivers.h"
 #include "station/command_flash.h"
 #include "station/command_fuses.h"
 #include "station/command_image.h"
@@ -13,9 +14,9 @@
 #include "station/command_log.h"
 #include "station/command_parts.h"
 
-static const struct command *const commands[] = {&command_flash, &command_check, &command_image,
-                                                 &command_jig,   &command_log,   &command_parts,
-                                                 &command_fuses};
+static const struct command *const commands[] = {&command_flash, &command_check,  &command_image,
+                                                 &command_jig,   &command_log,    &command_parts,
+                                                 &command_fuses, &command_drivers};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *find_command(const char *name)
@@ -40,10 +41,10 @@ static int report_unknown_command(const char *name)
         failure_set(&failure, FAILURE_USAGE, "there is no command '%s'; did you mean '%s'?", name,
                     nearest);
     else
-        failure_set(
-            &failure, FAILURE_USAGE,
-            "there is no command '%s'; there are flash, check, image, jig, log, parts and help",
-            name);
+        failure_set(&failure, FAILURE_USAGE,
+                    "there is no command '%s'; there are flash, check, image, jig, log, parts, "
+                    "drivers and help",
+                    name);
     return command_report(&failure);
 }
 
@@ -82,8 +83,8 @@ static int run(int argc, char **argv)
     if (argc < 2) {
         struct failure failure;
         failure_set(&failure, FAILURE_USAGE,
-                    "a command is missing: flash, check, image, jig, log, parts or help; see "
-                    "'gangflash --help'");
+                    "a command is missing: flash, check, image, jig, log, parts, drivers or help; "
+                    "see 'gangflash --help'");
         return command_report(&failure);
     }
     const char *name = argv[1];

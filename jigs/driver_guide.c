@@ -1,0 +1,25 @@
+#include "jigs/driver_guide.h"
+
+#include <stddef.h>
+#include <string.h>
+
+extern const struct driver_guide stk500v1_guide;
+extern const struct driver_guide usbasp_guide;
+extern const struct driver_guide usbtiny_guide;
+
+static const struct driver_guide *const guides[] = {
+    &stk500v1_guide,
+    &usbasp_guide,
+    &usbtiny_guide,
+};
+
+const char *const driver_guide_pin_names[DRIVER_GUIDE_PINS] = {"MISO", "VCC",   "SCK",
+                                                               "MOSI", "RESET", "GND"};
+
+const struct driver_guide *driver_guide_find(const char *driver)
+{
+    for (size_t i = 0; i < sizeof guides / sizeof guides[0]; i++)
+        if (strcmp(guides[i]->driver, driver) == 0)
+            return guides[i];
+    return NULL;
+}
