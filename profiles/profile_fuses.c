@@ -4,6 +4,8 @@
 #include "profiles/fuse_words.h"
 #include "profiles/profile_reader.h"
 
+#define KEYS_MAX 24 /* of a byte: eight fields at most, and a few of its rule */
+
 static const char *const fuse_keys[] = {"low", "high", "extended", "fuse", NULL};
 
 /* ---- what must never be written ---- */
@@ -50,6 +52,133 @@ static int read_value(struct profile_reader *reader, const struct document_node 
     return 0;
 }
 
+/* ---- fields by name ---- */
+
+/* One field's choice, into its bits of `value`. */
+static int read_field(struct profile_reader *reader, const struct part_field *field,
+                      const struct document_node *node, uint8_t *value)
+{
+    struct failure why = {0};
+    const char *text = NULL;
+    uint8_t code = 0;
+
+    if (document_text(reader->document, node, &text, reader->failure) != 0)
+        return -1;
+    if (fuse_words_parse(field, text, &code, &why) != 0)
+        return document_fail(reader->document, node, reader->failure, "%s", why.detail);
+    *value = fuse_words_with(field, *value, code);
+    return 0;
+}
+
+/* All fields that `map` names, into `value`; `given` receives their bits. */
+static int read_fields(struct profile_reader *reader, const struct document_node *map,
+                       enum part_memory memory, uint8_t *value, uint8_t *given)
+{
+    const struct part_byte *byte = part_byte(reader->profile->part, memory);
+
+    *given = 0;
+    for (size_t i = 0; i < byte->field_count; i++) {
+        const struct document_node *node = document_find(map, byte->fields[i].name);
+
+        if (node && read_field(reader, &byte->fields[i], node, value) != 0)
+            return -1;
+        if (node)
+            *given |= byte->fields[i].mask;
+    }
+    return 0;
+}
+
+/* A byte and fields stand together: they say the same. */
+static int check_agreement(struct profile_reader *reader, const struct document_node *map,
+                           enum part_memory memory, uint8_t written, uint8_t named)
+{
+    const struct part_byte *byte = part_byte(reader->profile->part, memory);
+
+    for (size_t i = 0; i < byte->field_count; i++) {
+        const struct part_field *field = &byte->fields[i];
+        const struct document_node *node = document_find(map, field->name);
+        char choice[FUSE_WORDS_CHOICE_BYTES];
+
+        if (!node || ((written ^ named) & field->mask) == 0)
+            continue;
+        fuse_words_choice(field, fuse_words_code(field, written), choice);
+        return document_fail(reader->document, node, reader->failure,
+                             "%s does not agree with write: in 0x%02X it is %s", field->name,
+                             written, choice);
+    }
+    return 0;
+}
+
+/* Fields alone make the byte: then each is given, for one that is left out would be guessed. */
+static int check_all_named(struct profile_reader *reader, const struct document_node *map,
+                           enum part_memory memory, uint8_t given)
+{
+    const struct part_byte *byte = part_byte(reader->profile->part, memory);
+
+    for (size_t i = 0; i < byte->field_count; i++)
+        if ((byte->fields[i].mask & ~given) != 0)
+            return document_fail(reader->document, map, reader->failure,
+                                 "%s of '%s' is missing: give every field, or the byte as write",
+                                 byte->fields[i].name, byte->name);
+    return 0;
+}
+
+/* The byte as `write` gives it, as fields do, or as both do. */
+static int read_written(struct profile_reader *reader, const struct document_node *map,
+                        enum part_memory memory, uint8_t *value)
+{
+    const struct document_node *write = document_find(map, "write");
+    uint8_t named = 0xFF, given = 0; /* bits that do not exist are written as 1 */
+
+    if (write && read_value(reader, write, memory, value) != 0)
+        return -1;
+    if (write)
+        named = *value;
+    if (read_fields(reader, map, memory, &named, &given) != 0)
+        return -1;
+    if (write)
+        return check_agreement(reader, map, memory, *value, named);
+    if (given == 0)
+        return document_need(reader->document, map, "write", &write, reader->failure);
+    *value = named;
+    if (check_all_named(reader, map, memory, given) != 0)
+        return -1;
+    return check_reachable(reader, map, memory, named);
+}
+
+/* The byte's fields, and whatever else may stand beside them. */
+static int check_keys(struct profile_reader *reader, const struct document_node *map,
+                      enum part_memory memory, const char *const others[])
+{
+    const struct part_byte *byte = part_byte(reader->profile->part, memory);
+    const char *keys[KEYS_MAX + 1] = {NULL};
+    size_t count = 0;
+
+    for (size_t i = 0; others[i] && count < KEYS_MAX; i++)
+        keys[count++] = others[i];
+    for (size_t i = 0; i < byte->field_count && count < KEYS_MAX; i++)
+        keys[count++] = byte->fields[i].name;
+    return document_check_keys(reader->document, map, keys, reader->failure);
+}
+
+/* ---- a rule ---- */
+
+/* A byte, or fields in which it differs from the one that is written. */
+static int read_accepted(struct profile_reader *reader, const struct document_node *node,
+                         enum part_memory memory, uint8_t written, uint8_t *value)
+{
+    static const char *const none[] = {NULL};
+    uint8_t given = 0;
+
+    if (document_node_kind(node) != DOCUMENT_MAPPING)
+        return read_value(reader, node, memory, value);
+    *value = written;
+    if (check_keys(reader, node, memory, none) != 0 ||
+        read_fields(reader, node, memory, value, &given) != 0)
+        return -1;
+    return check_reachable(reader, node, memory, *value);
+}
+
 static int read_accept(struct profile_reader *reader, const struct document_node *list,
                        enum part_memory memory, struct profile_byte_rule *rule)
 {
@@ -57,9 +186,11 @@ static int read_accept(struct profile_reader *reader, const struct document_node
 
     if (document_node_kind(list) != DOCUMENT_SEQUENCE || count == 0 || count > PROFILE_ACCEPT_MAX)
         return document_fail(reader->document, list, reader->failure,
-                             "expected a list of 1 to %d values, as in [0x99]", PROFILE_ACCEPT_MAX);
+                             "expected a list of 1 to %d values, as in [0x99] or [{JTAGEN: off}]",
+                             PROFILE_ACCEPT_MAX);
     for (size_t i = 0; i < count; i++)
-        if (read_value(reader, document_item(list, i), memory, &rule->accept[i]) != 0)
+        if (read_accepted(reader, document_item(list, i), memory, rule->write, &rule->accept[i]) !=
+            0)
             return -1;
     rule->accept_count = count;
     return 0;
@@ -69,11 +200,10 @@ static int read_rule_map(struct profile_reader *reader, const struct document_no
                          enum part_memory memory, struct profile_byte_rule *rule)
 {
     static const char *const keys[] = {"write", "accept", "because", NULL};
-    const struct document_node *write = NULL, *accept, *because;
+    const struct document_node *accept, *because;
 
-    if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
-        document_need(reader->document, map, "write", &write, reader->failure) != 0 ||
-        read_value(reader, write, memory, &rule->write) != 0)
+    if (check_keys(reader, map, memory, keys) != 0 ||
+        read_written(reader, map, memory, &rule->write) != 0)
         return -1;
     accept = document_find(map, "accept");
     because = document_find(map, "because");
@@ -104,8 +234,8 @@ static int read_rule(struct profile_reader *reader, const struct document_node *
     if (text && isdigit((unsigned char)text[0]))
         return read_value(reader, node, memory, &rule->write);
     return document_fail(reader->document, node, reader->failure,
-                         "found %s%.40s%s, expected a number from 0 to 255, leave, or {write: …, "
-                         "accept: […], because: …}",
+                         "found %s%.40s%s, expected a number from 0 to 255, leave, fields as in "
+                         "{BOOTRST: on, …}, or {write: …, accept: […], because: …}",
                          text ? "'" : "", text ? text : "no value", text ? "'" : "");
 }
 

@@ -194,6 +194,36 @@ static void test_leave_and_whole(void **state)
     profile_free(profile);
 }
 
+#define HIGH_TEXT "{write: 0xD9, accept: [0x99], because: JTAG is off anyway}"
+#define HIGH_WORDS                                                                                 \
+    "BOOTRST: off, BOOTSZ: 2048 words, EESAVE: off, WDTON: off, SPIEN: on, JTAGEN: off, "          \
+    "OCDEN: off"
+
+/* The same byte as a number, as fields, as both; and what is accepted as the fields that differ. */
+static void test_fuses_in_words(void **state)
+{
+    static const char *const highs[] = {
+        "{" HIGH_WORDS ", accept: [{JTAGEN: on}], because: JTAG is off anyway}",
+        "{write: 0xD9, BOOTSZ: 2048 words, JTAGEN: off, accept: [{JTAGEN: on}], because: x}",
+        "{write: 0xD9, accept: [{JTAGEN: on, BOOTSZ: 2048W_3800}], because: JTAG is off anyway}",
+    };
+
+    for (size_t i = 0; i < sizeof(highs) / sizeof(highs[0]); i++) {
+        struct profile *profile = load_good(*state, HIGH_TEXT, highs[i]);
+        const struct profile_byte_rule *high = profile_rule(profile, PART_FUSE_HIGH);
+
+        assert_int_equal(high->write, 0xD9);
+        assert_int_equal(high->accept_count, 1);
+        assert_int_equal(high->accept[0], 0x99);
+        profile_free(profile);
+    }
+    /* Bits that do not exist are written as 1. */
+    struct profile *profile =
+        load_good(*state, "extended: 0xC3", "extended: {BODLEVEL: 2.6 V, HWBE: on}");
+    assert_int_equal(profile_rule(profile, PART_FUSE_EXTENDED)->write, 0xF3);
+    profile_free(profile);
+}
+
 static void test_clocks(void **state)
 {
     static const struct {
@@ -353,6 +383,23 @@ static const struct {
     {"[0x99]", "[0x199]", ":14:32: ", "from 0 to 255"},
     {"accept:", "acept:", ":14:23: ", "did you mean 'accept'"},
     {"lock: 0xFF", "lock: 0x1FF", ":16:7: ", "from 0 to 255"},
+    /* fuses in words */
+    {HIGH_TEXT, "{BOOTRST: off}", ":14:9: ", "BOOTSZ of 'high' is missing: give every field"},
+    {HIGH_TEXT, "{write: 0xD9, BOOTRST: on}",
+     ":14:32: ", "BOOTRST does not agree with write: in 0xD9 it is off"},
+    {HIGH_TEXT, "{write: 0xD9, BOOTSZ: 256 word}", ":14:31: ", "did you mean '256 words'"},
+    {HIGH_TEXT, "{write: 0xD9, BOOTS: 256 words}", ":14:23: ", "did you mean 'BOOTSZ'"},
+    {HIGH_TEXT, "{write: 0xD9, HWBE: on}", ":14:23: ", "unknown key 'HWBE'"},
+    {HIGH_TEXT, "{write: 0xD9, SPIEN: on, SPIEN: on}", ":14:34: ", "given twice"},
+    {HIGH_TEXT, "{write: 0xD9, BOOTRST: [on]}", ":14:32: ", "expected text"},
+    {HIGH_TEXT, "{write: 0xD9, accept: [{JTAGEN: on, write: 1}], because: x}",
+     ":14:45: ", "unknown key 'write'"},
+    {HIGH_TEXT, "{write: 0xD9, accept: [{SPIEN: off}], because: x}",
+     ":14:32: ", "0xF9 is refused for high, it unprograms SPIEN"},
+    {HIGH_TEXT,
+     "{BOOTRST: off, BOOTSZ: 2048 words, EESAVE: off, WDTON: off, SPIEN: off, JTAGEN: off, "
+     "OCDEN: off}",
+     ":14:9: ", "0xF9 is refused for high, it unprograms SPIEN"},
     /* never again */
     {"write: 0xD9", "write: 0xF9", ":14:17: ", "it unprograms SPIEN"},
     {"[0x99]", "[0x99, 0xB9]", ":14:38: ", "it unprograms SPIEN"},
@@ -914,6 +961,7 @@ int main(void)
         BENCH_TEST(test_good),
         BENCH_TEST(test_defaults),
         BENCH_TEST(test_leave_and_whole),
+        BENCH_TEST(test_fuses_in_words),
         BENCH_TEST(test_clocks),
         BENCH_TEST(test_rework),
         BENCH_TEST(test_eeprom_file),
