@@ -489,15 +489,20 @@ int64_t wire_now_us(const struct wire *wire)
     return wire->now_ns / 1000;
 }
 
-void wire_spend(struct wire *wire, int64_t duration_us)
+void wire_spend_ns(struct wire *wire, int64_t duration_ns)
 {
     if (wire->event != WIRE_EVENT_NONE) {
         return;
     }
-    wire->now_ns += duration_us * 1000;
+    wire->now_ns += duration_ns;
     if (wire->options.real_pace && wire->now_ns > wire->seen_ns + LEAD_MAX_NS) {
         settle(wire, wire->now_ns - LEAD_NS);
     }
+}
+
+void wire_spend(struct wire *wire, int64_t duration_us)
+{
+    wire_spend_ns(wire, duration_us * 1000);
 }
 
 /* Waits for bytes of the host; true when some are on the way. */

@@ -81,6 +81,7 @@ int wire_get(struct wire *wire, int64_t until_us);
 void wire_put(struct wire *wire, uint8_t byte);
 /* The firmware is busy for so long. */
 void wire_spend(struct wire *wire, int64_t duration_us);
+void wire_spend_ns(struct wire *wire, int64_t duration_ns);
 /* The firmware hangs: bytes are taken and lost until an event; also a USB port counts as reset when
  * it is opened again. */
 void wire_hang(struct wire *wire);

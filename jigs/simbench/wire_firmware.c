@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "jigs/simbench/arduino_isp.h"
+#include "jigs/simbench/stk500v2_serial.h"
 
 static const struct {
     const struct wire_firmware *models;
     const size_t *count;
 } tables[] = {
     {arduino_isp_models, &arduino_isp_model_count},
+    {stk500v2_serial_models, &stk500v2_serial_model_count},
 };
 
 const struct wire_firmware *wire_firmware_item(size_t index)
