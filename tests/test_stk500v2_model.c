@@ -151,7 +151,7 @@ static size_t make_frame(uint8_t sequence, const uint8_t *body, size_t count, ui
 
 static void take_reply(struct fixture *fixture)
 {
-    uint8_t head[5], checksum, sum = 0;
+    uint8_t head[5] = {0}, checksum = 0, sum = 0;
     assert_int_equal(host_read(fixture->host, head, sizeof head, HOST_PATIENCE_MS), sizeof head);
     assert_int_equal(head[0], 0x1B);
     assert_int_equal(head[1], fixture->sequence);
