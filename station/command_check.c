@@ -6,7 +6,7 @@
 
 #include "reports/json.h"
 #include "station/data_paths.h"
-#include "station/plan.h"
+#include "station/plan_sites.h"
 
 struct config {
     const char *profile;
@@ -232,30 +232,33 @@ static struct json_object *site_to_json(const struct jig_site *site, const char 
 
 /* ------------------------------------------------------------------ the command */
 
-/* Every site, also after a bad one: the engineer wants to know all that is wrong. `failure`
- * receives the first. */
+static void show_site(const struct check *check, const struct jig_site *site,
+                      struct json_array *sites)
+{
+    struct failure trouble = {0};
+    struct plan plan;
+    char place[300] = "the simulated bench";
+    if (site->place.kind != PLACE_NONE)
+        place_to_text(&site->place, place, sizeof(place));
+    (void)plan_make_on_jig(check->job->profile, check->job->jig, site, &plan, &trouble);
+    if (check->json)
+        json_append_object(sites, site_to_json(site, place, &plan, &trouble));
+    else
+        print_site(site, place, &plan, &trouble);
+}
+
+/* Every site, also after a bad one: the engineer wants to know all that is wrong. */
 static int check_sites(const struct check *check, struct json_array *sites, struct failure *failure)
 {
-    int result = 0;
-    for (size_t i = 0; i < check->job->jig->site_count; i++) {
-        if (check->site_wanted != NULL && !check->site_wanted[i])
-            continue;
-        const struct jig_site *site = &check->job->jig->sites[i];
-        struct failure trouble = {0};
-        struct plan plan;
-        char place[300] = "the simulated bench";
-        if (site->place.kind != PLACE_NONE)
-            place_to_text(&site->place, place, sizeof(place));
-        if (plan_make_on_jig(check->job->profile, check->job->jig, site, &plan, &trouble) != 0 &&
-            result == 0) {
-            *failure = trouble;
-            result = -1;
-        }
-        if (check->json)
-            json_append_object(sites, site_to_json(site, place, &plan, &trouble));
-        else
-            print_site(site, place, &plan, &trouble);
-    }
+    const struct jig *jig = check->job->jig;
+    struct plan_refusals refusals;
+    for (size_t i = 0; i < jig->site_count; i++)
+        if (check->site_wanted == NULL || check->site_wanted[i])
+            show_site(check, &jig->sites[i], sites);
+    int result = plan_check_sites(check->job->profile, jig, check->site_wanted, &refusals, failure);
+    if (result != 0)
+        plan_refusals_print(&refusals, failure, stderr);
+    plan_refusals_free(&refusals);
     return result;
 }
 

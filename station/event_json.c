@@ -223,6 +223,7 @@ static void add_facts(struct json_object *object, const struct event_json *json,
         break;
     case STATION_EVENT_MESSAGE:
         json_add_text(object, "text", event->text);
+        add_failure(object, &event->failure);
         break;
     case STATION_EVENT_ENDED:
         add_counts(object, &event->counts, json->run->causes);

@@ -16,7 +16,7 @@
 #include "station/data_paths.h"
 #include "station/identity.h"
 #include "station/line_input.h"
-#include "station/plan.h"
+#include "station/plan_sites.h"
 #include "station/site_list.h"
 #include "station/summary.h"
 
@@ -27,6 +27,7 @@
 struct run {
     const struct flash_config *config;
     struct job job;
+    struct plan_refusals refusals;
     bool site_wanted[JIG_SITES_MAX];
     char *log_path;
     const char *operator_name;
@@ -270,19 +271,6 @@ static void loop(struct run *run)
 }
 
 /* ------------------------------------------------------------------ opening */
-
-/* Every plan is made here before anything is opened; the scheduler makes its own again. */
-static int check_plans(const struct run *run, struct failure *failure)
-{
-    const struct jig *jig = run->job.jig;
-    for (size_t i = 0; i < jig->site_count; i++) {
-        struct plan plan;
-        if (run->site_wanted[i] &&
-            plan_make_on_jig(run->job.profile, jig, &jig->sites[i], &plan, failure) != 0)
-            return -1;
-    }
-    return 0;
-}
 
 static int load(struct run *run, struct failure *failure)
 {
@@ -568,7 +556,22 @@ static void close_all(struct run *run)
         (void)pthread_sigmask(SIG_SETMASK, &run->signals_before, NULL);
     }
     free(run->log_path);
+    plan_refusals_free(&run->refusals);
     job_free(&run->job);
+}
+
+/* Each site that cannot do the profile, for programs. */
+static void show_refusals(const struct run *run)
+{
+    for (size_t i = 0; i < run->refusals.count; i++) {
+        const struct plan_refusal *refusal = &run->refusals.list[i];
+        struct station_event event = {.kind = STATION_EVENT_MESSAGE,
+                                      .at_us = operation_wall_us(),
+                                      .site = refusal->site,
+                                      .text = "this site cannot do the profile",
+                                      .failure = refusal->failure};
+        run->view->show(run->view, &event);
+    }
 }
 
 /* The run did not start. Programs that read --json are told on standard output, too. */
@@ -576,6 +579,7 @@ static int report_refusal(struct run *run, int status, const struct failure *fai
 {
     close_view(run);
     if (run->config->json && (run->view = event_json_open(&run->view_run)) != NULL) {
+        show_refusals(run);
         const struct station_event ended = {
             .kind = STATION_EVENT_ENDED,
             .at_us = operation_wall_us(),
@@ -584,13 +588,17 @@ static int report_refusal(struct run *run, int status, const struct failure *fai
         };
         run->view->show(run->view, &ended);
     }
+    plan_refusals_print(&run->refusals, failure, stderr);
     (void)command_report(failure);
     return status;
 }
 
 static int run_boards(struct run *run, int *status, struct failure *failure)
 {
-    if (check_plans(run, failure) != 0 || open_all(run, failure) != 0)
+    /* Every plan is made here before anything is opened; the scheduler makes its own again. */
+    if (plan_check_sites(run->job.profile, run->job.jig, run->site_wanted, &run->refusals,
+                         failure) != 0 ||
+        open_all(run, failure) != 0)
         return -1;
     loop(run);
     if (scheduler_refused(run->scheduler, failure) != 0)

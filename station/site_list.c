@@ -1,5 +1,6 @@
 #include "station/site_list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,4 +59,29 @@ int site_list_parse(const char *text, const struct jig *jig, bool wanted[JIG_SIT
         if (*at == '\0')
             return 0;
     }
+}
+
+bool site_list_to_text(const struct jig *jig, const bool picked[JIG_SITES_MAX], char *text,
+                       size_t text_bytes)
+{
+    bool by_number[JIG_SITES_MAX + 2] = {false};
+    size_t used = 0;
+    for (size_t i = 0; i < jig->site_count; i++)
+        by_number[jig->sites[i].site] = picked[i];
+    text[0] = '\0';
+    for (int first = 1, last = 0; first <= JIG_SITES_MAX; first = last + 1) {
+        for (last = first; by_number[first] && by_number[last + 1];)
+            last++;
+        if (!by_number[first])
+            continue;
+        const char *separator = used > 0 ? "," : "";
+        int length =
+            first == last
+                ? snprintf(text + used, text_bytes - used, "%s%d", separator, first)
+                : snprintf(text + used, text_bytes - used, "%s%d-%d", separator, first, last);
+        if (length < 0 || (size_t)length >= text_bytes - used)
+            return false;
+        used += (size_t)length;
+    }
+    return true;
 }

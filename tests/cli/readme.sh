@@ -23,7 +23,7 @@ mkdir "$work/data"
 cp -rL "$BUILD/share/gangflash/." "$work/data"
 sed -i -e 's/pace: real/pace: fast/' -e 's/swap: [0-9]* ms/swap: 0 ms/' \
     -e 's/^contact:.*/contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}/' \
-    -e '/^faults:/,$d' "$work/data/benches/sim-8.yaml"
+    -e '/^faults:/,$d' "$work/data/benches/sim-8.yaml" "$work/data/benches/mixed.yaml"
 export PATH=$BUILD/bin:$PATH
 ran=0
 while IFS= read -r command; do
