@@ -5,6 +5,9 @@
  *     in:REQUEST:VALUE:INDEX:LENGTH     a vendor request that reads, in decimal
  *     out:REQUEST:VALUE:INDEX:LENGTH    one that writes 0, 1, 2…
  *     A,B,C                             such ones as one run, handed over together
+ *     bulk:BYTES:ROOM                   a command, in hexadecimal, and room for its reply
+ *     clear                             what a bulk endpoint still holds, and its halt
+ *     reset                             on its port
  *     silence:MS                        so long each of the next ones may take (5000)
  *     deadline:MS                       so long the next run may take in all (60000)
  *     wait                              until a line comes on standard input
@@ -140,6 +143,53 @@ static int do_run(struct probe *probe, char *text)
     return 0;
 }
 
+static void print_bytes(const uint8_t *bytes, size_t count)
+{
+    printf(" %zu", count);
+    for (size_t i = 0; i < count && i < 16; i++)
+        printf("%s%02x", i == 0 ? "=" : "", bytes[i]);
+    if (count > 16)
+        printf("…%02x", bytes[count - 1]);
+}
+
+/* "bulk:0103:64" */
+static int do_bulk(struct probe *probe, const char *text)
+{
+    struct operation operation = within(probe->deadline_us);
+    struct failure failure = {0};
+    struct link_usb_exchange exchange = {
+        .out = probe->data[0], .in = probe->data[1], .silence_us = probe->silence_us};
+    unsigned byte = 0;
+
+    while (sscanf(text, "%2x", &byte) == 1 && exchange.out_count < sizeof probe->data[0]) {
+        probe->data[0][exchange.out_count++] = (uint8_t)byte;
+        text += 2;
+    }
+    if (*text != ':')
+        return -1;
+    exchange.in_room = strtoul(text + 1, NULL, 10);
+    int result = link_usb_exchange(probe->usb, &exchange, &operation, &failure);
+    printf("bulk %zu:", exchange.out_count);
+    print_bytes(exchange.in, exchange.received);
+    printf("%s", result == 0 ? "\n" : " ");
+    if (result != 0)
+        print_failure(&failure);
+    return 0;
+}
+
+static int do_on_link(struct probe *probe, const char *name,
+                      int (*act)(struct link_usb *, const struct operation *, struct failure *))
+{
+    struct operation operation = within(probe->deadline_us);
+    struct failure failure = {0};
+    int result = act(probe->usb, &operation, &failure);
+
+    printf("%s: %s", name, result == 0 ? "done\n" : "");
+    if (result != 0)
+        print_failure(&failure);
+    return 0;
+}
+
 static int open_beside(const char *place)
 {
     static struct probe other;
@@ -170,6 +220,12 @@ static int do_step(struct probe *probe, char *step)
         link_usb_close(probe->usb);
         probe->usb = NULL;
         return open_place(probe);
+    } else if (strncmp(step, "bulk:", 5) == 0) {
+        return do_bulk(probe, step + 5);
+    } else if (strcmp(step, "clear") == 0) {
+        return do_on_link(probe, step, link_usb_clear);
+    } else if (strcmp(step, "reset") == 0) {
+        return do_on_link(probe, step, link_usb_reset);
     } else if (strncmp(step, "beside:", 7) == 0) {
         return open_beside(step + 7);
     } else {

@@ -37,10 +37,10 @@ release() {
     wait "$holder" 2>/dev/null
 }
 
-coproc TOY { exec "$BUILD/bin/usb_toy" A1 TWIN TWIN -; }
+coproc TOY { exec "$BUILD/bin/usb_toy" A1 TWIN TWIN - bulk; }
 read -r -t 30 word port <&"${TOY[0]}"
 equal "$word" port "first word of usb_toy"
-"$attach" attach "127.0.0.1:$port" 1-1@0 1-2@30 1-3@60 1-4@61 >"$work/places" ||
+"$attach" attach "127.0.0.1:$port" 1-1@0 1-2@30 1-3@60 1-4@61 1-5@62 >"$work/places" ||
     fail "devices cannot be plugged in"
 udevadm settle
 place() {
@@ -55,6 +55,7 @@ one=$(place 1)
 
 # ---- who is there ----
 try 0 list
+says "$(place 5) 16c0:05dc 2.00 '' 'Bulk' 'bulk'"
 equal "$(grep -c "16c0:05dc 1.04 'www.fischl.de' 'USBasp'" "$work/out")" 4 "devices in the list"
 says "$one 16c0:05dc 1.04 'www.fischl.de' 'USBasp' 'A1'"
 ! grep -q 'denied\|busy' "$work/out" || fail "denied or busy: $(cat "$work/out")"
@@ -89,6 +90,54 @@ says ': 8=c001090000000800'
 says 'deadline: its time was over'
 says ': 8=c0010a0000000800'
 says ': 8=c0010b0000000800'
+
+# ---- bulk; the commands are those of tests/tools/usb_toy.c: 1 echoes, 2 counts, 3 is silent, 4 late, 5
+# and 6 stall at the reply and at the command, 7 hangs ----
+bulk=$(place 5)
+try 0 "$one" bulk:01:64 clear
+says "bulk 1: 0 programmer-unknown: $one (16C0:05DC 'USBasp') has no bulk endpoints"
+try 0 "$bulk" bulk:0199:64 bulk:02c80f:4096 bulk:020301:512 bulk:024000:128 in:1:0:0:8 bulk:024000:64 \
+    bulk:0155:64 silence:200 bulk:03:64 bulk:0166:64 bulk:0477:64 in:1:0:0:8 bulk:0188:64 \
+    silence:5000 bulk:05:64 bulk:0144:64 bulk:0611:64 bulk:0122:64 \
+    bulk:02"$(printf '0501%0136d')":512 deadline:300 bulk:03:64 deadline:9000 clear bulk:0133:64
+cat >"$work/wanted" <<END
+bulk 2: 2=0199
+bulk 3: 4040=000102030405060708090a0b0c0d0e0f…c7
+bulk 3: 259=000102030405060708090a0b0c0d0e0f…02
+bulk 3: 64=000102030405060708090a0b0c0d0e0f…3f
+done 1 of 1 in N ms: 8=c001000000000800
+bulk 3: 0 programmer-out-of-step: $bulk: a reply that does not end within 64 bytes
+bulk 2: 2=0155
+bulk 1: 0 programmer-silent: $bulk: no answer to a command within 200 ms
+bulk 2: 2=0166
+bulk 2: 0 programmer-silent: $bulk: no answer to a command within 200 ms
+done 1 of 1 in N ms: 8=c001000000000800
+bulk 2: 2=0188
+bulk 1: 0 programmer-stalled: $bulk: stall at a reply
+bulk 2: 2=0144
+bulk 2: 0 programmer-stalled: $bulk: stall at a command
+bulk 2: 2=0122
+bulk 71: 261=000102030405060708090a0b0c0d0e0f…04
+bulk 1: 0 deadline: its time was over
+clear: done
+bulk 2: 2=0133
+END
+sed '1d;s/ in [0-9]* ms/ in N ms/' "$work/out" | diff "$work/wanted" - || fail "bulk transfers"
+# What an earlier program left: a reply, and a halt.
+try 0 "$bulk" silence:200 bulk:0411:64
+try 0 "$bulk" in:1:0:0:8 bulk:0199:64
+says 'bulk 2: 2=0199'
+try 0 "$bulk" bulk:05:64
+try 0 "$bulk" bulk:0177:64
+says 'bulk 2: 2=0177'
+# One that hangs. The kernel keeps its address.
+before=$(node "$bulk")
+try 0 "$bulk" silence:200 bulk:07:64 bulk:01:64 reset bulk:0166:64 in:1:0:0:8
+says "bulk 1: 0 programmer-silent: $bulk: no answer"
+says 'reset: done'
+says 'bulk 2: 2=0166'
+says ': 8=c001000000000800'
+equal "$(node "$bulk")" "$before" "node after a reset"
 
 # ---- one at a time ----
 hold "$one" wait
