@@ -204,6 +204,19 @@ static void print_bytes(const struct bytes *bytes)
         print_byte(bytes, memory);
 }
 
+/* All that there is to choose in a field. */
+static void print_choices(const struct part_field *field)
+{
+    for (unsigned code = 0; code < fuse_words_code_count(field); code++) {
+        char choice[FUSE_WORDS_CHOICE_BYTES], meaning[FUSE_WORDS_MEANING_BYTES];
+        if (!fuse_words_is_documented(field, (uint8_t)code))
+            continue;
+        fuse_words_choice(field, (uint8_t)code, choice);
+        fuse_words_meaning(field, (uint8_t)code, meaning);
+        printf("%s=%s%s%s\n", field->name, choice, meaning[0] != '\0' ? ": " : "", meaning);
+    }
+}
+
 /* ------------------------------------------------------------------ for programs */
 
 static struct json_object *field_to_json(const struct part_byte *byte,
@@ -242,7 +255,7 @@ static struct json_object *byte_to_json(const struct part_byte *byte, uint8_t va
     return object;
 }
 
-static int print_json(const struct bytes *bytes, struct failure *failure)
+static struct json_object *bytes_to_json(const struct bytes *bytes)
 {
     struct json_object *object = json_object_create();
     struct json_array *fuses = json_array_create();
@@ -252,6 +265,34 @@ static int print_json(const struct bytes *bytes, struct failure *failure)
                                                    bytes->value[memory - PART_FIRST_FUSE]));
     json_add_text(object, "part", bytes->part->name);
     json_add_array(object, "fuses", fuses);
+    return object;
+}
+
+static struct json_object *choices_to_json(const struct part *part, const struct part_field *field)
+{
+    struct json_object *object = json_object_create();
+    struct json_array *choices = json_array_create();
+    for (unsigned code = 0; code < fuse_words_code_count(field); code++) {
+        char choice[FUSE_WORDS_CHOICE_BYTES], meaning[FUSE_WORDS_MEANING_BYTES];
+        struct json_object *one;
+        if (!fuse_words_is_documented(field, (uint8_t)code))
+            continue;
+        fuse_words_choice(field, (uint8_t)code, choice);
+        fuse_words_meaning(field, (uint8_t)code, meaning);
+        one = json_object_create();
+        json_add_integer(one, "code", code);
+        json_add_text(one, "choice", choice);
+        json_add_text(one, "meaning", meaning[0] != '\0' ? meaning : NULL);
+        json_append_object(choices, one);
+    }
+    json_add_text(object, "part", part->name);
+    json_add_text(object, "field", field->name);
+    json_add_array(object, "choices", choices);
+    return object;
+}
+
+static int print_json(struct json_object *object, struct failure *failure)
+{
     if (json_object_write_line(object, stdout) == 0)
         return 0;
     return failure_set(failure, FAILURE_INTERNAL, "the JSON object could not be written");
@@ -259,34 +300,39 @@ static int print_json(const struct bytes *bytes, struct failure *failure)
 
 /* ------------------------------------------------------------------ the command */
 
-static int load_part(const char *name, struct part **part, struct failure *failure)
+/* One field alone, without a choice: what there is to choose. */
+static int show_choices(const struct part *part, const struct config *config,
+                        struct failure *failure)
 {
-    char *directories = NULL;
-    struct failure why = {0};
-    char path[4096];
-    int result = data_paths_parts(&directories, failure);
-    if (result == 0 && part_load(directories, name, part, &why) != 0) {
-        bool is_there = part_find(directories, name, path, sizeof(path));
-        result = is_there ? failure_set(failure, why.code, "%s", why.detail)
-                          : failure_set(failure, FAILURE_USAGE, "fuses: %s", why.detail);
-    }
-    free(directories);
-    return result;
+    enum part_memory memory;
+    const struct part_field *field = fuse_words_find(part, config->settings[0], &memory);
+    if (field == NULL)
+        return fail_unknown(part, config->settings[0], failure);
+    if (config->json)
+        return print_json(choices_to_json(part, field), failure);
+    print_choices(field);
+    return 0;
+}
+
+static int show_bytes(const struct part *part, const struct config *config, struct failure *failure)
+{
+    struct bytes bytes;
+    begin(&bytes, part);
+    if (set_all(&bytes, config, failure) != 0)
+        return -1;
+    if (config->json)
+        return print_json(bytes_to_json(&bytes), failure);
+    print_bytes(&bytes);
+    return 0;
 }
 
 static int show(const struct config *config, struct failure *failure)
 {
     struct part *part = NULL;
-    struct bytes bytes;
-    int result = load_part(config->part, &part, failure);
-    if (result == 0) {
-        begin(&bytes, part);
-        result = set_all(&bytes, config, failure);
-    }
-    if (result == 0 && config->json)
-        result = print_json(&bytes, failure);
-    else if (result == 0)
-        print_bytes(&bytes);
+    if (data_paths_load_part("fuses", config->part, &part, failure) != 0)
+        return -1;
+    bool choices = config->setting_count == 1 && strchr(config->settings[0], '=') == NULL;
+    int result = choices ? show_choices(part, config, failure) : show_bytes(part, config, failure);
     part_free(part);
     return result;
 }

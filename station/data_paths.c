@@ -206,3 +206,17 @@ int data_paths_make_log_directory(const char *given, const char *path, struct fa
     free(directory);
     return result;
 }
+
+int data_paths_load_part(const char *command, const char *name, struct part **part,
+                         struct failure *failure)
+{
+    char *directories = NULL, path[PATH_MAX];
+    struct failure why = {0};
+    int result = data_paths_parts(&directories, failure);
+    if (result == 0 && part_load(directories, name, part, &why) != 0)
+        result = part_find(directories, name, path, sizeof(path))
+                     ? failure_set(failure, why.code, "%s", why.detail)
+                     : failure_set(failure, FAILURE_USAGE, "%s: %s", command, why.detail);
+    free(directories);
+    return result;
+}

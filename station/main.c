@@ -13,10 +13,11 @@
 #include "station/command_jig.h"
 #include "station/command_log.h"
 #include "station/command_parts.h"
+#include "station/command_profile.h"
 
-static const struct command *const commands[] = {&command_flash, &command_check,  &command_image,
-                                                 &command_jig,   &command_log,    &command_parts,
-                                                 &command_fuses, &command_drivers};
+static const struct command *const commands[] = {
+    &command_flash, &command_check,   &command_image, &command_jig,    &command_log,
+    &command_parts, &command_profile, &command_fuses, &command_drivers};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *find_command(const char *name)

@@ -28,3 +28,10 @@ equal "$(jq -r '.fuses[2].fields[0] | [.choice, .documented, .meaning] | @json' 
 
 expect 0 "$gangflash" fuses AT90S2333
 says out "the factory's is not known"
+
+expect 0 "$gangflash" fuses ATmega328P bodlevel
+says out "BODLEVEL=2.7 V: the part is held in reset below 2.7 V"
+equal "$(wc -l <"$work/out")" 4 "choices of BODLEVEL"
+expect 0 "$gangflash" fuses ATmega328P BODLEVEL --json
+equal "$(jq -r '[.field, .choices[1].code, .choices[1].choice] | @json' "$work/out")" \
+    '["BODLEVEL",5,"2.7 V"]' "choices --json"

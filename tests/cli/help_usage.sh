@@ -6,7 +6,7 @@ expect 0 "$gangflash" --version
 grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
 expect 0 "$gangflash" --help
 cp "$work/out" "$work/help"
-for command in flash check image jig log parts fuses drivers; do
+for command in flash check image jig log parts profile fuses drivers; do
     expect 0 "$gangflash" help $command
     says out "Usage: gangflash $command"
     cp "$work/out" "$work/help-$command"
@@ -25,7 +25,7 @@ complete_words() { # COMMAND WORD… : what is offered for the last word
         printf '%s\n' "${COMPREPLY[@]}" | sort
     )
 }
-for command in flash check image jig log parts fuses drivers; do
+for command in flash check image jig log parts profile fuses drivers; do
     sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$work/help-$command" | sort >"$work/options"
     complete_words $command -- >"$work/offered"
     diff "$work/options" "$work/offered" || fail "completion of $command"
@@ -77,9 +77,15 @@ usage "PROFILE is missing" check
 usage "parts: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" parts ATmega328p
 usage "'ATmega8' is one argument too many" parts ATmega88 ATmega8
 usage "unknown option '--jsn'; did you mean '--json'?" parts --jsn
+usage "profile: say new" profile
+usage "did you mean 'new'" profile nwe
+usage "profile new: PART is missing" profile new
+usage "'x' is one argument too many" profile new ATmega88 x
+usage "profile: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" profile new ATmega328p
 usage "fuses: PART is missing" fuses
+usage "did you mean 'BOOTSZ'" fuses ATmega328P BOTSZ
 usage "fuses: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" fuses ATmega328p
-usage "fuses: found 'low', expected NAME=VALUE" fuses ATmega328P low
+usage "fuses: found 'low', expected NAME=VALUE" fuses ATmega328P low high=1
 usage "fuses: use high instead of hfuse" fuses ATmega328P hfuse=0xDE
 usage "fuses: ATmega328P has no 'bootsx', did you mean 'BOOTSZ'?" fuses ATmega328P bootsx=1
 usage "fuses: ATmega328P has no 'nonsense', expected one of low, SUT_CKSEL" fuses ATmega328P nonsense=1
