@@ -31,9 +31,9 @@ int data_paths_log(const char *given, char **path, struct failure *failure);
 /* Makes the directory of the user's own log; for a log named by hand nothing is made. */
 int data_paths_make_log_directory(const char *given, const char *path, struct failure *failure);
 
-/* Loads a part that somebody named on the command line of `command`. FAILURE_USAGE, with the nearest
- * name there is, when there is no such part; when its file is wrong, what part_load() says. The
- * caller frees. */
+/* Loads a part that somebody named on the command line of `command`. FAILURE_USAGE, with the
+ * nearest name there is, when there is no such part; when its file is wrong, what part_load() says.
+ * The caller frees. */
 int data_paths_load_part(const char *command, const char *name, struct part **part,
                          struct failure *failure);
 
