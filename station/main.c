@@ -29,6 +29,17 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* "flash, check and help" */
+static void list_commands(const char *conjunction, char *text, size_t text_bytes)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < COMMAND_COUNT && used < text_bytes; i++)
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", i > 0 ? ", " : "",
+                                 commands[i]->name);
+    if (used < text_bytes)
+        (void)snprintf(text + used, text_bytes - used, " %s help", conjunction);
+}
+
 static int report_unknown_command(const char *name)
 {
     const char *names[COMMAND_COUNT + 2] = {NULL};
@@ -37,15 +48,14 @@ static int report_unknown_command(const char *name)
     names[COMMAND_COUNT] = "help";
 
     struct failure failure;
+    char all[128];
+    list_commands("and", all, sizeof(all));
     const char *nearest = document_nearest(name, names);
     if (nearest != NULL)
         failure_set(&failure, FAILURE_USAGE, "there is no command '%s'; did you mean '%s'?", name,
                     nearest);
     else
-        failure_set(&failure, FAILURE_USAGE,
-                    "there is no command '%s'; there are flash, check, image, jig, log, parts, "
-                    "drivers and help",
-                    name);
+        failure_set(&failure, FAILURE_USAGE, "there is no command '%s'; there are %s", name, all);
     return command_report(&failure);
 }
 
@@ -83,9 +93,10 @@ static int run(int argc, char **argv)
 {
     if (argc < 2) {
         struct failure failure;
-        failure_set(&failure, FAILURE_USAGE,
-                    "a command is missing: flash, check, image, jig, log, parts, drivers or help; "
-                    "see 'gangflash --help'");
+        char all[128];
+        list_commands("or", all, sizeof(all));
+        failure_set(&failure, FAILURE_USAGE, "a command is missing: %s; see 'gangflash --help'",
+                    all);
         return command_report(&failure);
     }
     const char *name = argv[1];

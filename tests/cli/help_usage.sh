@@ -37,6 +37,7 @@ for command in flash check image jig log parts profile fuses drivers; do
 done
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
+complete_words help dri | grep -qx drivers || fail "completion of a command to help with"
 complete_words drivers usba | grep -qx usbasp || fail "completion of a driver"
 complete_words image comp | grep -qx compose || fail "completion of an action"
 complete_words jig li | grep -qx list || fail "completion of an action of jig"
@@ -53,7 +54,7 @@ usage() {
     equal "$(wc -l <"$work/err")" 1 "lines of a usage error"
     [ ! -s "$work/out" ] || fail "a usage error prints on standard output"
 }
-usage "a command is missing"
+usage "a command is missing: flash, check, image, jig, log, parts, fuses, drivers or help"
 usage "did you mean 'flash'?" flahs
 usage "there is no command 'zzzzzz'" zzzzzz
 usage "there is no command 'zzzzzz'" help zzzzzz
