@@ -54,7 +54,8 @@ usage() {
     equal "$(wc -l <"$work/err")" 1 "lines of a usage error"
     [ ! -s "$work/out" ] || fail "a usage error prints on standard output"
 }
-usage "a command is missing: flash, check, image, jig, log, parts, fuses, drivers or help"
+usage "a command is missing: flash, check, image, "
+says err "drivers or help; see"
 usage "did you mean 'flash'?" flahs
 usage "there is no command 'zzzzzz'" zzzzzz
 usage "there is no command 'zzzzzz'" help zzzzzz
