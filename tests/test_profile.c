@@ -891,7 +891,10 @@ static void assert_rules(const struct profile *profile, int low, int high, int e
 {
     assert_int_equal(profile_rule(profile, PART_FUSE_LOW)->write, low);
     assert_int_equal(profile_rule(profile, PART_FUSE_HIGH)->write, high);
-    assert_int_equal(profile_rule(profile, PART_FUSE_EXTENDED)->write, extended);
+    if (extended >= 0)
+        assert_int_equal(profile_rule(profile, PART_FUSE_EXTENDED)->write, extended);
+    else
+        assert_null(profile_rule(profile, PART_FUSE_EXTENDED));
     assert_int_equal(profile_rule(profile, PART_LOCK)->write, lock);
 }
 
@@ -911,6 +914,24 @@ static void test_demo(void **state)
 
 /* The profiles whose image is the user's: all but the image is right, and the message says what to
  * put where. */
+static void remove_file(const struct bench *bench, const char *name)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", bench->directory, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static size_t count_shipped(void)
+{
+    glob_t found = {0};
+
+    assert_int_equal(glob(BOARDS "/*.yaml", 0, NULL, &found), 0);
+    size_t count = found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
 static void test_shipped_without_image(void **state)
 {
     static const struct {
@@ -920,8 +941,25 @@ static void test_shipped_without_image(void **state)
         {"optiboot-atmega328p", "optiboot_atmega328.hex", 0xFF, 0xDE, 0xFD, 0xCF},
         {"stk500v2-atmega2560", "stk500boot_v2_mega2560.hex", 0xFF, 0xD8, 0xFD, 0xCF},
         {"atmel-dfu-atmega32u4", "production.hex", 0x5E, 0xD9, 0xF3, 0xFF},
+        {"atmel-dfu-atmega16u4", "production.hex", 0x5E, 0xD9, 0xF3, 0xFF},
+        {"atmel-dfu-at90usb646", "production.hex", 0x5E, 0xDB, 0xF3, 0xFF},
+        {"atmel-dfu-at90usb1286", "production.hex", 0x5E, 0xD9, 0xF3, 0xFF},
+        {"caterina-pro-micro-3v3", "production.hex", 0xFF, 0xD8, 0xFE, 0xFF},
+        {"caterina-pro-micro-5v", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"caterina-lilypad-usb", "production.hex", 0xFF, 0xD8, 0xFE, 0xFF},
+        {"caterina-a-star-32u4", "production.hex", 0xFF, 0xD0, 0xF8, 0xFF},
+        {"caterina-feather-32u4", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"caterina-itsybitsy-32u4-3v3", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"caterina-itsybitsy-32u4-5v", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"caterina-leonardo", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"caterina-micro", "production.hex", 0xFF, 0xD8, 0xFB, 0xFF},
+        {"qmk-hid-atmega32u4", "production.hex", 0x5E, 0xD9, 0xF3, 0xFF},
+        {"usbasploader-atmega328p", "production.hex", 0xD7, 0xD0, 0xFC, 0xFF},
+        {"bootloadhid-atmega32a", "production.hex", 0x0F, 0xD0, -1, 0xFF},
+        {"usbasploader-atmega32a", "production.hex", 0x1F, 0xC0, -1, 0xFF},
     };
 
+    assert_int_equal(count_shipped(), sizeof(shipped) / sizeof(shipped[0]) + 1); /* and the demo */
     for (size_t i = 0; i < sizeof(shipped) / sizeof(shipped[0]); i++) {
         char path[300], text[4096], expected[200], *digest;
         struct profile *profile = NULL;
@@ -950,6 +988,7 @@ static void test_shipped_without_image(void **state)
         assert_rules(profile, shipped[i].low, shipped[i].high, shipped[i].extended,
                      shipped[i].lock);
         profile_free(profile);
+        remove_file(*state, shipped[i].image);
     }
 }
 
