@@ -194,6 +194,11 @@ static int read_baud(struct jig_reader *reader, const struct document_node *map,
     if (document_integer(reader->document, node, SLOWEST_BAUD, FASTEST_BAUD, &baud,
                          reader->failure) != 0)
         return -1;
+    if (baud == PLACE_BOOTLOADER_BAUD && place_is_cdc(&site->place))
+        return document_fail(reader->document, node, reader->failure,
+                             "%d baud starts the bootloader of many a CDC board, and this site is "
+                             "one; expected another baud rate",
+                             PLACE_BOOTLOADER_BAUD);
     site->baud = (unsigned)baud;
     return 0;
 }

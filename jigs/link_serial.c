@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 
 #include "reports/text.h"
 
@@ -69,6 +70,20 @@ static int configure(struct sp_port *port, unsigned baud)
     return set ? 0 : -1;
 }
 
+/* libserialport's open makes closing drop DTR. That must not happen on any way out: it resets an
+ * Arduino, and with it lets go of the target; and at 1200 baud, which somebody else may have left
+ * here, it starts the bootloader of a CDC board. */
+static int forbid_hang_up(struct sp_port *port)
+{
+    struct termios settings;
+    int descriptor = -1;
+
+    if (sp_get_port_handle(port, &descriptor) != SP_OK || tcgetattr(descriptor, &settings) != 0)
+        return -1;
+    settings.c_cflag &= ~(tcflag_t)HUPCL;
+    return tcsetattr(descriptor, TCSANOW, &settings);
+}
+
 int link_serial_open(const char *path, unsigned baud, struct link_serial **serial, int *descriptor,
                      struct failure *failure)
 {
@@ -84,7 +99,8 @@ int link_serial_open(const char *path, unsigned baud, struct link_serial **seria
         fail_port(path, "open", sp_last_error_code(), failure);
         goto free_port;
     }
-    if (configure(made->port, baud) != 0 || sp_get_port_handle(made->port, descriptor) != SP_OK) {
+    if (forbid_hang_up(made->port) != 0 || configure(made->port, baud) != 0 ||
+        sp_get_port_handle(made->port, descriptor) != SP_OK) {
         failure_set(failure, FAILURE_PLACE_MISSING, "%s: does not take 8N1 at %u baud", path, baud);
         goto close_port;
     }

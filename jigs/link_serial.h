@@ -11,7 +11,8 @@
 struct link_serial;
 
 /* Opens the port, which must be named as the system names it (no links), 8N1 at `baud` without
- * flow control, DTR and RTS on. `*descriptor` belongs to the port. */
+ * flow control, DTR and RTS on; they stay on when it is closed. `*descriptor` belongs to the port.
+ */
 int link_serial_open(const char *path, unsigned baud, struct link_serial **serial, int *descriptor,
                      struct failure *failure);
 /* NULL is allowed. */

@@ -19,6 +19,8 @@
 
 #include "jigs/link_serial.h"
 #include "jigs/place_holder.h"
+#include "jigs/serial_usb.h"
+#include "jigs/usb_sysfs.h"
 
 #define CANCEL_LOOK_US 50000
 #define HOLDER_LOOK_US 100000 /* a process that only tries the place is gone after this */
@@ -29,7 +31,8 @@
 
 struct link_stream {
     int descriptor;
-    struct link_serial *serial; /* PLACE_SERIAL: owns the descriptor */
+    int lock;                   /* held open for its lock; a TCP connection has none */
+    struct link_serial *serial; /* owns the descriptor of a serial port */
     bool is_socket;
     char name[300];
     int64_t byte_us; /* on the wire at the given baud rate; 0: not known */
@@ -56,22 +59,19 @@ static int fail_busy(const struct link_stream *stream, const char *device, struc
 }
 
 /* A lock keeps out every Gangflash and every other program that locks; the look into /proc finds
- * those that do not. The one that is found may have only tried the place: look twice. */
+ * those that do not. The one that is found may have only tried the place: look twice. All this
+ * before any setting is touched, which would be the other one's, too. */
 static int lock_device(const struct link_stream *stream, const char *device,
                        const struct operation *operation, struct failure *failure)
 {
     char holder[128];
 
-    if (flock(stream->descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(stream->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
             return fail_busy(stream, device, failure);
         return failure_set(failure, FAILURE_PLACE_DENIED, "%s: lock: %s", stream->name,
                            strerror(errno));
     }
-    /* Not on a pseudo terminal: there it would outlive us as long as the other end lives. */
-    if (stream->serial != NULL && ioctl(stream->descriptor, TIOCEXCL) != 0)
-        return failure_set(failure, FAILURE_PLACE_DENIED, "%s: exclusive use: %s", stream->name,
-                           strerror(errno));
     if (!place_holder_find(device, holder, sizeof holder))
         return 0;
     if (operation_sleep_us(operation, HOLDER_LOOK_US, failure) != 0)
@@ -113,31 +113,71 @@ static int fail_open(const struct link_stream *stream, const char *device, struc
         "%s: open: %s", stream->name, strerror(errno));
 }
 
+/* The system's own name of the device, without links: libserialport knows ports by it only. */
+static int find_device(const struct link_stream *stream, const struct place *place,
+                       char device[PATH_MAX], struct failure *failure)
+{
+    if (place->kind == PLACE_SERIAL_USB)
+        return serial_usb_find(USB_SYSFS_ROOT, place->path, device, PATH_MAX, failure);
+    if (realpath(place->path, device) == NULL)
+        return fail_open(stream, place->path, failure);
+    return 0;
+}
+
+static int check_baud(const struct link_stream *stream, const char *device, unsigned baud,
+                      struct failure *failure)
+{
+    if (baud != PLACE_BOOTLOADER_BAUD || strncmp(device, "/dev/ttyACM", 11) != 0)
+        return 0;
+    return failure_set(failure, FAILURE_JIG_INVALID,
+                       "%s is the CDC device %s, where %u baud starts the bootloader of many a "
+                       "board; expected another baud rate",
+                       stream->name, device, baud);
+}
+
+static int open_serial(struct link_stream *stream, const char *device, unsigned baud,
+                       struct failure *failure)
+{
+    struct failure cause = {0};
+
+    if (link_serial_open(device, baud, &stream->serial, &stream->descriptor, &cause) != 0) {
+        if (cause.code == FAILURE_PLACE_BUSY)
+            return fail_busy(stream, device, failure);
+        return failure_set(failure, cause.code, "%s", cause.detail);
+    }
+    /* Not on a pseudo terminal: there it would outlive us as long as the other end lives. */
+    if (ioctl(stream->descriptor, TIOCEXCL) != 0)
+        return failure_set(failure, FAILURE_PLACE_DENIED, "%s: exclusive use: %s", stream->name,
+                           strerror(errno));
+    serial_usb_hurry(SERIAL_USB_ADAPTER_ROOT, device);
+    return 0;
+}
+
 static int open_device(struct link_stream *stream, const struct place *place, unsigned baud,
                        const struct operation *operation, struct failure *failure)
 {
-    char device[PATH_MAX];
+    char device[PATH_MAX], again[PATH_MAX];
 
-    /* libserialport knows ports by the system's own names only. */
-    if (realpath(place->path, device) == NULL)
-        return fail_open(stream, place->path, failure);
-    if (place->kind == PLACE_SERIAL) {
-        struct failure cause = {0};
-
-        if (link_serial_open(device, baud, &stream->serial, &stream->descriptor, &cause) != 0) {
-            if (cause.code == FAILURE_PLACE_BUSY)
-                return fail_busy(stream, device, failure);
-            return failure_set(failure, cause.code, "%s", cause.detail);
-        }
-    } else {
-        stream->descriptor = open(device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        if (stream->descriptor < 0)
-            return fail_open(stream, device, failure);
-    }
-    if (!isatty(stream->descriptor))
+    if (find_device(stream, place, device, failure) != 0 ||
+        check_baud(stream, device, baud, failure) != 0)
+        return -1;
+    stream->lock = open(device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (stream->lock < 0)
+        return fail_open(stream, device, failure);
+    if (!isatty(stream->lock))
         return failure_set(failure, FAILURE_PLACE_MISSING, "%s is no terminal", stream->name);
     if (lock_device(stream, device, operation, failure) != 0)
         return -1;
+    if (place->kind == PLACE_PTY)
+        stream->descriptor = stream->lock;
+    else if (open_serial(stream, device, baud, failure) != 0)
+        return -1;
+    /* Plugged in anew meanwhile, another device may have the number. */
+    if (find_device(stream, place, again, failure) != 0)
+        return -1;
+    if (strcmp(device, again) != 0)
+        return failure_set(failure, FAILURE_PLACE_MISSING, "%s was %s and is %s", stream->name,
+                           device, again);
     return make_raw(stream, baud, failure);
 }
 
@@ -232,7 +272,7 @@ int link_stream_open(const struct place *place, unsigned baud, const struct oper
     struct link_stream *made = calloc(1, sizeof *made);
     if (made == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a stream link");
-    made->descriptor = -1;
+    made->descriptor = made->lock = -1;
     made->is_socket = place->kind == PLACE_TCP;
     made->byte_us = baud != 0 ? 10 * INT64_C(1000000) / baud : 0; /* start, eight bits, stop */
     place_to_text(place, made->name, sizeof made->name);
@@ -252,8 +292,10 @@ void link_stream_close(struct link_stream *stream)
         return;
     if (stream->serial != NULL)
         link_serial_close(stream->serial);
-    else if (stream->descriptor >= 0)
+    else if (stream->descriptor >= 0 && stream->descriptor != stream->lock)
         close(stream->descriptor);
+    if (stream->lock >= 0)
+        close(stream->lock);
     free(stream);
 }
 

@@ -13,9 +13,11 @@
 
 struct link_stream;
 
-/* Opens and locks the place: raw mode, 8N1 at `baud`, DTR and RTS on, no hang-up on close.
- * FAILURE_PLACE_MISSING, _BUSY (another process holds it: the message names the process where the
- * system tells), _DENIED; FAILURE_PROGRAMMER_GONE when a TCP server refuses. */
+/* Locks the place and opens it: raw mode, 8N1 at `baud`, DTR and RTS on, which they stay when it is
+ * closed. A place on USB is looked up each time. FAILURE_PLACE_MISSING, _BUSY (another process
+ * holds it: the message names the process where the system tells; its settings are not touched),
+ * _DENIED; FAILURE_JIG_INVALID for 1200 baud on a CDC device, which starts the bootloader of many a
+ * board; FAILURE_PROGRAMMER_GONE when a TCP server refuses. */
 int link_stream_open(const struct place *place, unsigned baud, const struct operation *operation,
                      struct link_stream **stream, struct failure *failure);
 /* NULL is allowed. */

@@ -11,10 +11,12 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "jigs/serial_usb.h"
 #include "jigs/usb_sysfs.h"
 
 #define EXPECTED                                                                                   \
-    "expected serial:/dev/…, pty:/dev/pts/N, tcp:HOST:PORT, usb:BUS-PORT.PORT or usb:serial=TEXT"
+    "expected serial:/dev/…, serial:usb:BUS-PORT.PORT, pty:/dev/pts/N, tcp:HOST:PORT, "          \
+    "usb:BUS-PORT.PORT or usb:serial=TEXT"
 #define USB_TIERS 7          /* USB 2.0, 4.1.1: the root and five hubs; one to spare */
 #define USB_STRING_UNITS 126 /* USB 2.0, 9.6.7: bLength 255 less two, in units of 16 bits */
 
@@ -145,6 +147,42 @@ bool place_is_usb_path(const char *text)
     return at != NULL && *at == '\0' && ports > 0;
 }
 
+bool place_is_usb_interface(const char *text)
+{
+    char port[sizeof((struct place *)NULL)->path];
+    size_t length = strcspn(text, ":");
+    unsigned configuration = 0, interface = 0;
+    int end = 0;
+
+    if (length >= sizeof port)
+        return false;
+    memcpy(port, text, length);
+    port[length] = '\0';
+    if (!place_is_usb_path(port))
+        return false;
+    if (text[length] == '\0')
+        return true;
+    text += length + 1;
+    return strspn(text, "0123456789.") == strlen(text) &&
+           sscanf(text, "%3u.%3u%n", &configuration, &interface, &end) == 2 && text[end] == '\0' &&
+           configuration >= 1 && configuration <= UINT8_MAX && interface <= UINT8_MAX &&
+           text[0] != '0';
+}
+
+/* 1-1.4.2 or 1-1.4.2:1.0 */
+static int parse_serial_usb(const char *text, const char *port, struct place *place,
+                            struct failure *failure)
+{
+    if (!place_is_usb_interface(port))
+        return failure_set(failure, FAILURE_JIG_INVALID,
+                           "'%.80s' is no place, expected bus and ports as in serial:usb:1-1.4.2, "
+                           "or with configuration and interface serial:usb:1-1.4.2:1.0",
+                           text);
+    place->kind = PLACE_SERIAL_USB;
+    memcpy(place->path, port, strlen(port) + 1);
+    return 0;
+}
+
 static int parse_serial_number(const char *serial, struct place *place, struct failure *failure)
 {
     size_t length = strlen(serial);
@@ -181,6 +219,8 @@ static int parse_usb(const char *text, const char *device, struct place *place,
 int place_parse(const char *text, struct place *place, struct failure *failure)
 {
     memset(place, 0, sizeof *place);
+    if (strncmp(text, "serial:usb:", 11) == 0)
+        return parse_serial_usb(text, text + 11, place, failure);
     if (strncmp(text, "serial:", 7) == 0)
         return parse_device(text, text + 7, PLACE_SERIAL, place, failure);
     if (strncmp(text, "pty:", 4) == 0)
@@ -204,6 +244,9 @@ void place_to_text(const struct place *place, char *text, size_t text_bytes)
         break;
     case PLACE_SERIAL:
         snprintf(text, text_bytes, "serial:%s", place->path);
+        break;
+    case PLACE_SERIAL_USB:
+        snprintf(text, text_bytes, "serial:usb:%s", place->path);
         break;
     case PLACE_PTY:
         snprintf(text, text_bytes, "pty:%s", place->path);
@@ -243,6 +286,17 @@ static bool same_device(const char *a, const char *b)
     /* Two nodes of one device, as containers and chroots have them. */
     return stat(a, &stat_a) == 0 && stat(b, &stat_b) == 0 && S_ISCHR(stat_a.st_mode) &&
            S_ISCHR(stat_b.st_mode) && stat_a.st_rdev == stat_b.st_rdev;
+}
+
+bool place_is_cdc(const struct place *place)
+{
+    char device[PATH_MAX] = "";
+
+    if (place->kind == PLACE_SERIAL_USB)
+        (void)serial_usb_find(USB_SYSFS_ROOT, place->path, device, sizeof device, NULL);
+    else if (place->kind == PLACE_SERIAL && realpath(place->path, device) == NULL)
+        snprintf(device, sizeof device, "%s", place->path);
+    return strncmp(device, "/dev/ttyACM", 11) == 0;
 }
 
 static bool has_address(const struct addrinfo *list, const struct addrinfo *wanted)
@@ -292,10 +346,39 @@ static bool same_usb(const struct place *a, const struct place *b)
            has_serial_number(b->path, a->path);
 }
 
+/* Is a USB port named twice? An interface that is not given may be any. */
+static bool same_port(const char *a, const char *b)
+{
+    size_t length_a = strcspn(a, ":"), length_b = strcspn(b, ":");
+
+    return length_a == length_b && strncmp(a, b, length_a) == 0 &&
+           (a[length_a] == '\0' || b[length_b] == '\0' || strcmp(a, b) == 0);
+}
+
+/* The serial port of what is plugged in at `a`, and another place. */
+static bool same_as_serial_usb(const struct place *a, const struct place *b)
+{
+    char device[64], port[sizeof a->path];
+
+    if (b->kind == PLACE_USB || b->kind == PLACE_SERIAL_USB)
+        return same_port(a->path, b->path);
+    if (b->kind == PLACE_USB_SERIAL) {
+        snprintf(port, sizeof port, "%.*s", (int)strcspn(a->path, ":"), a->path);
+        return has_serial_number(port, b->path);
+    }
+    return (b->kind == PLACE_SERIAL || b->kind == PLACE_PTY) &&
+           serial_usb_find(USB_SYSFS_ROOT, a->path, device, sizeof device, NULL) == 0 &&
+           same_device(device, b->path);
+}
+
 bool place_same(const struct place *a, const struct place *b)
 {
     if (a->kind == PLACE_NONE || b->kind == PLACE_NONE)
         return false;
+    if (a->kind == PLACE_SERIAL_USB)
+        return same_as_serial_usb(a, b);
+    if (b->kind == PLACE_SERIAL_USB)
+        return same_as_serial_usb(b, a);
     if (place_is_usb(a) || place_is_usb(b))
         return place_is_usb(a) && place_is_usb(b) && same_usb(a, b);
     if (a->kind == PLACE_TCP || b->kind == PLACE_TCP)

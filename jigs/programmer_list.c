@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "jigs/serial_path.h"
+#include "jigs/serial_usb.h"
+#include "jigs/usb_sysfs.h"
 
 /* ---- USB devices ---- */
 
@@ -61,21 +63,30 @@ static const struct programmer_driver *stream_driver(void)
     return NULL;
 }
 
-/* A port of the machine's own has its number for good; one on USB is known by its path, or only
- * until it is plugged in again. */
-static void fill_serial(struct programmer_found *found, const struct programmer_driver *driver,
-                        const struct link_serial_found *port, const char *by_path)
+/* The name that lasts longest: where it is plugged in, by udev's link or else as the kernel tells.
+ * A port of the machine's own has its number for good. */
+static bool find_serial_place(const struct programmer_list_input *input,
+                              const struct link_serial_found *port, struct place *place)
 {
-    *found = (struct programmer_found){.driver = driver,
-                                       .place = {.kind = PLACE_SERIAL},
-                                       .on_usb = port->on_usb,
-                                       .vendor = port->vendor,
-                                       .product = port->product};
-    found->lasting =
-        serial_path_find(by_path, port->device, found->place.path, sizeof found->place.path) ||
-        !port->on_usb;
-    if (found->place.path[0] == '\0')
-        snprintf(found->place.path, sizeof found->place.path, "%s", port->device);
+    place->kind = PLACE_SERIAL;
+    if (serial_path_find(input->by_path, port->device, place->path, sizeof place->path))
+        return true;
+    if (port->on_usb && serial_usb_port(input->tty_root, input->usb_root, port->device, place->path,
+                                        sizeof place->path)) {
+        place->kind = PLACE_SERIAL_USB;
+        return true;
+    }
+    snprintf(place->path, sizeof place->path, "%s", port->device);
+    return !port->on_usb;
+}
+
+static void fill_serial(struct programmer_found *found, const struct programmer_driver *driver,
+                        const struct link_serial_found *port,
+                        const struct programmer_list_input *input)
+{
+    *found = (struct programmer_found){
+        .driver = driver, .on_usb = port->on_usb, .vendor = port->vendor, .product = port->product};
+    found->lasting = find_serial_place(input, port, &found->place);
     found->denied = access(port->device, R_OK | W_OK) != 0;
     snprintf(found->description, sizeof found->description, "%s%s%s", port->description,
              port->description[0] != '\0' ? ", " : "", port->device);
@@ -109,7 +120,7 @@ int programmer_list_of(const struct programmer_list_input *input, struct program
     }
     size_t usb_used = used;
     for (size_t i = 0; stream != NULL && i < input->serial_count; i++)
-        fill_serial(&made[used++], stream, &input->serial[i], input->by_path);
+        fill_serial(&made[used++], stream, &input->serial[i], input);
     qsort(made, usb_used, sizeof *made, compare_paths);
     qsort(made + usb_used, used - usb_used, sizeof *made, compare_paths);
     *found = made;
@@ -121,7 +132,9 @@ int programmer_list(struct programmer_found **found, size_t *count, struct failu
 {
     struct link_usb_found *usb = NULL;
     struct link_serial_found *serial = NULL;
-    struct programmer_list_input input = {.by_path = SERIAL_PATH_DIRECTORY};
+    struct programmer_list_input input = {.by_path = SERIAL_PATH_DIRECTORY,
+                                          .usb_root = USB_SYSFS_ROOT,
+                                          .tty_root = SERIAL_USB_TTY_ROOT};
     int result = -1;
 
     *found = NULL;

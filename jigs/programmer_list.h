@@ -23,13 +23,14 @@ struct programmer_found {
  * frees. */
 int programmer_list(struct programmer_found **found, size_t *count, struct failure *failure);
 
-/* The same of lists that are given, for tests; `by_path` is SERIAL_PATH_DIRECTORY, or a test's. */
+/* The same of lists that are given, for tests; `by_path` is SERIAL_PATH_DIRECTORY, the roots are
+ * USB_SYSFS_ROOT and SERIAL_USB_TTY_ROOT, or a test's. */
 struct programmer_list_input {
     const struct link_usb_found *usb;
     size_t usb_count;
     const struct link_serial_found *serial;
     size_t serial_count;
-    const char *by_path;
+    const char *by_path, *usb_root, *tty_root;
 };
 int programmer_list_of(const struct programmer_list_input *input, struct programmer_found **found,
                        size_t *count, struct failure *failure);

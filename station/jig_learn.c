@@ -83,7 +83,7 @@ static int take(struct learning *learning, const struct programmer_found *found,
     struct programmer *programmer = NULL;
     char firmware[64];
     if (!found->lasting) {
-        tell_left_out(found, "udev gave it no name in /dev/serial/by-path, and its number is "
+        tell_left_out(found, "the system does not say where it is plugged in, and its number is "
                              "another one the next time");
         return 0;
     }

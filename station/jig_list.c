@@ -55,8 +55,8 @@ static void print_kind(const struct row *row)
         printf("%s%s", found->on_usb ? " " : "; ", found->description);
     printf("\n");
     if (!found->lasting)
-        printf("  this place is another one when it is plugged in again: udev gave it no name in "
-               "/dev/serial/by-path\n");
+        printf("  this place is another one when it is plugged in again: the system does not say "
+               "where that is\n");
 }
 
 static void print_sck(const struct row *row)

@@ -266,6 +266,8 @@ static const struct {
     {REAL "{site: 1, programmer: stk500v2, at: tcp:a:1}\n", "3:27", "stk500v1"},
     {REAL "{site: 1, programmer: stk500v1}\n", "3:5", "at"},
     {REAL "{site: 1, programmer: stk500v1, at: /dev/ttyACM0}\n", "3:41", "serial:/dev/"},
+    {REAL "{site: 1, programmer: stk500v1, at: serial:/dev/ttyACM7, baud: 1200}\n", "3:68",
+     "1200 baud starts the bootloader of many a CDC board"},
     {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, baud: 9}\n", "3:56", "9"},
     {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, supply: 12 V}\n", "3:58", "5 V"},
     {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, crystal: 8 MHz}\n", "3:59",

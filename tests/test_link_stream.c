@@ -294,7 +294,11 @@ static void places_that_are_not_there(void **state)
     assert_refused(&none, FAILURE_PLACE_MISSING, "no place");
     assert_refused(&missing, FAILURE_PLACE_MISSING, "/dev/pts/none");
     assert_refused(&no_port, FAILURE_PLACE_MISSING, "/dev/ttyNONE7");
-    assert_refused(&no_serial, FAILURE_PLACE_MISSING, "serial ports here");
+    struct place no_device = {.kind = PLACE_SERIAL_USB, .path = "200-7.7:1.2"};
+
+    assert_refused(&no_serial, FAILURE_PLACE_MISSING, "/dev/null is no terminal");
+    assert_refused(&no_device, FAILURE_PLACE_MISSING,
+                   "serial:usb:200-7.7:1.2: nothing is plugged in there");
     assert_refused(&no_terminal, FAILURE_PLACE_MISSING, "no terminal");
     link_stream_close(NULL);
 }

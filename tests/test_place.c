@@ -22,6 +22,10 @@ static void good_places_are_read_and_written_back(void **state)
     } places[] = {
         {"serial:/dev/ttyACM0", "/dev/ttyACM0", PLACE_SERIAL, 0},
         {"serial:/dev/serial/by-path/pci-0:1.2", "/dev/serial/by-path/pci-0:1.2", PLACE_SERIAL, 0},
+        {"serial:usb:1-1", "1-1", PLACE_SERIAL_USB, 0},
+        {"serial:usb:1-1.4.2", "1-1.4.2", PLACE_SERIAL_USB, 0},
+        {"serial:usb:1-1.4.2:1.0", "1-1.4.2:1.0", PLACE_SERIAL_USB, 0},
+        {"serial:usb:1-1.4.2:255.255", "1-1.4.2:255.255", PLACE_SERIAL_USB, 0},
         {"pty:/dev/pts/7", "/dev/pts/7", PLACE_PTY, 0},
         {"tcp:bench.local:2001", "bench.local", PLACE_TCP, 2001},
         {"tcp:10.0.0.7:65535", "10.0.0.7", PLACE_TCP, 65535},
@@ -99,6 +103,16 @@ static void bad_usb_places_say_what_was_expected(void **state)
         {"usb:001-1", "usb:1-1.4.2"},
         {"usb:serial=", "0 characters, expected 1 to 126"},
         {"usb:serial=a\nb", "control character"},
+        {"serial:usb:", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:serial=1", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:1", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:1.", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:0.1", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:1.256", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:1.0.0", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1:1. 0", "serial:usb:1-1.4.2:1.0"},
+        {"serial:usb:1-1/../1-2:1.0", "serial:usb:1-1.4.2:1.0"},
         {"usbip:127.0.0.1/1-1", "expected usbip:127.0.0.1:PORT/BUSID"},
         {"usbip:127.0.0.1:3240", "expected usbip:127.0.0.1:PORT/BUSID"},
         {"usbip:127.0.0.1:3240/", "expected usbip:127.0.0.1:PORT/BUSID"},
@@ -191,6 +205,36 @@ static void usb_places_are_compared_by_what_they_say(void **state)
     assert_false(same("usb:1-1", "serial:/dev/null"));
 }
 
+static void serial_ports_on_usb_are_compared_by_where_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_cdc;
+    } places[] = {
+        {"serial:/dev/ttyACM77", true}, {"serial:/dev/ttyUSB77", false},
+        {"serial:/dev/null", false},    {"serial:usb:200-7", false},
+        {"usb:200-7", false},           {"tcp:/dev/ttyACM0:1", false},
+    };
+
+    assert_true(same("serial:usb:200-7", "serial:usb:200-7"));
+    assert_true(same("serial:usb:200-7", "serial:usb:200-7:1.2"));
+    assert_true(same("serial:usb:200-7:1.2", "serial:usb:200-7:1.2"));
+    assert_false(same("serial:usb:200-7:1.0", "serial:usb:200-7:1.2"));
+    assert_false(same("serial:usb:200-7", "serial:usb:200-7.1"));
+    assert_false(same("serial:usb:200-7", "serial:usb:200-71"));
+    assert_true(same("serial:usb:200-7:1.0", "usb:200-7"));
+    assert_false(same("serial:usb:200-7", "usb:200-6"));
+    assert_false(same("serial:usb:200-7", "usb:serial=7"));
+    assert_false(same("serial:usb:200-7", "serial:/dev/ttyACM0"));
+    assert_false(same("serial:usb:200-7", "tcp:127.0.0.1:1"));
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct place place = parsed(places[i].text);
+
+        assert_int_equal(place_is_cdc(&place), places[i].is_cdc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +244,7 @@ int main(void)
         cmocka_unit_test(links_and_device_numbers_are_followed),
         cmocka_unit_test(network_places_are_compared_by_host_and_port),
         cmocka_unit_test(usb_places_are_compared_by_what_they_say),
+        cmocka_unit_test(serial_ports_on_usb_are_compared_by_where_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

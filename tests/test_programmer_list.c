@@ -96,8 +96,11 @@ static void serial_ports_may_be_programmers(void **state)
         {.on_usb = true, .vendor = 0x2341, .product = 0x0043, .description = "Arduino Uno"},
         {.on_usb = false},
         {.on_usb = true, .vendor = 0x1A86, .product = 0x7523}};
-    struct programmer_list_input input = {
-        .serial = serial, .serial_count = 3, .by_path = ports->directory};
+    struct programmer_list_input input = {.serial = serial,
+                                          .serial_count = 3,
+                                          .by_path = ports->directory,
+                                          .usb_root = "/nowhere",
+                                          .tty_root = "/nowhere"};
     struct programmer_found *found = NULL;
     size_t count = 0;
     char text[300];
@@ -124,6 +127,38 @@ static void serial_ports_may_be_programmers(void **state)
         assert_string_equal(found[i].driver->name, "stk500v1");
     }
     free(found);
+}
+
+/* Without udev's link the USB port is its name. */
+static void a_serial_port_may_be_known_by_its_usb_port(void **state)
+{
+    (void)state;
+    struct link_serial_found serial = {
+        .device = "/dev/ttyACM5", .on_usb = true, .vendor = 0x2341, .product = 0x0043};
+    char root[] = "/tmp/gangflash-list-XXXXXX", command[200], tty[64], text[300];
+    struct programmer_list_input input = {.serial = &serial,
+                                          .serial_count = 1,
+                                          .by_path = "/nowhere",
+                                          .usb_root = root,
+                                          .tty_root = tty};
+    struct programmer_found *found = NULL;
+    size_t count = 0;
+
+    assert_non_null(mkdtemp(root));
+    snprintf(tty, sizeof tty, "%s/tty", root);
+    snprintf(command, sizeof command,
+             "cd %s && mkdir -p 1-1.4:1.0/tty/ttyACM5 tty/ttyACM5 && "
+             "ln -s ../../1-1.4:1.0 tty/ttyACM5/device",
+             root);
+    assert_int_equal(system(command), 0); /* NOLINT: the name is ours */
+    assert_int_equal(programmer_list_of(&input, &found, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    place_to_text(&found[0].place, text, sizeof text);
+    assert_string_equal(text, "serial:usb:1-1.4");
+    assert_true(found[0].lasting);
+    free(found);
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    assert_int_equal(system(command), 0); /* NOLINT: the name is ours */
 }
 
 /* Every driver's USB ids lead to that driver; what nobody claims is passed over. */
@@ -180,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_port_is_known_by_its_path),
+        cmocka_unit_test(a_serial_port_may_be_known_by_its_usb_port),
         cmocka_unit_test(serial_ports_may_be_programmers),
         cmocka_unit_test(usb_devices_are_taken_by_their_ids),
         cmocka_unit_test(abilities_are_said),
