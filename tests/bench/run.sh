@@ -1,17 +1,21 @@
 #!/bin/bash
 # The benchmark: prints figures, judges nothing. Ratios are taken within one run.
 #
-# usage: bash tests/bench/run.sh [one] [many] [fast] [usb] [kernel]        (default: all)
+# usage: bash tests/bench/run.sh [one] [many] [fast] [usb] [serial] [mixed] [kernel]  (default: all)
 #   BUILD=DIR   where bin/gangflash and bin/simbench are (default: build/bench, built if missing)
 #
 #   one   one UART site at real pace, 28 KiB of random bytes, ATmega32U4, against the floor and
 #         against avrdude on the same site
 #   many  32 such sites in one cycle: against one alone, the station's CPU and memory
 #   fast  64 sites without pace, 1 KiB: durable boards per second and what limits them
-#   usb   USB programmers at real pace, 28 KiB of random bytes, ATmega328P at 16 MHz: a USBasp and a
-#         USBtinyISP against their floors, 16 in one cycle against one alone; simbench is reached
+#   usb   USB programmers at real pace, 28 KiB of random bytes, ATmega328P at 16 MHz: a USBasp, a
+#         USBtinyISP and an AVRISP mkII against their floors, 16 in one cycle against one alone; simbench is reached
 #         over loopback, without a kernel's USB
-#   kernel  the same over a kernel's USB and libusb, and against avrdude there: in the machine of
+#   serial  serial programmers at real pace, the same board and bytes: each against its floor and
+#         against avrdude on the same site
+#   mixed 4 USBasp, 4 USBtinyISP, 4 AVRISP mkII and 4 Bus Pirates in one cycle, against the slowest of
+#         them alone
+#   kernel  the same as usb over a kernel's USB and libusb, and against avrdude there: in the machine of
 #         tests/qemu/run.sh, whose CPU is emulated
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -204,13 +208,70 @@ bench_usb() {
     local eight=(usbasp usbasp usbasp usbasp usbasp usbasp usbasp usbasp)
     echo "== USB programmers over loopback, real pace, ATmega328P, 28 KiB of random bytes"
     make_usb_profile
-    for programmer in usbasp usbtiny; do
+    for programmer in usbasp usbtiny avrispmkii; do
         echo "-- $programmer, one site"
         bench_usb_sites $programmer $programmer
         print_usb_one $programmer $programmer
     done
     bench_usb_many "16 usbasp" "${eight[@]}" "${eight[@]}"
     bench_usb_many "8 usbasp and 8 usbtiny" "${eight[@]}" "${eight[@]/usbasp/usbtiny}"
+}
+
+# bench_avrdude PROGRAMMER GOAL OPTION… : another board at the only site, done by avrdude over the same
+# pseudo terminal as T was
+bench_avrdude() {
+    local programmer=$1 goal=$2 place begin theirs
+    shift 2
+    place=$(sed -n '1s/^[0-9]* pty://p' "$work/places")
+    printf 'remove 1\ninsert 1\n' >"$work/bench.in"
+    begin=$(date +%s.%N)
+    timeout 900 avrdude -q -q -P "$place" "$@" -p m328p -e -U "flash:w:$work/random28k.hex:i" \
+        -U lfuse:v:0xFF:m -U hfuse:v:0xD9:m >"$work/avrdude.out" 2>&1 ||
+        { tail -n 5 "$work/avrdude.out"; echo "avrdude $* failed"; return; }
+    theirs=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { printf "%.3f", b - a }')
+    awk -v o="$*" -v a="$theirs" -v t="$(cat "$work/alone-$programmer")" -v g="$goal" 'BEGIN {
+        printf "avrdude %s: %.3f s: %.3f times as long as T (goal: at least %s)\n", o, a, a / t, g }'
+}
+
+# bench_serial_one PROGRAMMER GOAL OPTIONS… : OPTIONS of avrdude, each a word of several
+bench_serial_one() {
+    local programmer=$1 goal=$2 options
+    shift 2
+    echo "-- $programmer, one site"
+    make_usb_bench "$programmer" "$programmer"
+    start_bench "$work/$programmer-bench.yaml" real
+    make_usb_jig "$programmer" "$(cut -d' ' -f2 "$work/places")"
+    flash_usb "$programmer" || exit 1
+    print_usb_one "$programmer" "$programmer"
+    for options in "$@"; do
+        # shellcheck disable=SC2086
+        bench_avrdude "$programmer" "$goal" $options
+    done
+    stop_bench
+}
+
+# Of avrdude as it is by itself, and told to be as fast as it can be told.
+bench_serial() {
+    echo "== serial programmers, real pace, ATmega328P, 28 KiB of random bytes"
+    make_usb_profile
+    bench_serial_one stk500v2 1.1 "-c stk500v2" "-c stk500v2 -B 0.6"
+    bench_serial_one buspirate 1.5 "-c buspirate" "-c buspirate -x spifreq=3"
+    bench_serial_one stk500 1 "-c stk500v1" "-c stk500v1 -B 0.6"
+    bench_serial_one avr910 1 "-c avr910"
+}
+
+bench_mixed() {
+    local programmers=() programmer
+    echo "== a mixed jig in one cycle, real pace, ATmega328P, 28 KiB of random bytes"
+    make_usb_profile
+    for programmer in usbasp usbtiny avrispmkii buspirate; do
+        programmers+=("$programmer" "$programmer" "$programmer" "$programmer")
+        [ -s "$work/alone-$programmer" ] && continue
+        echo "-- $programmer, one site"
+        bench_usb_sites "$programmer" "$programmer"
+        print_usb_one "$programmer" "$programmer"
+    done
+    bench_usb_many "4 usbasp, 4 usbtiny, 4 avrispmkii, 4 buspirate" "${programmers[@]}"
 }
 
 # The load in the machine is its own; what stands here is that of this computer.
@@ -226,10 +287,10 @@ bench_kernel() {
     [ "$status" -eq 0 ] || exit 1
 }
 
-[ $# -gt 0 ] || set -- one many fast usb kernel
+[ $# -gt 0 ] || set -- one many fast usb serial mixed kernel
 for part in "$@"; do
     case $part in
-    one | many | fast | usb | kernel) "bench_$part" ;;
-    *) echo "unknown part '$part': one many fast usb kernel" >&2; exit 2 ;;
+    one | many | fast | usb | serial | mixed | kernel) "bench_$part" ;;
+    *) echo "unknown part '$part': one many fast usb serial mixed kernel" >&2; exit 2 ;;
     esac
 done

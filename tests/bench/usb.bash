@@ -1,6 +1,6 @@
-# What the benchmarks of USB programmers have in common, over loopback (run.sh) and over a kernel
-# (kernel.sh): the board, the floor, the station's run and what is printed of it. Expects $work, a
-# directory, and $gangflash.
+# What the benchmarks of programmers of all kinds have in common, over loopback and serial lines
+# (run.sh) and over a kernel's USB (kernel.sh): the board, the floor, the station's run and what is
+# printed of it. Expects $work, a directory, and $gangflash.
 #
 # A T is the time of an attempt as the log has it: from before the station looks for the board until
 # it has let go of it, with fuses, erase and EEPROM.
@@ -44,6 +44,10 @@ usb_model() {
     case $1 in
     usbasp) echo usbasp-2011 ;;
     usbtiny) echo usbtinyisp ;;
+    stk500v1) echo arduino-uno-isp ;;
+    stk500v2) echo stk500-v2 ;;
+    buspirate) echo buspirate-v3 ;;
+    *) echo "$1" ;;
     esac
 }
 
@@ -72,7 +76,7 @@ make_usb_jig() {
         for place in "$@"; do
             site=$((site + 1))
             echo "  - {site: $site, programmer: $(sed -n "${site}p" "$work/$name-programmers")," \
-                "at: \"$place\"}"
+                "at: \"$place\"${usb_jig_more:-}}"
         done
     } >"$work/$name-jig.yaml"
 }
@@ -108,6 +112,21 @@ usb_floor() {
     }'
 }
 
+# driver_floor NAME : the floor that the driver of NAME-jig.yaml's first site gives, for a board that
+# has the profile's fuses; last line "floor SECONDS". Its formula stands beside the driver.
+driver_floor() {
+    "$gangflash" check "$work/usb.yaml" --jig "$work/$1-jig.yaml" --json |
+        sed -n 's/.*"floor_us_with_fuses":\([0-9]*\).*/\1/p' | awk '{ printf "floor %.3f\n", $1 / 1e6 }'
+}
+
+# floor_of PROGRAMMER NAME : counted here for those that were there first, else as the driver says
+floor_of() {
+    case $1 in
+    usbasp | usbtiny) usb_floor "$1" ;;
+    *) driver_floor "$2" ;;
+    esac
+}
+
 load_now() {
     cut -d' ' -f1 /proc/loadavg
 }
@@ -134,14 +153,14 @@ print_usb_one() {
         "SELECT round((julianday(ended_at)-julianday(started_at))*86400,3) FROM attempts")
     sck=$(sqlite3 "$work/$2.sqlite" "SELECT sck_hz FROM attempts")
     echo "$t" >"$work/alone-$1"
-    usb_floor "$1" | tee "$work/floor"
+    floor_of "$1" "$2" | tee "$work/floor"
     read -r floor write verify <<<"$(sed -n 's/^floor //p' "$work/floor")"
     sqlite3 -separator ' ' "$work/$2.sqlite" \
         "SELECT step, round(sum(duration_us)/1e6,3) FROM steps GROUP BY step ORDER BY min(rowid)" |
-        awk -v w="$write" -v v="$verify" '{
+        awk -v w="${write:-0}" -v v="${verify:-0}" '{
             printf "  step %-9s %7.3f s", $1, $2
-            if ($1 == "flash") printf "   %.4f of its floor", $2 / w
-            if ($1 == "verify") printf "   with 1 KiB of EEPROM; %.4f of the floor of the flash", $2 / v
+            if ($1 == "flash" && w > 0) printf "   %.4f of its floor", $2 / w
+            if ($1 == "verify" && v > 0) printf "   with 1 KiB of EEPROM; %.4f of the floor of the flash", $2 / v
             print "" }'
     awk -v p="$1" -v t="$t" -v f="$floor" -v s="$sck" 'BEGIN {
         printf "%s: T %.3f s (SCK %d Hz), floor %.3f s: T / floor = %.3f (goal: at most 1.08)", p, t, s, f, t / f }'
