@@ -166,7 +166,8 @@ static int refuse_keys(struct jig_reader *reader, const struct document_node *ma
 static int read_bench_site(struct jig_reader *reader, const struct document_node *map,
                            struct jig_site *site)
 {
-    static const char *const simulated_keys[] = {"model", "board", "crystal", "found", NULL};
+    static const char *const simulated_keys[] = {"model",   "port",  "board",
+                                                 "crystal", "found", NULL};
     static const char *const real_keys[] = {"at", NULL};
 
     if (reader->jig->bench.simulated) {
@@ -206,8 +207,8 @@ static int read_baud(struct jig_reader *reader, const struct document_node *map,
 static int read_site(struct jig_reader *reader, const struct document_node *map,
                      struct jig_site *site)
 {
-    static const char *const keys[] = {"site",  "programmer", "at",      "baud",  "supply",
-                                       "model", "board",      "crystal", "found", NULL};
+    static const char *const keys[] = {"site", "programmer", "at",      "baud",  "supply", "model",
+                                       "port", "board",      "crystal", "found", NULL};
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0)
         return -1;

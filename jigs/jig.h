@@ -36,6 +36,7 @@ struct jig_site {
     /* simulated bench only */
     char model[32]; /* of the programmer's firmware: "arduino-uno-isp", "usbasp-2011" */
     char board[32]; /* part on the boards that are put in */
+    bool usb_port;  /* a serial programmer at its USB port, instead of a pseudo terminal */
     int64_t crystal_hz;
     struct jig_found found;
 };

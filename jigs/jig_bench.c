@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jigs/jig_reader.h"
+#include "jigs/programmer.h"
 
 #define LONGEST_SWAP_US 600000000
 #define COUNT_MAX 1000000000
@@ -155,6 +156,25 @@ static int read_model(struct jig_reader *reader, const struct document_node *map
     return 0;
 }
 
+/* Which models have a USB port, the bench knows. */
+static int read_port(struct jig_reader *reader, const struct document_node *map,
+                     struct jig_site *site)
+{
+    static const char *const ports[] = {"pty", "usb", NULL};
+    const struct document_node *node = document_find(map, "port");
+    int port = 0;
+
+    if (node == NULL)
+        return 0;
+    if (programmer_driver_by_name(site->programmer)->link == PROGRAMMER_USB)
+        return document_fail(reader->document, node, reader->failure,
+                             "port: only for serial programmers, found %s", site->programmer);
+    if (document_choice(reader->document, node, ports, &port, reader->failure) != 0)
+        return -1;
+    site->usb_port = port == 1;
+    return 0;
+}
+
 int jig_read_simulated_site(struct jig_reader *reader, const struct document_node *map,
                             struct jig_site *site)
 {
@@ -167,5 +187,5 @@ int jig_read_simulated_site(struct jig_reader *reader, const struct document_nod
         return -1;
     if (crystal != NULL && jig_read_frequency(reader, crystal, &site->crystal_hz) != 0)
         return -1;
-    return jig_read_found(reader, map, site);
+    return read_port(reader, map, site) != 0 ? -1 : jig_read_found(reader, map, site);
 }

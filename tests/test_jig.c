@@ -64,7 +64,8 @@ static void a_simulated_bench_and_its_faults_are_read(void **state)
         "sites:\n"
         "  - {site: 1, programmer: stk500v1, model: arduino-uno-isp, board: ATmega328P,\n"
         "     crystal: 7.3728 MHz}\n"
-        "  - {site: 2, programmer: stk500v1, model: teensy-2.0-isp, board: ATtiny85}\n"
+        "  - {site: 2, programmer: stk500v1, model: teensy-2.0-isp, board: ATtiny85,\n"
+        "     port: usb}\n"
         "faults:\n"
         "  - {site: 1, board: 2, fault: wrong-part, part: ATmega32A}\n"
         "  - {fault: flip, wire: from-board, rate: 0.001, mask: 0x01}\n"
@@ -87,6 +88,8 @@ static void a_simulated_bench_and_its_faults_are_read(void **state)
     assert_int_equal(jig->sites[0].crystal_hz, 7372800);
     assert_int_equal(jig->sites[0].place.kind, PLACE_NONE);
     assert_int_equal(jig->sites[1].crystal_hz, 0);
+    assert_false(jig->sites[0].usb_port);
+    assert_true(jig->sites[1].usb_port);
     assert_int_equal(jig->bench.fault_count, 6);
     assert_int_equal(faults[0].kind, JIG_FAULT_WRONG_PART);
     assert_int_equal(faults[0].site, 1);
@@ -287,6 +290,14 @@ static const struct {
     {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: "
      "pro-micro-isp, board: ATmega32U4, crystal: 40 MHz}\n",
      "4:87", "20 MHz"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: stk500v1, model: "
+     "pro-micro-isp, board: ATmega32U4, port: com1}\n",
+     "4:84", "pty"},
+    {"jig: j\nbench: simulated\nsites:\n  - {site: 1, programmer: usbasp, model: "
+     "usbasp-2011, board: ATmega32U4, port: usb}\n",
+     "4:80", "only for serial programmers"},
+    {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, port: usb}\n", "3:56",
+     "only on a simulated bench"},
     {FOUR "layout: 4\n", "8:9", "[[1, 2], [3, 4]]"},
     {FOUR "layout: []\n", "8:9", "1 to 256 rows"},
     {FOUR "layout: [1, 2, 4, 9]\n", "8:10", "a row of 1 to 256 site numbers"},

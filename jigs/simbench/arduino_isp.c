@@ -484,13 +484,27 @@ static int run_sketch(const struct wire_firmware_run *options)
 
 static const unsigned optiboot_baud = 115200;
 
+/* boards.txt of the Arduino and SparkFun cores; usb_desc.h of Teensyduino, whose serial number is
+ * the same on every unit. */
+static const struct usb_identity uno_usb = {
+    0x2341, 0x0043, 0x0001, "Arduino (www.arduino.cc)", "Arduino Uno", NULL, 0x02, 0};
+static const struct usb_identity pro_micro_usb = {
+    0x1B4F, 0x9206, 0x0100, "SparkFun", "SparkFun Pro Micro", NULL, 0x02, 0};
+static const struct usb_identity teensy_usb = {0x16C0,       0x0483,  0x0275, "Teensyduino",
+                                               "USB Serial", "12345", 0x02,   0};
+
 const struct wire_firmware arduino_isp_models[] = {
     {.name = "arduino-uno-isp",
      .baud = SKETCH_BAUD,
      .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
+     .usb = &uno_usb,
      .run = run_sketch,
      .variant = &optiboot_baud},
-    {.name = "pro-micro-isp", .baud = SKETCH_BAUD, .run = run_sketch},
-    {.name = "teensy-2.0-isp", .baud = SKETCH_BAUD, .run = run_sketch},
+    {.name = "pro-micro-isp",
+     .baud = SKETCH_BAUD,
+     .usb = &pro_micro_usb,
+     .leaves_at_1200 = true,
+     .run = run_sketch},
+    {.name = "teensy-2.0-isp", .baud = SKETCH_BAUD, .usb = &teensy_usb, .run = run_sketch},
 };
 const size_t arduino_isp_model_count = sizeof arduino_isp_models / sizeof *arduino_isp_models;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "jigs/simbench/bench_site.h"
+#include "jigs/simbench/cdc_bridge.h"
 #include "jigs/simbench/usbip_server.h"
 #include "jigs/simbench/wire_firmware.h"
 
@@ -23,9 +24,10 @@ struct bench_post {
     struct bench_site *site;
     struct wire *wire; /* a serial programmer's… */
     struct wire_firmware_run run;
+    struct cdc_bridge cdc;     /* …at its USB port… */
     struct usb_port *usb_port; /* …or a USB programmer's */
-    pthread_t thread;
-    bool runs;
+    pthread_t thread, usb_thread;
+    bool runs, usb_runs;
 };
 
 struct bench {
@@ -170,7 +172,7 @@ static int make_directory(struct bench *bench, struct failure *failure)
  * was. */
 static int name_link(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
-    if (!can_be_unplugged(bench->options.jig, post->jig_site->site)) {
+    if (!post->jig_site->usb_port && !can_be_unplugged(bench->options.jig, post->jig_site->site)) {
         return 0;
     }
     if (bench->directory[0] == '\0' && make_directory(bench, failure) != 0) {
@@ -257,6 +259,14 @@ static int make_site(struct bench *bench, struct bench_post *post, bool usb,
                : failure_set(failure, FAILURE_OUT_OF_MEMORY, "no memory for site %d", site->site);
 }
 
+static void move_plug(void *context, bool there)
+{
+    const struct bench_post *post = context;
+    if (post->usb_port != NULL) {
+        usb_port_set_plugged(post->usb_port, there);
+    }
+}
+
 static int make_wire(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
     if (name_link(bench, post, failure) != 0) {
@@ -274,6 +284,8 @@ static int make_wire(struct bench *bench, struct bench_post *post, struct failur
         .opened = bench_site_opened,
         .overrun = bench_site_overrun,
         .context = post->site,
+        .plugged = move_plug,
+        .plug_context = post,
     };
     if (wire_create(&options, &post->wire, failure) != 0) {
         return -1;
@@ -290,6 +302,23 @@ static void *run_serial(void *context)
     return NULL;
 }
 
+static int make_cdc(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    const struct jig_site *site = post->jig_site;
+    const struct wire_firmware *firmware = post->run.firmware;
+    if (firmware->usb == NULL) {
+        return failure_set(failure, FAILURE_JIG_INVALID,
+                           "%s:%d:%d: site %d: found port: usb, but the model '%s' has no USB port "
+                           "of its own, expected port: pty",
+                           bench->options.jig->path, site->line, site->column, site->site,
+                           site->model);
+    }
+    post->cdc.wire = post->wire;
+    post->cdc.path = post->link;
+    return cdc_bridge_create_port(&post->cdc, firmware, site->site, bench->options.real_pace,
+                                  bench->stop_descriptor, &post->usb_port, failure);
+}
+
 static int make_serial(struct bench *bench, struct bench_post *post,
                        const struct wire_firmware *firmware, struct failure *failure)
 {
@@ -303,7 +332,10 @@ static int make_serial(struct bench *bench, struct bench_post *post,
         .baud = site->baud != 0 ? site->baud : firmware->baud,
         .real_pace = bench->options.real_pace,
     };
-    return make_wire(bench, post, failure);
+    if (make_wire(bench, post, failure) != 0) {
+        return -1;
+    }
+    return site->usb_port ? make_cdc(bench, post, failure) : 0;
 }
 
 static void *run_usb(void *context)
@@ -332,29 +364,37 @@ static int make_usb(struct bench *bench, struct bench_post *post,
     return usb_port_create(&options, &post->usb_port, failure);
 }
 
+static int make_programmer(struct bench *bench, struct bench_post *post, struct failure *failure)
+{
+    const struct wire_firmware *wire = wire_firmware_by_name(post->jig_site->model);
+    const struct usb_firmware *usb = usb_firmware_by_name(post->jig_site->model);
+    return wire != NULL  ? make_serial(bench, post, wire, failure)
+           : usb != NULL ? make_usb(bench, post, usb, failure)
+                         : refuse_model(bench, post->jig_site, failure);
+}
+
+static int start_thread(struct bench_post *post, pthread_t *thread, bool *runs,
+                        void *(*run)(void *context), struct failure *failure)
+{
+    int error = pthread_create(thread, NULL, run, post);
+    *runs = error == 0;
+    return error == 0 ? 0
+                      : failure_set(failure, FAILURE_BENCH, "no thread for site %d: %s",
+                                    post->jig_site->site, strerror(error));
+}
+
 static int start_site(struct bench *bench, struct bench_post *post, struct failure *failure)
 {
-    const struct jig_site *site = post->jig_site;
-    const struct wire_firmware *wire = wire_firmware_by_name(site->model);
-    const struct usb_firmware *usb = usb_firmware_by_name(site->model);
-    int result;
-    if (wire != NULL) {
-        result = make_serial(bench, post, wire, failure);
-    } else if (usb != NULL) {
-        result = make_usb(bench, post, usb, failure);
-    } else {
-        result = refuse_model(bench, site, failure);
-    }
-    if (result != 0) {
+    if (make_programmer(bench, post, failure) != 0) {
         return -1;
     }
-    int error = pthread_create(&post->thread, NULL, wire != NULL ? run_serial : run_usb, post);
-    if (error != 0) {
-        return failure_set(failure, FAILURE_BENCH, "no thread for site %d: %s", site->site,
-                           strerror(error));
+    if (post->wire != NULL &&
+        start_thread(post, &post->thread, &post->runs, run_serial, failure) != 0) {
+        return -1;
     }
-    post->runs = true;
-    return 0;
+    return post->usb_port == NULL
+               ? 0
+               : start_thread(post, &post->usb_thread, &post->usb_runs, run_usb, failure);
 }
 
 /* Once all USB ports are there. */
@@ -444,6 +484,9 @@ static void stop_threads(struct bench *bench)
     for (size_t i = 0; i < bench->post_count; i++) {
         if (bench->posts[i].runs) {
             pthread_join(bench->posts[i].thread, NULL);
+        }
+        if (bench->posts[i].usb_runs) {
+            pthread_join(bench->posts[i].usb_thread, NULL);
         }
     }
 }

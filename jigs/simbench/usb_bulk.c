@@ -25,9 +25,8 @@ static int fill_in(struct usb_port *port, struct usb_endpoint *endpoint)
     }
     endpoint->full = true;
     endpoint->count = (size_t)count;
-    if (endpoint->bulk && count > 0) {
-        endpoint->count = port->options.from_programmer(port->options.context, endpoint->packet,
-                                                        (size_t)count, &late_us);
+    if (endpoint->bulk) {
+        endpoint->count = usb_port_pass_in(port, endpoint->packet, (size_t)count, &late_us);
     }
     usb_port_be_late(port, late_us);
     return ANSWER_DONE;
@@ -67,9 +66,8 @@ static void fill_out(struct usb_port *port, struct usb_endpoint *endpoint, size_
     const struct usbip_transfer *transfer = port->transfer;
     memcpy(endpoint->packet, transfer->data + transfer->moved, count);
     endpoint->count = count;
-    if (endpoint->bulk && count > 0) {
-        endpoint->count =
-            port->options.to_programmer(port->options.context, endpoint->packet, count, twice);
+    if (endpoint->bulk) {
+        endpoint->count = usb_port_pass_out(port, endpoint->packet, count, twice);
     }
     endpoint->seqnum = transfer->seqnum;
     endpoint->full = true;

@@ -43,7 +43,7 @@ static int send_data(struct usb_port *port, struct reply reply)
         }
         size_t left = (size_t)count;
         if (!is_standard(port)) {
-            left = port->options.from_programmer(port->options.context, packet, left, &late_us);
+            left = usb_port_pass_in(port, packet, left, &late_us);
         }
         usb_port_be_late(port, late_us);
         usb_port_begin_transaction(port);
@@ -78,7 +78,7 @@ static int take_data(struct usb_port *port)
         size_t count = room < sizeof packet ? room : sizeof packet;
         bool twice = false;
         memcpy(packet, transfer->data + port->transfer->moved, count);
-        size_t left = port->options.to_programmer(port->options.context, packet, count, &twice);
+        size_t left = usb_port_pass_out(port, packet, count, &twice);
         answer = deliver(port, packet, left, answer);
         if (twice && answer >= 0) {
             answer = deliver(port, packet, left, answer);
@@ -105,6 +105,9 @@ static int serve_standard(struct usb_port *port)
     const struct usb_firmware *firmware = port->options.firmware;
     const struct usb_setup *setup = &port->transfer->setup;
     size_t count = usb_standard_reply(firmware, setup, &port->standard, bytes);
+    if (usb_standard_configures(setup)) {
+        usb_port_forget(port);
+    }
     int cleared = usb_standard_clears_halt(setup);
     if (cleared != USB_NO_ENDPOINT && firmware->clear_halt != NULL) {
         firmware->clear_halt(port->instance, (uint8_t)cleared);

@@ -81,6 +81,9 @@ struct usb_firmware {
      * when a transfer of the host waits for it; a packet stays in the endpoint when the host takes
      * that transfer back, and goes to its next one. */
     int (*bulk_read)(void *instance, uint8_t endpoint, uint8_t *bytes, size_t most);
+    /* What the host has told the device is void: it reset the bus, chose a configuration, or is
+     * gone. May be NULL. */
+    void (*forget)(void *instance);
     /* The host cleared a halt, or made sure that there is none. May be NULL. */
     void (*clear_halt)(void *instance, uint8_t endpoint);
     const void *variant; /* the model's own: what this generation of the firmware does */

@@ -49,8 +49,16 @@ static void set_attached(struct usb_port *port, int socket)
     pthread_mutex_unlock(&port->lock);
 }
 
+void usb_port_forget(struct usb_port *port)
+{
+    if (port->options.firmware->forget != NULL) {
+        port->options.firmware->forget(port->instance);
+    }
+}
+
 static void free_session(struct usb_port *port)
 {
+    usb_port_forget(port);
     if (port->transfer != NULL) {
         port->transfer->cancelled = true;
     }
@@ -96,7 +104,7 @@ enum usbip_status usb_port_reserve(struct usb_port *port)
 {
     enum usbip_status status = USBIP_OK;
     pthread_mutex_lock(&port->lock);
-    if (!port->plugged) {
+    if (!port->plugged || port->pulled) {
         status = USBIP_NO_DEVICE;
     } else if (port->reserved || !has_hung_up(port->next) || !has_hung_up(port->attached)) {
         status = USBIP_BUSY;
@@ -120,7 +128,7 @@ void usb_port_attach(struct usb_port *port, int socket)
 {
     pthread_mutex_lock(&port->lock);
     port->reserved = false;
-    if (socket != NOBODY && port->plugged) {
+    if (socket != NOBODY && port->plugged && !port->pulled) {
         forget_next(port); /* who has hung up meanwhile */
         port->next = socket;
         eventfd_write(port->wake, 1);
@@ -138,9 +146,25 @@ const struct usbip_device *usb_port_device(const struct usb_port *port)
 bool usb_port_is_plugged(struct usb_port *port)
 {
     pthread_mutex_lock(&port->lock);
-    bool plugged = port->plugged;
+    bool plugged = port->plugged && !port->pulled;
     pthread_mutex_unlock(&port->lock);
     return plugged;
+}
+
+void usb_port_set_plugged(struct usb_port *port, bool plugged)
+{
+    pthread_mutex_lock(&port->lock);
+    port->pulled = !plugged;
+    eventfd_write(port->wake, 1);
+    pthread_mutex_unlock(&port->lock);
+}
+
+static bool is_pulled(struct usb_port *port)
+{
+    pthread_mutex_lock(&port->lock);
+    bool pulled = port->pulled;
+    pthread_mutex_unlock(&port->lock);
+    return pulled;
 }
 
 /* --- waiting --- */
@@ -156,6 +180,21 @@ static void poll_until(struct usb_port *port, struct pollfd *looks, nfds_t count
     ppoll(looks, count, &left, NULL);
 }
 
+void usb_port_watch(struct usb_port *port, int descriptor, short events)
+{
+    port->watch = (struct pollfd){.fd = descriptor, .events = events};
+}
+
+/* What the firmware waited for is there now. */
+static void end_watch(struct usb_port *port)
+{
+    usb_port_watch(port, -1, 0);
+    usb_endpoints_wake(&port->standard.endpoints);
+    if (port->options.real_pace) {
+        port->now_ns = later(port->now_ns, clock_ns(port));
+    }
+}
+
 /* Sleeps until something happens or `until_ns`; takes in what the host says. */
 static void wait_once(struct usb_port *port, int64_t until_ns)
 {
@@ -165,14 +204,18 @@ static void wait_once(struct usb_port *port, int64_t until_ns)
         {.fd = port->wake, .events = POLLIN},
         {.fd = attached ? usbip_session_descriptor(port->session) : -1,
          .events = (short)(attached ? usbip_session_events(port->session) : 0)},
+        port->watch,
     };
-    poll_until(port, looks, 3, until_ns);
+    poll_until(port, looks, 4, until_ns);
     port->stopped |= looks[0].revents != 0;
     if (looks[2].revents != 0) {
         usb_endpoints_wake(&port->standard.endpoints);
         if (usbip_session_work(port->session, clock_ns(port)) != 0) {
             drop_session(port);
         }
+    }
+    if (looks[3].revents != 0) {
+        end_watch(port);
     }
     if (looks[1].revents != 0) {
         begin_session(port);
@@ -282,6 +325,24 @@ void usb_port_be_late(struct usb_port *port, int64_t late_us)
     }
 }
 
+size_t usb_port_pass_out(struct usb_port *port, uint8_t *bytes, size_t count, bool *twice)
+{
+    const struct usb_port_options *options = &port->options;
+    *twice = false;
+    return options->to_programmer == NULL || count == 0
+               ? count
+               : options->to_programmer(options->context, bytes, count, twice);
+}
+
+size_t usb_port_pass_in(struct usb_port *port, uint8_t *bytes, size_t count, int64_t *late_us)
+{
+    const struct usb_port_options *options = &port->options;
+    *late_us = 0;
+    return options->from_programmer == NULL || count == 0
+               ? count
+               : options->from_programmer(options->context, bytes, count, late_us);
+}
+
 bool usb_port_catch_up(struct usb_port *port)
 {
     if (port->options.real_pace && port->now_ns > port->bus_ns) {
@@ -303,14 +364,19 @@ static void restart(struct usb_port *port)
     firmware->start(port->instance, firmware, port);
 }
 
-static void unplug(struct usb_port *port)
+static void leave_bus(struct usb_port *port)
 {
-    settle(port, port->options.real_pace ? port->now_ns : 0);
     pthread_mutex_lock(&port->lock);
     port->plugged = false;
     forget_next(port);
     pthread_mutex_unlock(&port->lock);
     drop_session(port);
+}
+
+static void unplug(struct usb_port *port)
+{
+    settle(port, port->options.real_pace ? port->now_ns : 0);
+    leave_bus(port);
     port->mishap = ISP_MISHAP_NONE;
     usb_port_let_go(port);
     settle(port, clock_ns(port) + port->away_us * 1000);
@@ -324,6 +390,16 @@ static void plug_in(struct usb_port *port)
     pthread_mutex_lock(&port->lock);
     port->plugged = true;
     pthread_mutex_unlock(&port->lock);
+}
+
+/* Somebody has pulled the plug: until he puts it in again. */
+static void stay_away(struct usb_port *port)
+{
+    leave_bus(port);
+    while (!port->stopped && is_pulled(port)) {
+        wait_once(port, FOREVER_NS);
+    }
+    plug_in(port);
 }
 
 /* --- how a transfer ends --- */
@@ -478,6 +554,7 @@ static void run_control(struct usb_port *port)
 {
     if (usbip_transfer_is_reset(port->transfer)) {
         usb_standard_reset(&port->standard);
+        usb_port_forget(port);
         if (port->hung) {
             restart(port);
         }
@@ -533,6 +610,10 @@ void usb_port_run(struct usb_port *port)
     port->now_ns = port->options.real_pace ? clock_ns(port) : 0;
     restart(port);
     while (!port->stopped) {
+        if (is_pulled(port)) {
+            stay_away(port);
+            continue;
+        }
         port->transfer = next_transfer(port);
         if (port->transfer == NULL) {
             wait_once(port, FOREVER_NS);
@@ -545,6 +626,7 @@ void usb_port_run(struct usb_port *port)
             run_bulk(port);
         }
     }
+    usb_port_forget(port);
     usb_port_reset_line(port, false);
 }
 
@@ -563,6 +645,7 @@ int usb_port_create(const struct usb_port_options *options, struct usb_port **po
     made->options = *options;
     made->instance = instance;
     made->attached = made->next = NOBODY;
+    made->watch.fd = -1;
     made->plugged = true;
     pthread_mutex_init(&made->lock, NULL);
     made->device = (struct usbip_device){

@@ -32,8 +32,9 @@ struct usb_port_options {
     int number; /* of the port: its bus id is "1-NUMBER" */
     bool real_pace;
     int stop_descriptor; /* becomes readable when the bench stops */
-    /* What happens to the data of vendor requests and bulk transfers, packet by packet: change them
-     * in place, return how many bytes are left. `*twice`: the packet is delivered twice.
+    /* May be NULL: nothing. What happens to the data of vendor requests and bulk transfers, packet
+     * by packet: change them in place, return how many bytes are left. `*twice`: the packet is
+     * delivered twice.
      * `*late_us`: the device NAKs so much longer before it sends the packet. */
     size_t (*to_programmer)(void *context, uint8_t *bytes, size_t count, bool *twice);
     size_t (*from_programmer)(void *context, uint8_t *bytes, size_t count, int64_t *late_us);
@@ -57,7 +58,14 @@ bool usb_port_is_plugged(struct usb_port *port);
 enum usbip_status usb_port_reserve(struct usb_port *port);
 void usb_port_attach(struct usb_port *port, int socket);
 
+/* Plugs the device in or out, from outside. It comes back as after power on. */
+void usb_port_set_plugged(struct usb_port *port, bool plugged);
+
 /* --- for the firmware --- */
+
+/* When the descriptor is ready for these events of poll(), or hung up, the endpoints that had
+ * nothing to say are asked again, once; then it is no longer looked at. -1: none. */
+void usb_port_watch(struct usb_port *port, int descriptor, short events);
 
 /* The firmware's clock, microseconds on the monotonic clock; at fast pace the time that it was busy
  * with. */

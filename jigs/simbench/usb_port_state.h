@@ -3,6 +3,7 @@
 #ifndef JIGS_SIMBENCH_USB_PORT_STATE_H
 #define JIGS_SIMBENCH_USB_PORT_STATE_H
 
+#include <poll.h>
 #include <pthread.h>
 
 #include "jigs/simbench/usb_port.h"
@@ -30,9 +31,12 @@ struct usb_port {
     int64_t bus_ns;  /* when the bus is free for the next transaction */
     int64_t seen_ns; /* the monotonic clock when last looked at */
 
-    int wake;             /* event descriptor: somebody wants to attach the device */
+    struct pollfd watch; /* the firmware's */
+
+    int wake;             /* event descriptor: somebody attaches the device, or moves the plug */
     pthread_mutex_t lock; /* guards what follows */
     bool plugged;
+    bool pulled; /* from outside: it is to stay away */
     bool reserved;
     int attached; /* the session's socket; NOBODY */
     int next;     /* the socket of who attaches the device; NOBODY */
@@ -45,6 +49,12 @@ void usb_port_be_late(struct usb_port *port, int64_t late_us);
 /* Waits until the firmware's present has come, while the host still wants the transfer: false when
  * it does not. */
 bool usb_port_catch_up(struct usb_port *port);
+
+/* What happens to data on their way (usb_port_options): how many bytes are left. */
+size_t usb_port_pass_out(struct usb_port *port, uint8_t *bytes, size_t count, bool *twice);
+size_t usb_port_pass_in(struct usb_port *port, uint8_t *bytes, size_t count, int64_t *late_us);
+/* The firmware forgets what the host told it. */
+void usb_port_forget(struct usb_port *port);
 
 /* A whole control transfer, but for how it ends: an answer. */
 int usb_control_serve(struct usb_port *port);

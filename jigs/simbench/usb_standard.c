@@ -174,6 +174,11 @@ int usb_standard_clears_halt(const struct usb_setup *setup)
                                                                 : USB_NO_ENDPOINT;
 }
 
+bool usb_standard_configures(const struct usb_setup *setup)
+{
+    return setup->request_type == 0 && setup->request == SET_CONFIGURATION;
+}
+
 static size_t write_status(struct usb_endpoints *endpoints, const struct usb_setup *setup,
                            uint8_t *reply)
 {

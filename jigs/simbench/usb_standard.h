@@ -35,6 +35,9 @@ size_t usb_standard_reply(const struct usb_firmware *firmware, const struct usb_
 #define USB_NO_ENDPOINT (-1)
 int usb_standard_clears_halt(const struct usb_setup *setup);
 
+/* Does the host choose a configuration? */
+bool usb_standard_configures(const struct usb_setup *setup);
+
 /* The descriptor of this type that follows `after` (NULL: the first one) among those of the
  * firmware's interfaces; NULL: there are no more. */
 const uint8_t *usb_standard_next(const struct usb_firmware *firmware, enum usb_descriptor type,

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <termios.h>
 #include <time.h>
@@ -45,8 +47,10 @@ struct wire {
     int64_t doubt_ns; /* since when it looks opened, but was not told so; 0: no doubt */
     enum wire_event event;
     bool hung;
-    int64_t back_ns; /* unplugged until then */
-    int64_t hold_ns; /* nothing leaves before */
+    int pulled;                /* event descriptor: somebody wants it unplugged… */
+    _Atomic int64_t pulled_us; /* …for so long */
+    int64_t back_ns;           /* unplugged until then */
+    int64_t hold_ns;           /* nothing leaves before */
 
     int64_t now_ns;  /* the firmware's clock */
     int64_t seen_ns; /* the monotonic clock when last looked at */
@@ -172,6 +176,11 @@ int wire_create(const struct wire_options *options, struct wire **wire, struct f
     }
     made->options = *options;
     made->master = made->inotify = -1;
+    made->pulled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made->pulled < 0) {
+        wire_free(made);
+        return failure_set(failure, FAILURE_BENCH, "no event descriptor: %s", strerror(errno));
+    }
     if (open_port(made, failure) != 0) {
         wire_free(made);
         return -1;
@@ -189,6 +198,9 @@ void wire_free(struct wire *wire)
         return;
     }
     close_port(wire);
+    if (wire->pulled >= 0) {
+        close(wire->pulled);
+    }
     free(wire);
 }
 
@@ -435,6 +447,18 @@ static void poll_until(struct wire *wire, struct pollfd *looks, int count, int64
     }
 }
 
+static void forget_pull(const struct wire *wire)
+{
+    eventfd_t ignored;
+    eventfd_read(wire->pulled, &ignored);
+}
+
+void wire_pull(struct wire *wire, int64_t away_us)
+{
+    atomic_store(&wire->pulled_us, away_us);
+    eventfd_write(wire->pulled, 1);
+}
+
 /* Sleeps until something happens or `until_ns`; takes in and sends out what there is. */
 static void wait_once(struct wire *wire, int64_t until_ns)
 {
@@ -447,6 +471,7 @@ static void wait_once(struct wire *wire, int64_t until_ns)
         /* A closed slave would wake us without end. */
         {.fd = listens ? wire->master : -1,
          .events = (short)(wanted | (wire->ready_count != 0 && !held ? POLLOUT : 0))},
+        {.fd = wire->pulled, .events = POLLIN},
     };
     if (held) {
         until_ns = earlier(until_ns, wire->hold_ns);
@@ -458,9 +483,13 @@ static void wait_once(struct wire *wire, int64_t until_ns)
         clock_ns(wire);
         until_ns = earlier(until_ns, wire->seen_ns + CLOSED_POLL_NS);
     }
-    poll_until(wire, looks, 3, until_ns);
+    poll_until(wire, looks, 4, until_ns);
     if (looks[0].revents != 0) {
         wire->event = WIRE_EVENT_STOP;
+    } else if (looks[3].revents != 0) {
+        forget_pull(wire);
+        wire_unplug(wire, atomic_load(&wire->pulled_us));
+        return;
     } else if (looks[1].revents != 0 || (looks[2].revents & POLLHUP) != 0 || !listens) {
         look_at_openers(wire);
     }
@@ -599,8 +628,16 @@ void wire_reset(struct wire *wire)
     interrupt(wire, WIRE_EVENT_RESET);
 }
 
+static void tell_plugged(const struct wire *wire, bool there)
+{
+    if (wire->options.plugged != NULL) {
+        wire->options.plugged(wire->options.plug_context, there);
+    }
+}
+
 void wire_unplug(struct wire *wire, int64_t away_us)
 {
+    tell_plugged(wire, false);
     close_port(wire);
     wire->back_ns = clock_ns(wire) + away_us * 1000;
     interrupt(wire, WIRE_EVENT_UNPLUGGED);
@@ -618,8 +655,10 @@ static void wait_until_back(struct wire *wire)
             return;
         }
     }
+    forget_pull(wire);
     if (open_port(wire, NULL) == 0) {
         wire->event = WIRE_EVENT_NONE;
+        tell_plugged(wire, true);
     } else {
         close_port(wire);
         wire->back_ns = clock_ns(wire) + CLOSED_POLL_NS;

@@ -62,6 +62,9 @@ struct wire_options {
     /* Bytes were lost because the receive buffer was full. May be NULL. */
     void (*overrun)(void *context, size_t count);
     void *context;
+    /* The port was unplugged, or is back. May be NULL. */
+    void (*plugged)(void *plug_context, bool there);
+    void *plug_context;
 };
 
 /* FAILURE_BENCH when the system has no pseudo terminal. */
@@ -69,6 +72,9 @@ int wire_create(const struct wire_options *options, struct wire **wire, struct f
 void wire_free(struct wire *wire);
 /* "/dev/pts/N", or the link. */
 const char *wire_path(const struct wire *wire);
+
+/* From any thread: as if wire_unplug() were called, as soon as the firmware waits for something. */
+void wire_pull(struct wire *wire, int64_t away_us);
 
 /* The rest is for the thread that runs the firmware. */
 

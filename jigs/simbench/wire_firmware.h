@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "jigs/simbench/isp_port.h"
+#include "jigs/simbench/usb_firmware.h"
 #include "jigs/simbench/wire.h"
 
 struct wire_firmware;
@@ -24,6 +25,11 @@ struct wire_firmware {
     const char *name; /* the model in jig files: "arduino-uno-isp" */
     unsigned baud;    /* what it is set to unless the jig says otherwise */
     struct wire_line line;
+    /* As its board's own USB port, or the USB chip before its UART, names itself as a CDC ACM
+     * device: `port: usb` in jig files. NULL: it has none, but an RS-232 port or an adapter of
+     * another kind. */
+    const struct usb_identity *usb;
+    bool leaves_at_1200; /* closing the port at 1200 baud starts its bootloader */
     /* Runs until the wire says stop. -1 when out of memory: it stays silent, which the host sees.
      */
     int (*run)(const struct wire_firmware_run *run);
