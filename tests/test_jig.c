@@ -266,7 +266,7 @@ static const struct {
     {REAL "{programmer: stk500v1, at: tcp:a:1}\n", "3:5", "site"},
     {REAL "{site: 0, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "0"},
     {REAL "{site: 257, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "257"},
-    {REAL "{site: 1, programmer: stk500v2, at: tcp:a:1}\n", "3:27", "stk500v1"},
+    {REAL "{site: 1, programmer: stk500v3, at: tcp:a:1}\n", "3:27", "stk500v1"},
     {REAL "{site: 1, programmer: stk500v1}\n", "3:5", "at"},
     {REAL "{site: 1, programmer: stk500v1, at: /dev/ttyACM0}\n", "3:41", "serial:/dev/"},
     {REAL "{site: 1, programmer: stk500v1, at: serial:/dev/ttyACM7, baud: 1200}\n", "3:68",

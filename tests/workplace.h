@@ -1,0 +1,159 @@
+/* A board on the simulated bench, and a session of a driver on it, for tests of drivers. Include
+ * cmocka before. */
+#ifndef TESTS_WORKPLACE_H
+#define TESTS_WORKPLACE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jigs/programmer.h"
+#include "jigs/simbench/bench.h"
+
+struct workplace {
+    struct jig *jig;
+    struct bench *bench;
+    struct part *part;
+    struct programmer *programmer;
+    struct operation operation;
+    struct failure failure;
+};
+
+struct workplace_options {
+    const char *driver, *model, *part;
+    bool real_pace;
+    int64_t target_hz;  /* 0: not known */
+    const char *faults; /* of the jig file's bench; NULL: none */
+};
+
+static inline void workplace_open(struct workplace *workplace,
+                                  const struct workplace_options *wanted)
+{
+    char text[600];
+    struct programmer_settings settings = {0};
+    struct bench_options options = {.parts_directory = TEST_SOURCE_DIR "/profiles/parts",
+                                    .real_pace = wanted->real_pace};
+
+    memset(workplace, 0, sizeof *workplace);
+    snprintf(text, sizeof text,
+             "jig: parts\nbench: {simulated: true, pace: %s%s%s}\nsites:\n"
+             "  - {site: 1, programmer: %s, model: %s, board: %s, crystal: 8 MHz}\n",
+             wanted->real_pace ? "real" : "fast", wanted->faults != NULL ? ", faults: " : "",
+             wanted->faults != NULL ? wanted->faults : "", wanted->driver, wanted->model,
+             wanted->part);
+    workplace->operation.deadline_us = operation_now_us() + 60000000;
+    workplace->programmer = programmer_create(programmer_driver_by_name(wanted->driver));
+    assert_non_null(workplace->programmer);
+    workplace->programmer->target_hz = wanted->target_hz;
+    if (jig_parse("bench", text, strlen(text), &workplace->jig, &workplace->failure) != 0 ||
+        part_load(options.parts_directory, wanted->part, &workplace->part, &workplace->failure) !=
+            0)
+        fail_msg("%s", workplace->failure.detail);
+    options.jig = workplace->jig;
+    if (bench_start(&options, &workplace->bench, &workplace->failure) != 0 ||
+        place_parse(bench_place(workplace->bench, 1), &settings.place, &workplace->failure) != 0 ||
+        programmer_claim(workplace->programmer, &settings, &workplace->operation,
+                         &workplace->failure) != 0 ||
+        programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
+                          &workplace->failure) != 0)
+        fail_msg("%s on %s: %s", wanted->part, wanted->model, workplace->failure.detail);
+}
+
+static inline void workplace_close(struct workplace *workplace)
+{
+    programmer_destroy(workplace->programmer);
+    assert_int_equal(bench_stop(workplace->bench), 0);
+    part_free(workplace->part);
+    jig_free(workplace->jig);
+}
+
+static inline void workplace_fill(uint8_t *bytes, size_t count, unsigned seed)
+{
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 1103515245 + 12345;
+        bytes[i] = (uint8_t)(seed >> 16);
+    }
+}
+
+static inline void workplace_write_and_read(struct workplace *workplace, enum part_memory memory,
+                                            uint32_t start, const uint8_t *bytes, uint32_t count)
+{
+    uint8_t *back = calloc(count, 1);
+
+    assert_non_null(back);
+    if (programmer_write(workplace->programmer, memory, start, bytes, count, NULL,
+                         &workplace->operation, &workplace->failure) != 0 ||
+        programmer_read(workplace->programmer, memory, start, back, count, &workplace->operation,
+                        &workplace->failure) != 0)
+        fail_msg("%s: %s", workplace->part->name, workplace->failure.detail);
+    for (uint32_t i = 0; i < count; i++)
+        if (back[i] != bytes[i])
+            fail_msg("%s: %s 0x%X is %02X, expected %02X", workplace->part->name,
+                     part_memory_name(workplace->part, memory), start + i, back[i], bytes[i]);
+    free(back);
+}
+
+/* What the bench's record says of the board under `key`. */
+static inline int workplace_count(struct workplace *workplace, const char *key)
+{
+    char *record = NULL, quoted[40];
+    size_t size = 0;
+    FILE *stream = open_memstream(&record, &size);
+    int count = -1;
+
+    assert_non_null(stream);
+    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
+    assert_int_equal(fclose(stream), 0);
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(record, quoted);
+    assert_non_null(at);
+    assert_int_equal(sscanf(at + strlen(quoted), "%d", &count), 1);
+    free(record);
+    return count;
+}
+
+/* Some flash from `start` on and some EEPROM of a board without pace. */
+static inline void workplace_program(const struct workplace_options *options, uint32_t start,
+                                     uint32_t count)
+{
+    struct workplace workplace;
+    uint8_t *bytes = malloc(count), signature[3];
+
+    assert_non_null(bytes);
+    workplace_fill(bytes, count, 7);
+    workplace_open(&workplace, options);
+    if (programmer_identify(workplace.programmer, signature, &workplace.operation,
+                            &workplace.failure) != 0)
+        fail_msg("%s: %s", options->part, workplace.failure.detail);
+    assert_memory_equal(signature, workplace.part->signature, 3);
+    workplace_write_and_read(&workplace, PART_FLASH, start, bytes, count);
+    workplace_write_and_read(&workplace, PART_EEPROM, 5, bytes, 11);
+    workplace_close(&workplace);
+    free(bytes);
+}
+
+/* The same on a board that takes its time: what is written too early is lost, and counted by the
+ * board. The values are those that tell when a part is ready, and those that do not. */
+static inline void workplace_program_slowly(struct workplace_options options, uint32_t flash_bytes,
+                                            uint32_t eeprom_bytes)
+{
+    static const uint8_t values[] = {0x12, 0x7F, 0x80, 0x00, 0xFF, 0x34, 0x35, 0x7F, 0x00, 0x80};
+    struct workplace workplace;
+    uint8_t bytes[1024];
+
+    assert_true(flash_bytes <= sizeof bytes);
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = values[i % sizeof values];
+    options.real_pace = true;
+    workplace_open(&workplace, &options);
+    uint32_t page_size = workplace.part->flash.page_size;
+    workplace_write_and_read(&workplace, PART_FLASH, page_size, bytes, flash_bytes);
+    workplace_write_and_read(&workplace, PART_EEPROM, 3, bytes, eeprom_bytes);
+    if (workplace_count(&workplace, "ignored_busy") != 0)
+        fail_msg("%s: %d writes came too early", options.part,
+                 workplace_count(&workplace, "ignored_busy"));
+    assert_true(workplace_count(&workplace, "eeprom_writes") > 0);
+    workplace_close(&workplace);
+}
+
+#endif
