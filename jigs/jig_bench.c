@@ -102,6 +102,8 @@ static const struct {
     {"stk500-v2", "stk500v2"},
     {"mega2560-isp", "stk500v2"},
     {"scratchmonkey", "stk500v2"},
+    {"avr910", "avr910"},
+    {"avr910-block", "avr910"},
     {"usbasp-2011", "usbasp"},
     {"usbasp-2011-slow-jumper", "usbasp"},
     {"usbasp-2011-protostack", "usbasp"},

@@ -10,6 +10,7 @@
 #define RELEASE_TIME_US 3000000
 #define ASSUMED_TARGET_HZ 1000000
 
+extern const struct programmer_driver avr910_driver;
 extern const struct programmer_driver stk500v1_driver;
 extern const struct programmer_driver stk500v2_driver;
 extern const struct programmer_driver usbasp_driver;
@@ -20,6 +21,7 @@ static const struct programmer_driver *const drivers[] = {
     &stk500v2_driver,
     &usbasp_driver,
     &usbtiny_driver,
+    &avr910_driver,
 };
 
 const struct programmer_driver *const *programmer_drivers(size_t *count)

@@ -30,6 +30,12 @@ const struct driver_guide avr910_guide = {
             "SCK is what a delay loop in its firmware makes it, and cannot be changed.",
             "It reaches 128 KiB of flash: more is refused for its site before anything starts.",
             "No checksum. After the station was killed within a fuse write, switch it off and on.",
+            "A page with one of the letters e, f, l, n or q in its data is written in two rounds, "
+            "a "
+            "block with one waits 30 ms: a lost byte must not make a command of it.",
+            "The device code it is told is that of any part with such pages: it need not know "
+            "yours.",
+            "A firmware whose address does not count on (a) cannot be used.",
             "Fuses and lock bits go by the universal command; firmware without it cannot be used.",
             NULL},
     .permission =

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "jigs/simbench/arduino_isp.h"
+#include "jigs/simbench/avr910_model.h"
 #include "jigs/simbench/stk500v2_serial.h"
 
 static const struct {
@@ -11,6 +12,7 @@ static const struct {
 } tables[] = {
     {arduino_isp_models, &arduino_isp_model_count},
     {stk500v2_serial_models, &stk500v2_serial_model_count},
+    {avr910_models, &avr910_model_count},
 };
 
 const struct wire_firmware *wire_firmware_item(size_t index)
