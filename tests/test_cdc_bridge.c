@@ -94,6 +94,13 @@ static void expect_sync(void)
     hear(BYTES(0x14, 0x10));
 }
 
+/* Its address and end are to come; the wire has read it when the one before is answered. */
+static void begin_command(void)
+{
+    say(BYTES('0', ' ', 'U'));
+    hear(BYTES(0x14, 0x10));
+}
+
 static void it_is_a_modem_with_a_line(void **state)
 {
     (void)state;
@@ -141,22 +148,21 @@ static void dtr_resets_boards_with_a_uart(void **state)
     for (enum site site = UNO; site <= TEENSY; site++) {
         open_site(site);
         set_lines(DTR);
-        expect_sync();
-        say(BYTES('U', 0)); /* one more byte of address, and the end */
+        begin_command();
         set_lines(0);
         set_lines(DTR);
         if (site != UNO) {
-            say(BYTES(0, ' '));
+            say(BYTES(0, 0, ' '));
             hear(BYTES(0x14, 0x10));
         }
         expect_sync();
         /* The host goes without a word, and with it DTR. */
-        say(BYTES('U', 0));
+        begin_command();
         usb_host_close(&host);
         open_site(site);
         set_lines(DTR);
         if (site != UNO) {
-            say(BYTES(0, ' '));
+            say(BYTES(0, 0, ' '));
             hear(BYTES(0x14, 0x10));
         }
         expect_sync();
