@@ -209,6 +209,10 @@ static const struct variant mega = {
 static const struct variant scratchmonkey = {
     .kind = &scratchmonkey_kind, .checksum_error = BAD_CHECKSUM_ANSWER, .start_us = 1000000};
 
+/* boards.txt of the Arduino core: the chip between USB and UART. */
+static const struct usb_identity mega_usb = {
+    0x2341, 0x0042, 0x0001, "Arduino (www.arduino.cc)", "Arduino Mega 2560", NULL, 0x02, 0};
+
 const struct wire_firmware stk500v2_serial_models[] = {
     /* What comes while it works on a command finds room in the UART only. */
     {.name = "stk500-v2",
@@ -219,6 +223,7 @@ const struct wire_firmware stk500v2_serial_models[] = {
     {.name = "mega2560-isp",
      .baud = BAUD,
      .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
+     .usb = &mega_usb,
      .run = run,
      .variant = &mega},
     {.name = "scratchmonkey",
