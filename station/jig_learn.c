@@ -76,8 +76,7 @@ static int add_site(struct learning *learning, const struct programmer_found *fo
 }
 
 /* 1: it is a site now. 0: it is none, which was told. */
-static int take(struct learning *learning, const struct programmer_found *found,
-                struct failure *failure)
+static int take(struct learning *learning, struct programmer_found *found, struct failure *failure)
 {
     struct failure trouble = {0};
     struct programmer *programmer = NULL;
@@ -91,8 +90,7 @@ static int take(struct learning *learning, const struct programmer_found *found,
         tell_left_out(found, "a jig has no more sites");
         return 0;
     }
-    if (jig_session_claim(&learning->session, found->driver, &found->place, found->baud,
-                          &programmer, &trouble) != 0) {
+    if (jig_session_ask(&learning->session, found, &programmer, &trouble) != 0) {
         if (jig_session_check(&learning->session, failure) != 0)
             return -1;
         tell_left_out(found, trouble.detail);

@@ -8,7 +8,7 @@
 
 /* One programmer, or what may be one. */
 struct row {
-    const struct programmer_found *found;
+    struct programmer_found *found; /* asking may find another driver */
     char place[300];
     char abilities[96];
     bool opened;
@@ -25,13 +25,13 @@ static bool is_to_be_opened(const struct jig_session *session, const struct prog
 
 static void look(const struct jig_session *session, struct row *row)
 {
-    const struct programmer_found *found = row->found;
     struct programmer *programmer = NULL;
-    place_to_text(&found->place, row->place, sizeof(row->place));
-    programmer_abilities_to_text(found->driver, row->abilities, sizeof(row->abilities));
-    row->opened = is_to_be_opened(session, found);
-    if (!row->opened || jig_session_claim(session, found->driver, &found->place, found->baud,
-                                          &programmer, &row->failure) != 0)
+    place_to_text(&row->found->place, row->place, sizeof(row->place));
+    row->opened = is_to_be_opened(session, row->found);
+    bool answers =
+        row->opened && jig_session_ask(session, row->found, &programmer, &row->failure) == 0;
+    programmer_abilities_to_text(row->found->driver, row->abilities, sizeof(row->abilities));
+    if (!answers)
         return;
     (void)snprintf(row->firmware, sizeof(row->firmware), "%s", programmer->firmware);
     row->sck_hz = programmer->sck_hz;
@@ -132,7 +132,7 @@ static int print_json(const struct row *row)
     return json_object_write_line(object, stdout);
 }
 
-static int show(const struct jig_session *session, const struct programmer_found *found,
+static int show(const struct jig_session *session, struct programmer_found *found,
                 struct failure *failure)
 {
     struct row row = {.found = found};

@@ -124,3 +124,37 @@ int jig_session_claim(const struct jig_session *session, const struct programmer
     *programmer = NULL;
     return -1;
 }
+
+/* Somebody else may be there. */
+static bool may_be_another(const struct failure *failure)
+{
+    return failure->code == FAILURE_PROGRAMMER_SILENT ||
+           failure->code == FAILURE_PROGRAMMER_UNKNOWN ||
+           failure->code == FAILURE_PROGRAMMER_OUT_OF_STEP;
+}
+
+int jig_session_ask(const struct jig_session *session, struct programmer_found *found,
+                    struct programmer **programmer, struct failure *failure)
+{
+    size_t count = 0;
+    const struct programmer_driver *const *drivers = programmer_drivers(&count);
+    struct failure trouble = {0};
+    if (jig_session_claim(session, found->driver, &found->place, found->baud, programmer,
+                          failure) == 0)
+        return 0;
+    for (size_t i = 0; i < count && !found->by_id && may_be_another(failure); i++) {
+        if (drivers[i]->link != PROGRAMMER_STREAM || drivers[i] == found->driver)
+            continue;
+        if (jig_session_claim(session, drivers[i], &found->place, found->baud, programmer,
+                              &trouble) == 0) {
+            found->driver = drivers[i];
+            *failure = (struct failure){0};
+            return 0;
+        }
+        if (!may_be_another(&trouble)) {
+            *failure = trouble;
+            return -1;
+        }
+    }
+    return -1;
+}

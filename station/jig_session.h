@@ -52,5 +52,10 @@ struct operation jig_session_operation(const struct jig_session *session, int64_
 int jig_session_claim(const struct jig_session *session, const struct programmer_driver *driver,
                       const struct place *place, unsigned baud, struct programmer **programmer,
                       struct failure *failure);
+/* The same of what was found. At a serial port anything may be: its drivers are asked one after the
+ * other until one gets its answer, which is then `found->driver`. When none does, the failure is
+ * the first one's. */
+int jig_session_ask(const struct jig_session *session, struct programmer_found *found,
+                    struct programmer **programmer, struct failure *failure);
 
 #endif

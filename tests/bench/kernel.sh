@@ -22,14 +22,15 @@ another_board() {
 
 # print_avrdude PROGRAMMER OPTION… : a new board at site 1
 print_avrdude() {
-    local programmer=$1 begin all start
+    local programmer=$1 name=$1 begin all start
+    [ "$name" != avrispmkii ] || name=avrispmkII # as avrdude has it
     shift
     another_board 1
     begin=$(date +%s.%N)
     avrdude -c '?' >/dev/null 2>&1
     start=$(seconds_since "$begin")
     begin=$(date +%s.%N)
-    avrdude_does "$programmer" "$@" -p m328p -e -U "flash:w:$work/random28k.hex:i" \
+    avrdude_does "$name" "$@" -p m328p -e -U "flash:w:$work/random28k.hex:i" \
         -U lfuse:v:0xFF:m -U hfuse:v:0xD9:m
     all=$(seconds_since "$begin")
     read_record 1
@@ -56,6 +57,7 @@ bench_one() {
         print_avrdude usbtiny
         print_avrdude usbtiny -B 1
         ;;
+    avrispmkii) print_avrdude avrispmkii -B 0.5 ;; # 2 MHz
     esac
     unplug 1
     stop_bench
@@ -96,6 +98,7 @@ bench_sixteen() {
 make_usb_profile
 bench_one usbasp 1.1
 bench_one usbtiny 1.5
+bench_one avrispmkii 1
 eight=(usbasp usbasp usbasp usbasp usbasp usbasp usbasp usbasp)
 bench_sixteen "16 usbasp" "${eight[@]}" "${eight[@]}"
 bench_sixteen "8 usbasp and 8 usbtiny" "${eight[@]}" "${eight[@]/usbasp/usbtiny}"
