@@ -120,6 +120,10 @@ static const struct {
     {"arduino-isp", "usbtiny"},
     {"trinket-bootloader", "usbtiny"},
     {"trinket-disguised", "usbtiny"},
+    {"avrispmkii", "avrispmkii"},
+    {"avrispmkii-second-connect", "avrispmkii"},
+    {"avrispmkii-lufa", "avrispmkii"},
+    {"avrispmkii-lufa-libusb", "avrispmkii"},
 };
 #define MODEL_COUNT (sizeof models / sizeof models[0])
 

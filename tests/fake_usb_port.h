@@ -23,7 +23,8 @@ struct usb_port {
     int reset_falls;
     int frame_count;
     uint8_t frames[FAKE_FRAMES][4]; /* the first ones since frame_count was set to 0 */
-    int frames_to_mishap;           /* the one that does not end, from 1; -1: none */
+    int64_t supply_mv;
+    int frames_to_mishap; /* the one that does not end, from 1; -1: none */
 };
 
 /* A programmer in the test's hands. */
@@ -65,6 +66,11 @@ void usb_port_let_go(struct usb_port *port)
     usb_port_reset_line(port, false);
 }
 
+int64_t usb_port_supply_mv(const struct usb_port *port)
+{
+    return port->supply_mv;
+}
+
 bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t miso[4],
                        int64_t sck_hz)
 {
@@ -90,9 +96,13 @@ bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t mis
 /* Plugs the model in again: it starts, the part keeps what it has. */
 static inline void fake_device_start(struct fake_device *device)
 {
-    free(device->instance);
+    void *kept = device->instance;
     device->instance = calloc(1, device->firmware->instance_bytes);
     assert_non_null(device->instance);
+    if (kept != NULL) {
+        memcpy(device->instance, kept, device->firmware->kept_bytes);
+        free(kept);
+    }
     device->firmware->start(device->instance, device->firmware, &device->port);
 }
 

@@ -21,11 +21,11 @@ static void models_are_whole(void **state)
         assert_true(strlen(model->name) < sizeof((struct jig_site *)NULL)->model);
         assert_true(model->instance_bytes > 0);
         assert_non_null(model->start);
-        assert_non_null(model->setup);
+        assert_true(model->setup != NULL || model->interfaces != NULL);
         assert_non_null(model->identity.product_name);
         assert_true(model->identity.vendor != 0 && model->identity.product != 0);
     }
-    assert_int_equal(count, 16);
+    assert_true(count >= 20);
     assert_null(usb_firmware_by_name("usbasp"));
 }
 

@@ -316,6 +316,23 @@ static void bootloader_page(void *context)
     pthread_mutex_unlock(&site->lock);
 }
 
+#define USUAL_SUPPLY_MV 5000 /* of a site that does not state it */
+
+/* Measuring an empty place is a look at it, too: who finds no supply may ask no further. */
+static int64_t supply_mv(void *context)
+{
+    struct bench_site *site = context;
+    pthread_mutex_lock(&site->lock);
+    if (!site->reset_low && !site->visited) {
+        swap_when_due(site);
+    }
+    bool powered = site->board.target != NULL && !site->board.dead;
+    site->looks += !powered && !site->visited;
+    pthread_mutex_unlock(&site->lock);
+    int64_t stated_mv = site->options.site->supply_mv;
+    return !powered ? 0 : stated_mv != 0 ? stated_mv : USUAL_SUPPLY_MV;
+}
+
 static void let_go(void *context)
 {
     struct bench_site *site = context;
@@ -463,7 +480,8 @@ struct bench_site *bench_site_create(const struct bench_site_options *options)
         return NULL;
     }
     pthread_mutex_init(&site->lock, NULL);
-    site->port = (struct isp_port){drive_reset, transfer, banner, bootloader_page, let_go, site};
+    site->port =
+        (struct isp_port){drive_reset, transfer, banner, bootloader_page, let_go, supply_mv, site};
     put_in(site);
     return site;
 }

@@ -29,6 +29,8 @@ struct isp_port {
     /* The programmer takes its hands off the board, until it drives RESET low again: what lies
      * between is one visit. Called by USB programmers only; may be NULL. */
     void (*let_go)(void *context);
+    /* The board's supply, as its plug has it; 0: none. NULL: nobody measures it. */
+    int64_t (*supply_mv)(void *context);
     void *context;
 };
 

@@ -143,13 +143,30 @@ static void put(struct stk500v2_firmware *firmware, uint8_t byte)
     firmware->reply[firmware->reply_count++] = byte;
 }
 
+/* AVR069, "PARAM_VTARGET" and "PARAM_STATUS_TGT_CONN". */
+#define NO_TARGET 0x10
+#define TARGET_MV 1000 /* less than this is none */
+
+static uint8_t measure(const struct stk500v2_firmware *firmware, size_t index)
+{
+    uint8_t id = firmware->kind->parameters[index].id;
+    bool measured = id == STK500V2_VTARGET || id == STK500V2_CONNECTION;
+    if (!measured || !firmware->kind->measures_target) {
+        return firmware->parameters[index];
+    }
+    int64_t supply_mv = firmware->lines->supply_mv(firmware->lines->context);
+    return id == STK500V2_VTARGET  ? (uint8_t)(supply_mv / 100)
+           : supply_mv < TARGET_MV ? NO_TARGET
+                                   : 0;
+}
+
 static uint8_t get_parameter(struct stk500v2_firmware *firmware)
 {
     size_t index = parameter_index(firmware->kind, firmware->body[1]);
     if (index == firmware->kind->parameter_count) {
         return STK500V2_FAILED;
     }
-    put(firmware, firmware->parameters[index]);
+    put(firmware, measure(firmware, index));
     return STK500V2_OK;
 }
 
@@ -477,6 +494,7 @@ static uint8_t run(struct stk500v2_firmware *firmware)
 
 void stk500v2_execute(struct stk500v2_firmware *firmware)
 {
+    firmware->gone = false;
     spend_ns(firmware, firmware->kind->command_ns);
     firmware->deadline_us = now_us(firmware) + firmware->kind->budget_us;
     firmware->reply[0] = firmware->body[0];

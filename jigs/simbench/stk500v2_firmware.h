@@ -77,6 +77,7 @@ struct stk500v2_lines {
     void (*let_go)(void *context); /* no line to the board is driven any more */
     /* One frame; its time is spent already. False when something happened to the programmer. */
     bool (*transfer)(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz);
+    int64_t (*supply_mv)(void *context); /* the board's; for those that measure it, else NULL */
     void *context;
 };
 
@@ -101,6 +102,7 @@ struct stk500v2_kind {
     bool hangs_without_spi;
     bool says_ok_twice;      /* to a write of a fuse or of lock bits */
     bool multi_stops_early;  /* an SPI multi sends no more than what it is to receive */
+    bool measures_target;    /* its supply, and whether there is one */
     bool ignores_protection; /* does not know "reset protection" */
     uint8_t (*enter)(struct stk500v2_firmware *firmware);
     uint8_t (*program)(struct stk500v2_firmware *firmware);

@@ -155,8 +155,12 @@ static int run(const struct wire_firmware_run *run)
         return -1;
     }
     programmer->run = run;
-    programmer->lines =
-        (struct stk500v2_lines){now_us, spend_ns, drive_reset, let_go, transfer, programmer};
+    programmer->lines = (struct stk500v2_lines){.now_us = now_us,
+                                                .spend_ns = spend_ns,
+                                                .drive_reset = drive_reset,
+                                                .let_go = let_go,
+                                                .transfer = transfer,
+                                                .context = programmer};
     bool was_reset = false; /* it has been running since long before the host came */
     while (wire_event(run->wire) != WIRE_EVENT_STOP) {
         stk500v2_start(&programmer->firmware, variant->kind, &programmer->lines,
@@ -212,6 +216,8 @@ static const struct variant scratchmonkey = {
 /* boards.txt of the Arduino core: the chip between USB and UART. */
 static const struct usb_identity mega_usb = {
     0x2341, 0x0042, 0x0001, "Arduino (www.arduino.cc)", "Arduino Mega 2560", NULL, 0x02, 0};
+static const struct usb_identity uno_usb = {
+    0x2341, 0x0043, 0x0001, "Arduino (www.arduino.cc)", "Arduino Uno", NULL, 0x02, 0};
 
 const struct wire_firmware stk500v2_serial_models[] = {
     /* What comes while it works on a command finds room in the UART only. */
@@ -228,6 +234,7 @@ const struct wire_firmware stk500v2_serial_models[] = {
      .variant = &mega},
     {.name = "scratchmonkey",
      .baud = BAUD,
+     .usb = &uno_usb,
      .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
      .run = run,
      .variant = &scratchmonkey},

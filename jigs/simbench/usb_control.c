@@ -105,10 +105,10 @@ static int serve_standard(struct usb_port *port)
     const struct usb_firmware *firmware = port->options.firmware;
     const struct usb_setup *setup = &port->transfer->setup;
     size_t count = usb_standard_reply(firmware, setup, &port->standard, bytes);
+    int cleared = usb_standard_clears_halt(setup);
     if (usb_standard_configures(setup)) {
         usb_port_forget(port);
     }
-    int cleared = usb_standard_clears_halt(setup);
     if (cleared != USB_NO_ENDPOINT && firmware->clear_halt != NULL) {
         firmware->clear_halt(port->instance, (uint8_t)cleared);
     }
@@ -120,7 +120,9 @@ static int serve_firmware(struct usb_port *port)
 {
     uint8_t bytes[USB_PACKET_BYTES];
     const struct usb_firmware *firmware = port->options.firmware;
-    int answer = firmware->setup(port->instance, &port->transfer->setup, bytes);
+    int answer = firmware->setup == NULL
+                     ? USB_STALL
+                     : firmware->setup(port->instance, &port->transfer->setup, bytes);
     if (port->mishap != ISP_MISHAP_NONE) {
         return ANSWER_MISHAP;
     }

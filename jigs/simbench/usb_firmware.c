@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "jigs/simbench/avrispmkii_model.h"
 #include "jigs/simbench/trinket_model.h"
 #include "jigs/simbench/usbasp_model.h"
 #include "jigs/simbench/usbasploader_model.h"
@@ -15,6 +16,7 @@ static const struct {
     {usbtiny_models, &usbtiny_model_count},
     {usbasploader_models, &usbasploader_model_count},
     {trinket_models, &trinket_model_count},
+    {avrispmkii_models, &avrispmkii_model_count},
 };
 
 const struct usb_firmware *usb_firmware_item(size_t index)

@@ -48,12 +48,13 @@ struct usb_firmware {
     const char *programmer; /* the driver that it is for: "usbasp" */
     struct usb_identity identity;
     size_t instance_bytes;
-    /* Power on, or a restart. `instance` is zeroed before. `port` leads to the board and to the
-     * clock. */
+    size_t kept_bytes; /* of its beginning: EEPROM; zeroed: as delivered */
+    /* Power on, or a restart. `instance` is zeroed before, but for what is kept. `port` leads to
+     * the board and to the clock. */
     void (*start)(void *instance, const struct usb_firmware *firmware, struct usb_port *port);
     /* A vendor or class request (standard ones are answered by the port). Into `reply` go at most
      * 8 bytes; returns how many, or one of the answers. Fewer than setup->length is a short reply.
-     * Data of the host are ignored after 0. */
+     * Data of the host are ignored after 0. May be NULL: it refuses all of them. */
     int (*setup)(void *instance, const struct usb_setup *setup, uint8_t reply[USB_PACKET_BYTES]);
     /* A data packet from the host, 1…8 bytes, after USB_STREAM: 0 when more are wanted, 1 when that
      * was all, or USB_STALL, USB_SILENT. Each packet that the host sends comes here; while the last
@@ -64,12 +65,13 @@ struct usb_firmware {
      * USB_SILENT; fewer than 8 end the transfer. Is asked for as soon as the one before has left,
      * never for more than the host wants. */
     int (*read)(void *instance, uint8_t *bytes, size_t count);
-    bool full_speed; /* 12 Mbit/s; else low speed, which has no bulk endpoints */
+    bool is_numbered;        /* the serial number ends with the port's: each unit has its own */
+    bool full_speed;         /* 12 Mbit/s; else low speed, which has no bulk endpoints */
+    uint8_t interface_count; /* of `interfaces` */
     /* Descriptors of the interfaces and endpoints, as they follow the configuration's. NULL: one
      * interface without endpoints. */
     const uint8_t *interfaces;
     size_t interfaces_bytes; /* at most USB_INTERFACES_MAX */
-    uint8_t interface_count;
     /* A packet from the host to a bulk OUT endpoint, 0…64 bytes. Fewer than 64 end the transfer;
      * one of exactly n * 64 bytes without an empty packet does not end. Returns 0: it is taken;
      * USB_SILENT: it is offered again when something else has passed over the bus; USB_STALL: the
@@ -86,6 +88,7 @@ struct usb_firmware {
     void (*forget)(void *instance);
     /* The host cleared a halt, or made sure that there is none. May be NULL. */
     void (*clear_halt)(void *instance, uint8_t endpoint);
+    void (*bus_reset)(void *instance); /* by the host; may be NULL */
     const void *variant; /* the model's own: what this generation of the firmware does */
 };
 

@@ -287,6 +287,12 @@ void usb_port_let_go(struct usb_port *port)
     }
 }
 
+int64_t usb_port_supply_mv(const struct usb_port *port)
+{
+    const struct isp_port *isp = port->options.isp;
+    return isp->supply_mv == NULL ? 0 : isp->supply_mv(isp->context);
+}
+
 bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t miso[4],
                        int64_t sck_hz)
 {
@@ -360,7 +366,8 @@ static void restart(struct usb_port *port)
     port->hung = false;
     usb_endpoints_reset(&port->standard.endpoints);
     usb_port_let_go(port); /* its pins are inputs now */
-    memset(port->instance, 0, firmware->instance_bytes);
+    memset((uint8_t *)port->instance + firmware->kept_bytes, 0,
+           firmware->instance_bytes - firmware->kept_bytes);
     firmware->start(port->instance, firmware, port);
 }
 
@@ -558,6 +565,9 @@ static void run_control(struct usb_port *port)
         if (port->hung) {
             restart(port);
         }
+        if (port->options.firmware->bus_reset != NULL) {
+            port->options.firmware->bus_reset(port->instance);
+        }
     }
     begin_transfer(port);
     conclude_control(port, port->hung ? USB_SILENT : usb_control_serve(port));
@@ -650,6 +660,7 @@ int usb_port_create(const struct usb_port_options *options, struct usb_port **po
     pthread_mutex_init(&made->lock, NULL);
     made->device = (struct usbip_device){
         .bus = 1, .number = (uint32_t)options->number, .firmware = options->firmware};
+    made->standard.number = options->number;
     usb_endpoints_read(&made->standard.endpoints, options->firmware);
     snprintf(made->device.busid, sizeof made->device.busid, "1-%d", options->number);
     made->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -77,6 +77,8 @@ void usb_port_spend_ns(struct usb_port *port, int64_t duration_ns);
 void usb_port_reset_line(struct usb_port *port, bool low);
 /* The programmer no longer drives any line to the board: RESET is high. */
 void usb_port_let_go(struct usb_port *port);
+/* The board's supply; 0: none. */
+int64_t usb_port_supply_mv(const struct usb_port *port);
 /* Shifts one frame into the board; the time it takes is the firmware's to spend. False when
  * something happened to the programmer: it leaves, with any answer. */
 bool usb_port_transfer(struct usb_port *port, const uint8_t mosi[4], uint8_t miso[4],

@@ -1,5 +1,6 @@
 #include "jigs/simbench/usb_standard.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* USB 1.1, tables 9-4 and 9-5. */
@@ -124,8 +125,25 @@ static size_t write_text(const char *text, uint8_t *reply)
     return reply[0];
 }
 
-static size_t write_string(const struct usb_identity *identity, uint8_t index, uint8_t *reply)
+/* The last digits are the unit's own. */
+static size_t write_serial(const struct usb_firmware *firmware, int number, uint8_t *reply)
 {
+    const char *serial = firmware->identity.serial;
+    char text[STRING_MAX + 1];
+    if (serial == NULL || !firmware->is_numbered) {
+        return write_text(serial, reply);
+    }
+    snprintf(text, sizeof text, "%s", serial);
+    for (char *at = text + strlen(text); number > 0 && at > text; number /= 10) {
+        *--at = (char)('0' + number % 10);
+    }
+    return write_text(text, reply);
+}
+
+static size_t write_string(const struct usb_firmware *firmware, uint8_t index, int number,
+                           uint8_t *reply)
+{
+    const struct usb_identity *identity = &firmware->identity;
     switch (index) {
     case LANGUAGES:
         memcpy(reply, (const uint8_t[]){4, USB_STRING, low(ENGLISH), high(ENGLISH)}, 4);
@@ -135,13 +153,14 @@ static size_t write_string(const struct usb_identity *identity, uint8_t index, u
     case PRODUCT:
         return write_text(identity->product_name, reply);
     case SERIAL:
-        return write_text(identity->serial, reply);
+        return write_serial(firmware, number, reply);
     default:
         return 0;
     }
 }
 
-static size_t write_descriptor(const struct usb_firmware *firmware, uint16_t value, uint8_t *reply)
+static size_t write_descriptor(const struct usb_firmware *firmware, uint16_t value, int number,
+                               uint8_t *reply)
 {
     switch (high(value)) {
     case USB_DEVICE:
@@ -149,7 +168,7 @@ static size_t write_descriptor(const struct usb_firmware *firmware, uint16_t val
     case USB_CONFIGURATION:
         return write_configuration(firmware, reply);
     case USB_STRING:
-        return write_string(&firmware->identity, low(value), reply);
+        return write_string(firmware, low(value), number, reply);
     default:
         return 0;
     }
@@ -206,7 +225,7 @@ size_t usb_standard_reply(const struct usb_firmware *firmware, const struct usb_
         set_halt(&state->endpoints, setup, setup->request == SET_FEATURE);
         return 0;
     case GET_DESCRIPTOR:
-        return write_descriptor(firmware, setup->value, reply);
+        return write_descriptor(firmware, setup->value, state->number, reply);
     case GET_CONFIGURATION:
         reply[0] = state->configuration;
         return 1;

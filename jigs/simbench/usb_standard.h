@@ -19,6 +19,7 @@ enum usb_descriptor {
 
 /* What the host has chosen. */
 struct usb_standard_state {
+    int number;            /* of the port that it is in */
     uint8_t configuration; /* 0: none */
     struct usb_endpoints endpoints;
 };
