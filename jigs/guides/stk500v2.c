@@ -24,7 +24,9 @@ const struct driver_guide stk500v2_guide = {
             {"scratchmonkey", "the ScratchMonkey sketch on an Arduino: opening the port resets it",
              false},
             {NULL, NULL, false}},
-    .peers = (const struct driver_guide_peer[]){{NULL, NULL, NULL}},
+    .peers = (const struct driver_guide_peer[]){{"avrdude -c stk500v2, -c wiring", "serial lines",
+                                                 "tests/peers/avrdude_stk500v2.sh"},
+                                                {NULL, NULL, NULL}},
     .pins = {"1 of the six-pin plug; 12 on an Uno with ScratchMonkey", "2; 5V", "3; 13 on an Uno",
              "4; 11 on an Uno", "5; 10 on an Uno", "6; GND"},
     .wiring =
