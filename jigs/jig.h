@@ -47,7 +47,7 @@ struct jig_site {
  *
  * Bytes on a wire: `rate` (per byte), or a position: `offset` bytes after the bench first saw
  * `match` on this wire in a board's turn, without `match` from the turn's beginning; `times`, by
- * position once.
+ * position once. An offset below 0 is one before `match`, of bytes that pass together with it.
  *
  * Instructions, the four bytes of which the programmer shifts into the board: the first that begins
  * with `match` (or the `nth` such one), or without it the first of the board's turn; `after` so
@@ -142,7 +142,9 @@ struct jig_fault {
     double rate;                      /* 0…1; 0: by position */
     uint8_t pattern[JIG_PATTERN_MAX]; /* match; garbage, wrong-mode: the bytes */
     size_t pattern_count;             /* 0: none */
-    int64_t offset;   /* on a wire: byte at this offset from there, 0: the pattern's first byte */
+    /* On a wire: byte at this offset from there, 0: the pattern's first byte; below 0: before it,
+     * in the same write of the host. */
+    int64_t offset;
     uint8_t mask;     /* flip: bits to turn, 0: one by chance; bad-…: bits that do not change */
     int64_t times;    /* how often; 0: without end */
     int64_t nth;      /* instruction: the n-th that matches, from 1 */

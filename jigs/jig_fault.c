@@ -10,6 +10,7 @@
 #define INSTRUCTION_BYTES 4
 #define GARBAGE_MAX 500
 #define GARBAGE_BYTES 16 /* unless said otherwise */
+#define BEFORE_MAX 64    /* bytes before a match */
 #define ADDRESS_MAX 0xFFFFFF
 #define FACTOR_MAX 10000
 #define LONGEST_LATE_US 60000000
@@ -266,6 +267,12 @@ static int read_memory(struct jig_reader *reader, const struct document_node *ma
     return 0;
 }
 
+/* Only what is matched has something before it. */
+static int64_t least_offset(const struct document_node *map)
+{
+    return document_find(map, "match") != NULL ? -BEFORE_MAX : 0;
+}
+
 /* By a rate, or by a position, of which there is always one. */
 static int read_position(struct jig_reader *reader, const struct document_node *map,
                          struct jig_fault *fault)
@@ -294,7 +301,8 @@ static int read_position(struct jig_reader *reader, const struct document_node *
                      &fault->rate) != 0 ||
         read_pattern(reader, map, "match", on_wire ? JIG_PATTERN_MAX : INSTRUCTION_BYTES, fault) !=
             0 ||
-        jig_read_integer(reader, map, "offset", 0, COUNT_MAX, &fault->offset) != 0 ||
+        jig_read_integer(reader, map, "offset", least_offset(map), COUNT_MAX, &fault->offset) !=
+            0 ||
         jig_read_integer(reader, map, "nth", 1, COUNT_MAX, &fault->nth) != 0 ||
         jig_read_integer(reader, map, "after", 0, COUNT_MAX, &fault->after) != 0)
         return -1;

@@ -25,7 +25,7 @@
 
 /* Most cases wait for a reply that will not come, so each runs in a child of its own, several at a
  * time; a child says what is wrong and exits with 1. */
-#define CHILDREN_MAX 8
+#define CHILDREN_MAX 16
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -59,9 +59,38 @@ static const struct wire_part at90s8535 = {
 static const struct wire_part at90s4433 = {
     "AT90S4433", {{"fuse", 0xDB, "56 AC BB"}, {"lock", 0xF9, "56 AC F9"}}, 2};
 
+/* Places of an instruction's four bytes. */
+enum { AT_0 = 1 << 0, AT_1 = 1 << 1, AT_2 = 1 << 2, AT_3 = 1 << 3 };
+
+enum { HOSTILE_MAX = 4, HOSTILE_BYTES = 16 };
+
+/* Bytes that fill an image: to the programmer's firmware, fuse writes. */
+struct wire_hostile {
+    uint8_t pattern[HOSTILE_BYTES];
+    size_t count;
+};
+
+/* A programmer, and how it is spoken to when a fuse is written. The tests of all are made from
+ * this. */
 struct wire_programmer {
     const char *driver, *model;
     unsigned baud;
+    /* The frame of a fuse write: `begin` is the end of what stands before the instruction's four
+     * bytes in it, as match has it ("56 "); `before` are all bytes that stand there and `after`
+     * those behind the four. */
+    const char *begin;
+    int before, after;
+    /* Its bytes leave one after the other, each awaited: what went before cannot be changed. */
+    bool byte_by_byte;
+    /* Places of the instruction in which a byte with a turned bit, or one that comes twice, is
+     * executed before anything could check it. There the promise is that it is read back, and that
+     * a board that took it never passes. */
+    int executes_turned, executes_doubled;
+    /* The frame of a page: how it begins, and which of its bytes are tried, from there. */
+    const char *page;
+    int page_first, page_last;
+    struct wire_hostile hostile[HOSTILE_MAX];
+    int hostile_count;
 };
 
 /* One board with one fault on its way, and who judges it. */
@@ -69,7 +98,7 @@ struct fixture;
 struct wire_case {
     const struct wire_programmer *programmer;
     const struct wire_part *part;
-    uint8_t pattern[8]; /* fills the image */
+    uint8_t pattern[HOSTILE_BYTES]; /* fills the image */
     size_t pattern_count;
     char fault[192];
     bool (*judge)(const struct fixture *fixture);
@@ -192,21 +221,48 @@ static void close_everything(struct fixture *fixture)
     CHECK((system(command)) == (0));
 }
 
-/* One board, from profile to closing row, with one fault on its way. */
-static void run_attempt(struct fixture *fixture)
+static int claim(struct fixture *fixture, struct failure *failure)
+{
+    struct operation operation = {.deadline_us = operation_now_us() + 10000000};
+    struct programmer_settings settings = {.place = fixture->jig->sites[0].place,
+                                           .baud = fixture->kind->baud};
+    return programmer_claim(fixture->programmer, &settings, &operation, failure);
+}
+
+static struct programmer *create(const struct fixture *fixture)
+{
+    struct programmer *made = programmer_create(programmer_driver_by_name(fixture->kind->driver));
+    CHECK(made != NULL);
+    return made;
+}
+
+static bool is_of_programmer(const char *failure)
+{
+    return strncmp(failure, "programmer-", strlen("programmer-")) == 0;
+}
+
+/* After a failure of its programmer a site claims it anew, with what it is owed, and looks at the
+ * board. Whether that succeeds is no matter here: what the board is sent by it is. */
+static void claim_again(struct fixture *fixture)
 {
     struct failure failure = {0};
-    struct jig_site *site = &fixture->jig->sites[0];
-    if (place_parse(bench_place(fixture->bench, 1), &site->place, &failure) != 0)
-        fail_with("place", &failure);
-    fixture->programmer = programmer_create(programmer_driver_by_name(fixture->kind->driver));
-    CHECK((fixture->programmer) != NULL);
-    struct operation operation = {.deadline_us = operation_now_us() + 10000000};
-    struct programmer_settings settings = {.place = site->place, .baud = fixture->kind->baud};
-    if (programmer_claim(fixture->programmer, &settings, &operation, &failure) != 0)
-        fail_with("claim", &failure);
+    uint8_t signature[3];
+    int owed_value = fixture->programmer->owed_value;
+    programmer_destroy(fixture->programmer);
+    fixture->programmer = create(fixture);
+    fixture->programmer->owed_value = owed_value;
+    struct operation operation = {.deadline_us = operation_now_us() + 5000000};
+    if (claim(fixture, &failure) == 0 &&
+        programmer_attach(fixture->programmer, fixture->profile->part, &operation, &failure) == 0)
+        programmer_identify(fixture->programmer, signature, &operation, &failure);
+    programmer_release(fixture->programmer, &failure);
+}
+
+static void make_attempt(struct fixture *fixture)
+{
+    struct failure failure = {0};
     struct plan plan;
-    if (plan_make(fixture->profile, site, &plan, &failure) != 0)
+    if (plan_make(fixture->profile, &fixture->jig->sites[0], &plan, &failure) != 0)
         fail_with("plan", &failure);
     atomic_bool cancel = false;
     struct attempt_options options = {.plan = &plan,
@@ -218,7 +274,23 @@ static void run_attempt(struct fixture *fixture)
     record_set_text(options.record.purpose, sizeof options.record.purpose, "production");
     if (attempt_run(&options, &fixture->result, &failure) != 0)
         fail_with("attempt", &failure);
+}
 
+/* One board, from profile to closing row, with one fault on its way. */
+static void run_attempt(struct fixture *fixture, bool is_sound)
+{
+    struct failure failure = {0};
+    if (place_parse(bench_place(fixture->bench, 1), &fixture->jig->sites[0].place, &failure) != 0)
+        fail_with("place", &failure);
+    fixture->programmer = create(fixture);
+    if (claim(fixture, &failure) == 0)
+        make_attempt(fixture);
+    else if (is_sound)
+        fail_with("claim", &failure);
+    else
+        fixture->result = (struct record_attempt){.verdict = VERDICT_FAIL, .failure = failure.code};
+    if (is_of_programmer(failure_lookup(fixture->result.failure)->name))
+        claim_again(fixture);
     size_t size = 0;
     FILE *stream = open_memstream(&fixture->record, &size);
     CHECK((stream) != NULL);
@@ -237,7 +309,7 @@ static void run_case(struct fixture *fixture, const struct wire_case *wire_case)
     write_profile(fixture);
     write_jig(fixture, wire_case->fault);
     open_everything(fixture);
-    run_attempt(fixture);
+    run_attempt(fixture, wire_case->fault[0] == '\0');
 }
 
 /* The profile's value for a fuse of the record; -1 for a name it does not know. */
@@ -397,6 +469,229 @@ static bool passes_with_all_writes(const struct fixture *fixture)
 static bool is_no_false_pass(const struct fixture *fixture)
 {
     return fixture->result.verdict != VERDICT_PASS || board_is_as_called_for(fixture);
+}
+
+/* ---- what the tests of every programmer have in common ---- */
+
+enum { CASES_MAX = 1600 };
+
+struct wire_cases {
+    struct wire_case all[CASES_MAX];
+    size_t count;
+};
+
+static bool is_harmless(const struct fixture *fixture)
+{
+    return is_sent_nothing_else(fixture) && is_no_false_pass(fixture);
+}
+
+static bool meets_its_fault_harmlessly(const struct fixture *fixture)
+{
+    return meets_its_fault(fixture) && is_no_false_pass(fixture);
+}
+
+static struct wire_case *add_case(struct wire_cases *cases, const struct wire_programmer *kind,
+                                  const struct wire_part *part,
+                                  bool (*judge)(const struct fixture *fixture))
+{
+    static const uint8_t harmless[] = {0x0C, 0x94, 0x5C, 0x00, 0x12, 0x34, 0x9A};
+    assert_true(cases->count < CASES_MAX);
+    struct wire_case *made = &cases->all[cases->count++];
+    *made = (struct wire_case){.programmer = kind, .part = part, .judge = judge};
+    memcpy(made->pattern, harmless, sizeof harmless);
+    made->pattern_count = sizeof harmless;
+    return made;
+}
+
+static void run_and_clear(struct wire_cases *cases)
+{
+    size_t count = cases->count;
+    cases->count = 0; /* also when they fail */
+    run_cases(cases->all, count);
+}
+
+/* What may happen to a byte on its way to the programmer. */
+enum wire_way { WAY_LOST, WAY_DOUBLED, WAY_CUT, WAY_TURNED, WAYS = WAY_TURNED + 8 };
+
+static void describe_way(char *text, size_t bytes, int way)
+{
+    static const char *const names[] = {"lost-byte, wire: to-programmer",
+                                        "doubled-byte, wire: to-programmer", "cut, for: 300 ms"};
+    if (way < WAY_TURNED)
+        snprintf(text, bytes, "%s", names[way]);
+    else
+        snprintf(text, bytes, "flip, wire: to-programmer, mask: 0x%02X", 1 << (way - WAY_TURNED));
+}
+
+/* Is what comes of it executed before anything could check it? `place` counts from the
+ * instruction's first byte. */
+static bool is_executed(const struct wire_programmer *kind, int way, int place)
+{
+    int places = way >= WAY_TURNED ? kind->executes_turned : kind->executes_doubled;
+    return place >= 0 && place < 4 && way != WAY_LOST && way != WAY_CUT &&
+           (places & 1 << place) != 0;
+}
+
+/* How many bytes a text has that match would take. */
+static int bytes_of(const char *text)
+{
+    return (int)(strlen(text) + 1) / 3;
+}
+
+/* How the instruction that writes one of the part's bytes begins. */
+static const char *instruction_of(const struct wire_part *part, int byte)
+{
+    return part->bytes[byte].write + strlen("56 ");
+}
+
+static void add_way(struct wire_cases *cases, const struct wire_programmer *kind,
+                    const struct wire_part *part, int byte, int place, int way)
+{
+    bool within = place >= -kind->before && place < 4 + kind->after && !kind->byte_by_byte;
+    struct wire_case *made =
+        add_case(cases, kind, part, within ? meets_its_fault_harmlessly : is_harmless);
+    char text[64];
+    describe_way(text, sizeof text, way);
+    if (is_executed(kind, way, place))
+        made->judge = is_no_false_pass;
+    snprintf(made->fault, sizeof made->fault,
+             "{site: 1, fault: %s, match: \"%s%s\", offset: %d, times: 1}", text, kind->begin,
+             instruction_of(part, byte), place + bytes_of(kind->begin));
+}
+
+/* Bytes of a neighbouring frame that are tried, too; where bytes go one by one, the frames of the
+ * fuses after it. */
+enum { NEAR = 4, NEAR_BYTE_BY_BYTE = 40 };
+
+/* Is it tried? Around the first frame and the last, all but the bits; within the others, what makes
+ * bytes fewer or more; of the last, every bit. */
+static bool is_tried(const struct wire_part *part, int byte, bool within, int place, int way)
+{
+    bool last = byte == part->count - 1;
+    if (way < WAY_CUT)
+        return within || byte == 0 || last;
+    if (way == WAY_CUT)
+        return within && (byte == 0 || last);
+    return (last && within) || way == WAY_TURNED + (place + byte + 64) % 8;
+}
+
+/* Every byte of every fuse and lock write, and those around it: lost, twice, the line cut there, a
+ * bit turned. */
+static inline void add_frames(struct wire_cases *cases, const struct wire_programmer *kind,
+                              const struct wire_part *part)
+{
+    int first = kind->byte_by_byte ? 1 : -kind->before - NEAR;
+    int last = 3 + kind->after + (kind->byte_by_byte ? NEAR_BYTE_BY_BYTE : NEAR);
+    for (int byte = 0; byte < part->count; byte++)
+        for (int place = first; place <= last; place++)
+            for (int way = 0; way < WAYS; way++) {
+                bool within = place >= -kind->before && place < 4 + kind->after;
+                if (is_tried(part, byte, within, place, way))
+                    add_way(cases, kind, part, byte, place, way);
+            }
+}
+
+/* The programmer hangs, starts anew or is unplugged in a fuse write, or in what follows it. */
+static void add_mishaps(struct wire_cases *cases, const struct wire_programmer *kind,
+                        const struct wire_part *part, const char *const *faults, int fault_count)
+{
+    for (int i = 0; i < part->count * fault_count * 2; i++) {
+        struct wire_case *made = add_case(cases, kind, part, meets_its_fault_harmlessly);
+        snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s, match: \"%s\", after: %d}",
+                 faults[i / 2 % fault_count], instruction_of(part, i / 2 / fault_count), i % 2);
+    }
+}
+
+/* What the programmer says from the end of the verifying on, which is about the fuses: byte by byte
+ * lost, twice, turned, after what it had said before. */
+static inline void add_replies(struct wire_cases *cases, const struct wire_programmer *kind,
+                               const struct wire_part *part)
+{
+    static const char *const ways[] = {"lost-byte, wire: from-programmer",
+                                       "doubled-byte, wire: from-programmer", "old-reply",
+                                       "flip, wire: from-programmer"};
+    enum { REPLY_WAYS = 4, REPLY_BYTES = 60 };
+    for (int i = 0; i < REPLY_WAYS * REPLY_BYTES; i += 2) {
+        struct wire_case *made = add_case(cases, kind, part, is_harmless);
+        snprintf(made->fault, sizeof made->fault,
+                 "{site: 1, fault: %s, match: \"0C 94 5C 00\", offset: %d, times: 1}",
+                 ways[(i + i / REPLY_WAYS) % REPLY_WAYS], 512 + i / REPLY_WAYS);
+    }
+}
+
+/* Replies garbled all the time: here and there a bit, each byte again, old ones, late ones. */
+static inline void add_noise(struct wire_cases *cases, const struct wire_programmer *kind,
+                             const struct wire_part *part)
+{
+    static const char *const faults[] = {
+        "flip, wire: from-programmer, rate: 0.01",
+        "flip, wire: from-programmer, rate: 0.001",
+        "lost-byte, wire: from-programmer, rate: 0.001",
+        "doubled-byte, wire: from-programmer, rate: 0.001",
+        "old-reply, rate: 0.001",
+        "echo, rate: 0.02",
+        "echo, rate: 0.002",
+        "wrong-mode, offset: 600, bytes: \"00 00\"",
+        "garbage, bytes: \"14 10 0D 1B 01 00 02 0E\"",
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct wire_case *made = add_case(cases, kind, part, is_harmless);
+        snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s}", faults[i]);
+    }
+}
+
+/* Images that are fuse writes to this firmware, whole and with a byte of their first page's frame
+ * lost, twice or turned. */
+static inline void add_hostile_images(struct wire_cases *cases, const struct wire_programmer *kind,
+                                      const struct wire_part *part)
+{
+    static const char *const ways[] = {"lost-byte", "doubled-byte", "flip"};
+    enum { PAGE_WAYS = 3 };
+    for (int image = 0; image < kind->hostile_count; image++) {
+        const struct wire_hostile *hostile = &kind->hostile[image];
+        for (int i = -1; i < PAGE_WAYS * (kind->page_last - kind->page_first + 1); i++) {
+            struct wire_case *made =
+                add_case(cases, kind, part, i < 0 ? passes_with_all_writes : is_harmless);
+            memcpy(made->pattern, hostile->pattern, sizeof made->pattern);
+            made->pattern_count = hostile->count;
+            if (i >= 0)
+                snprintf(made->fault, sizeof made->fault,
+                         "{site: 1, fault: %s, wire: to-programmer, match: \"%s\", offset: %d, "
+                         "times: 1}",
+                         ways[i % PAGE_WAYS], kind->page, kind->page_first + i / PAGE_WAYS);
+        }
+    }
+}
+
+/* ---- what a test program of rows is made of ---- */
+
+static struct wire_cases cases;
+
+/* The test's programmer is its state. */
+static const struct wire_programmer *programmer_of(void **state)
+{
+    return *state;
+}
+
+static void without_a_fault_all_are_written(void **state)
+{
+    add_case(&cases, programmer_of(state), &atmega328p, passes_with_all_writes);
+    add_case(&cases, programmer_of(state), &at90s8535, passes_with_all_writes);
+    add_case(&cases, programmer_of(state), &at90s4433, passes_with_all_writes);
+    run_and_clear(&cases);
+}
+
+/* Those of one name, or all (NULL). Returns what main() does. */
+static int try_programmers(const struct wire_programmer *programmers, int count, const char *name,
+                           int (*try_one)(const struct wire_programmer *kind))
+{
+    int failed = 0, tried = 0;
+    for (int i = 0; i < count; i++)
+        if (name == NULL || strcmp(name, programmers[i].driver) == 0) {
+            failed += try_one(&programmers[i]);
+            tried++;
+        }
+    return failed > 0 || tried == 0;
 }
 
 #endif

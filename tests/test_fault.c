@@ -311,7 +311,8 @@ static void doubled_byte_arrives_twice(void **state)
     fault->offset = 1;
     fault->times = 1;
     fault = add_fault(&fixture, 0, JIG_FAULT_DOUBLED_BYTE);
-    set_pattern(fault, JIG_WIRE_FROM_PROGRAMMER, BYTES(0x41, 0x56));
+    set_pattern(fault, JIG_WIRE_FROM_PROGRAMMER, BYTES(0x56, 0x52));
+    fault->offset = -1;
     fault->times = 1;
     start(&fixture);
     HOST_TALK(fixture.host, BYTES(0x30, 0x20), BYTES(0x14, 0x10, 0x15));

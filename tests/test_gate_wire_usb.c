@@ -4,101 +4,64 @@
  *
  * A fuse write stands in the setup packet of its transfer, whose bits the bench does not turn: what
  * such a bit would make of each request is counted out in test_usbasp.c and test_usbtiny.c, and
- * jigs/drivers/usb_isp.h says what the promise is there. */
+ * jigs/drivers/usb_isp.h says what the promise is there.
+ *
+ * Every driver is a row of the table. `test_gate_wire_usb DRIVER` tries one; without a name, all.
+ */
 #include "tests/gate_wire.h"
 
-static const struct wire_programmer programmers[] = {{"usbasp", "usbasp-2011", 0},
-                                                     {"usbtiny", "usbtinyisp", 0}};
-static const struct wire_part *const parts[] = {&atmega328p, &at90s8535, &at90s4433};
-enum { PROGRAMMERS = 2, PARTS_TRIED = 3, CASES_MAX = 800 };
-
-static struct wire_case cases[CASES_MAX];
-
-static struct wire_case *add_case(size_t *count, int programmer, const struct wire_part *part,
-                                  bool (*judge)(const struct fixture *fixture))
-{
-    struct wire_case *made = &cases[(*count)++];
-    assert_true(*count <= CASES_MAX);
-    *made = (struct wire_case){&programmers[programmer], part, HARMLESS, "", judge};
-    return made;
-}
-
-/* How the instruction that writes one of the part's bytes begins. */
-static const char *instruction(const struct wire_part *part, int byte)
-{
-    return part->bytes[byte].write + strlen("56 ");
-}
-
-static void without_a_fault_all_are_written(void **state)
-{
-    (void)state;
-    size_t count = 0;
-    for (int i = 0; i < PROGRAMMERS * PARTS_TRIED; i++)
-        add_case(&count, i % PROGRAMMERS, parts[i / PROGRAMMERS], passes_with_all_writes);
-    run_cases(cases, count);
-}
+static const struct wire_programmer programmers[] = {
+    {.driver = "usbasp", .model = "usbasp-2011"},
+    {.driver = "usbtiny", .model = "usbtinyisp"},
+};
+enum { PROGRAMMERS = sizeof programmers / sizeof programmers[0] };
 
 /* The transfer of a fuse write is refused, ends early, is NAKed for ever, or its programmer hangs,
  * starts anew or is unplugged; so for the one after it: no other value comes of it. */
 static void a_fuse_write_that_fails_never_makes_another_value(void **state)
 {
-    (void)state;
     static const char *const faults[] = {"stall", "short-reply", "nak",
                                          "hang",  "reset",       "port-gone, for: 200 ms"};
-    enum { FAULTS = sizeof faults / sizeof faults[0] };
-    size_t count = 0;
-    for (int i = 0; i < PROGRAMMERS * PARTS_TRIED * BYTES_MAX * FAULTS * 2; i++) {
-        const struct wire_part *part = parts[i / PROGRAMMERS % PARTS_TRIED];
-        int byte = i / PROGRAMMERS / PARTS_TRIED % BYTES_MAX;
-        int rest = i / PROGRAMMERS / PARTS_TRIED / BYTES_MAX;
-        if (byte >= part->count)
-            continue;
-        struct wire_case *made = add_case(&count, i % PROGRAMMERS, part, meets_its_fault);
-        snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s, match: \"%s\", after: %d}",
-                 faults[rest % FAULTS], instruction(part, byte), rest / FAULTS);
-    }
-    run_cases(cases, count);
+    add_mishaps(&cases, programmer_of(state), &atmega328p, faults, 6);
+    add_mishaps(&cases, programmer_of(state), &at90s8535, faults, 6);
+    add_mishaps(&cases, programmer_of(state), &at90s4433, faults, 6);
+    run_and_clear(&cases);
 }
 
 /* Of the four bytes of the reply to a fuse write the first may be anything, two are what the board
  * heard, the last is nothing: each is lost, each bit turned. */
 static void a_garbled_reply_never_makes_another_value(void **state)
 {
-    (void)state;
-    enum { REPLY_BYTES = 3, WAYS = 9 };
-    size_t count = 0;
-    for (int i = 0; i < PROGRAMMERS * BYTES_MAX * REPLY_BYTES * WAYS; i++) {
-        int byte = i / PROGRAMMERS % BYTES_MAX, way = i / PROGRAMMERS / BYTES_MAX % WAYS;
-        int offset = i / PROGRAMMERS / BYTES_MAX / WAYS;
-        struct wire_case *made = add_case(&count, i % PROGRAMMERS, &atmega328p, meets_its_fault);
+    enum { REPLY_BYTES = 3, REPLY_WAYS = 9 };
+    for (int i = 0; i < BYTES_MAX * REPLY_BYTES * REPLY_WAYS; i++) {
+        int byte = i % BYTES_MAX, way = i / BYTES_MAX % REPLY_WAYS;
+        int offset = i / BYTES_MAX / REPLY_WAYS;
+        struct wire_case *made =
+            add_case(&cases, programmer_of(state), &atmega328p, meets_its_fault);
         char fault[32] = "lost-byte";
         if (way > 0)
             snprintf(fault, sizeof fault, "flip, mask: 0x%02X", 1 << (way - 1));
         snprintf(made->fault, sizeof made->fault,
                  "{site: 1, fault: %s, wire: from-programmer, match: \"%s\", offset: %d, times: 1}",
-                 fault, instruction(&atmega328p, byte), offset);
+                 fault, instruction_of(&atmega328p, byte), offset);
     }
-    run_cases(cases, count);
+    run_and_clear(&cases);
 }
 
 /* Images whose bytes are fuse writes and chip erases, whole and with a packet of their pages lost,
  * twice or with a bit turned. */
 static void an_image_full_of_fuse_writes_sends_none(void **state)
 {
-    (void)state;
-    static const struct {
-        uint8_t pattern[8];
-        size_t count;
-    } images[] = {{{0xAC, 0xA0, 0x00, 0x20}, 4}, {{0xAC, 0x80}, 2}, {{0x00, 0xAC, 0xE0}, 3}};
+    static const struct wire_hostile images[] = {
+        {{0xAC, 0xA0, 0x00, 0x20}, 4}, {{0xAC, 0x80}, 2}, {{0x00, 0xAC, 0xE0}, 3}};
     static const char *const ways[] = {"", "flip, wire: to-programmer", "duplicate-packet",
                                        "lost-byte, wire: to-programmer"};
     static const int offsets[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 128, 200};
-    enum { IMAGES = 3, WAYS = 4, OFFSETS = sizeof offsets / sizeof offsets[0] };
-    size_t count = 0;
-    for (int i = 0; i < PROGRAMMERS * IMAGES * WAYS * OFFSETS; i++) {
-        int image = i / PROGRAMMERS % IMAGES, way = i / PROGRAMMERS / IMAGES % WAYS;
-        int offset = offsets[i / PROGRAMMERS / IMAGES / WAYS];
-        struct wire_case *made = add_case(&count, i % PROGRAMMERS, &atmega328p,
+    enum { IMAGES = 3, PACKET_WAYS = 4, OFFSETS = sizeof offsets / sizeof offsets[0] };
+    for (int i = 0; i < IMAGES * PACKET_WAYS * OFFSETS; i++) {
+        int image = i % IMAGES, way = i / IMAGES % PACKET_WAYS;
+        int offset = offsets[i / IMAGES / PACKET_WAYS];
+        struct wire_case *made = add_case(&cases, programmer_of(state), &atmega328p,
                                           way == 0 ? passes_with_all_writes : is_sent_nothing_else);
         memcpy(made->pattern, images[image].pattern, sizeof made->pattern);
         made->pattern_count = images[image].count;
@@ -106,41 +69,39 @@ static void an_image_full_of_fuse_writes_sends_none(void **state)
             snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s, offset: %d, times: 1}",
                      ways[way], offset);
     }
-    run_cases(cases, count);
-}
-
-static bool is_sent_nothing_else_and_no_false_pass(const struct fixture *fixture)
-{
-    return is_sent_nothing_else(fixture) && is_no_false_pass(fixture);
+    run_and_clear(&cases);
 }
 
 /* Garbled packets of all kinds, some in every board's work: the board is sent nothing else, and
  * what it took all the same passes only if it is right. */
 static void packets_garbled_by_chance_never_make_another_value(void **state)
 {
-    (void)state;
     static const char *const faults[] = {
         "flip, wire: from-programmer, rate: 0.002", "lost-byte, wire: from-programmer, rate: 0.001",
         "flip, wire: to-programmer, rate: 0.005", "lost-byte, wire: to-programmer, rate: 0.002",
         "duplicate-packet, rate: 0.005"};
-    enum { FAULTS = sizeof faults / sizeof faults[0] };
-    size_t count = 0;
-    for (int i = 0; i < PROGRAMMERS * FAULTS; i++) {
-        struct wire_case *made =
-            add_case(&count, i % PROGRAMMERS, &atmega328p, is_sent_nothing_else_and_no_false_pass);
-        snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s}", faults[i / PROGRAMMERS]);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct wire_case *made = add_case(&cases, programmer_of(state), &atmega328p, is_harmless);
+        snprintf(made->fault, sizeof made->fault, "{site: 1, fault: %s}", faults[i]);
     }
-    run_cases(cases, count);
+    run_and_clear(&cases);
 }
 
-int main(void)
+static int try_programmer(const struct wire_programmer *kind)
 {
+    struct wire_programmer same = *kind; /* a state is not const */
+    void *state = &same;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_fault_all_are_written),
-        cmocka_unit_test(a_fuse_write_that_fails_never_makes_another_value),
-        cmocka_unit_test(a_garbled_reply_never_makes_another_value),
-        cmocka_unit_test(an_image_full_of_fuse_writes_sends_none),
-        cmocka_unit_test(packets_garbled_by_chance_never_make_another_value),
+        cmocka_unit_test_prestate(without_a_fault_all_are_written, state),
+        cmocka_unit_test_prestate(a_fuse_write_that_fails_never_makes_another_value, state),
+        cmocka_unit_test_prestate(a_garbled_reply_never_makes_another_value, state),
+        cmocka_unit_test_prestate(an_image_full_of_fuse_writes_sends_none, state),
+        cmocka_unit_test_prestate(packets_garbled_by_chance_never_make_another_value, state),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(kind->driver, tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    return try_programmers(programmers, PROGRAMMERS, argc > 1 ? argv[1] : NULL, try_programmer);
 }

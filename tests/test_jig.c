@@ -336,6 +336,8 @@ static const struct {
     {FAULT "{fault: echo, rate: 1, bytes: 00}\n", "6:35", "bytes says nothing"},
     {FAULT "{fault: wrong-mode}\n", "6:5", "bytes"},
     {FAULT "{fault: wrong-mode, bytes: 00, rate: 1}\n", "6:42", "rate says nothing"},
+    {FAULT "{fault: echo, offset: -1}\n", "6:27", "-1"},
+    {FAULT "{fault: echo, match: 56, offset: -65}\n", "6:38", "-65"},
     {FAULT "{fault: dead, offset: 1}\n", "6:27", "offset says nothing"},
     {FAULT "{fault: dead, nth: 2}\n", "6:24", "nth says nothing without match"},
     {FAULT "{fault: dead, match: AC, nth: 0}\n", "6:35", "0"},

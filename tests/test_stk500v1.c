@@ -621,7 +621,8 @@ static void lose_one_byte_of_a_fuse_write(uint8_t value, int lost, int mute)
     assert_int_equal(fixture.sketch->logged, at + sent);
     programmer_release(fixture.programmer, NULL);
     attach(&fixture);
-    assert_logged(fixture.sketch, at + sent, fed, sizeof fed);
+    /* AC AC AC AC is a fuse write to some part. */
+    assert_logged(fixture.sketch, at + sent, fed, value == 0xAC ? 2 : sizeof fed);
     if (programmer_identify(fixture.programmer, signature, &fixture.operation, &failure) != 0)
         fail_msg("%s", failure.detail);
     assert_only_value_written(fixture.sketch, 0xA8, value);
@@ -639,6 +640,31 @@ static void a_lost_byte_cannot_make_another_fuse_value(void **state)
     lose_one_byte_of_a_fuse_write(0x64, 0, 0);
     lose_one_byte_of_a_fuse_write(0xAC, 0, 0);
     lose_one_byte_of_a_fuse_write(0xAC, 1, 0);
+}
+
+/* The line is cut behind the AC: values that would be an instruction after it are not fed until the
+ * port is opened again, however often the session is tried to be ended. */
+static void a_cut_behind_the_ac_makes_no_other_instruction(void **state)
+{
+    (void)state;
+    static const uint8_t values[] = {0xE2, 0xA4};
+    for (size_t i = 0; i < sizeof values; i++) {
+        struct fixture fixture;
+        struct failure failure = {0};
+
+        open_fixture(&fixture);
+        fixture.sketch->cut_in = 2; /* 56 AC */
+        assert_int_equal(send_fuse(&fixture, PART_FUSE_LOW, values[i], &failure), -1);
+        fixture.sketch->cut_in = -1;
+        size_t at = fixture.sketch->logged;
+        for (int tries = 0; tries < 3; tries++) {
+            programmer_release(fixture.programmer, NULL);
+            programmer_attach(fixture.programmer, &fixture.part, &fixture.operation, NULL);
+        }
+        assert_true(fixture.sketch->logged <= at + 2);
+        assert_int_equal(fixture.sketch->fuse_write_count, 0);
+        close_fixture(&fixture);
+    }
 }
 
 static void a_lost_answer_to_a_fuse_write_is_no_success(void **state)
@@ -1148,6 +1174,7 @@ int main(void)
         cmocka_unit_test(a_fuse_value_is_its_own_end_byte),
         cmocka_unit_test(a_lost_byte_cannot_make_another_fuse_value),
         cmocka_unit_test(a_lost_answer_to_a_fuse_write_is_no_success),
+        cmocka_unit_test(a_cut_behind_the_ac_makes_no_other_instruction),
         cmocka_unit_test(a_claim_begins_with_the_value_that_is_owed),
         cmocka_unit_test(the_next_page_is_sent_ahead_up_to_the_buffer),
         cmocka_unit_test(above_128_kib_the_extended_address_is_loaded),

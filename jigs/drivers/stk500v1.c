@@ -30,9 +30,12 @@
  * Fuse and lock writes are spoken so that a lost byte cannot make another value: see write_fuse().
  * When the link is cut within one, the sketch takes the next byte for the value, and opening the
  * port again does not reset every Arduino. So the value is owed to the place (owed_value), and the
- * next claim begins with it. Only another process cannot know it, and no byte is harmless to a
- * sketch that waits so: after a program was killed within a fuse write, the Arduino has to be reset
- * before it is claimed again.
+ * next claim begins with it. When the cut was right behind the AC, three values in a row would be
+ * taken for an instruction, and most fuse values (E2, FF) make that a write of lock bits: of these
+ * only two are fed before the port is opened again, which resets an Arduino with a UART. Only
+ * another process cannot know what is owed, and no byte is harmless to a sketch that waits so:
+ * after a program was killed within a fuse write, or a line cut behind its AC, an Arduino with USB
+ * of its own has to be reset before it is claimed again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,6 +93,7 @@ enum {
 #define BOOTLOADER_ROUNDS 3
 
 #define FUSE_FEED_COUNT 5
+#define FUSE_FEED_RISKY 2   /* of a value that would be a write in the second byte: see above */
 #define FUSE_FEED_ROUNDS 10 /* 2.5 s; together they fit into the UART's buffer */
 #define END_FEED_COUNT 8
 #define END_FEED_LIMIT 32 /* the longest command but a page has 20 arguments */
@@ -101,6 +105,7 @@ struct stk500v1 {
     bool out_of_step;   /* an exchange failed: recover() before the next one */
     bool entered;       /* the sketch may hold the target in reset */
     size_t feed_limit;  /* end bytes the sketch may be waiting for, and has room for */
+    size_t values_left; /* of an owed value so many may still be fed */
     int64_t flash_next; /* where the sketch's address counter stands in flash; -1: not known */
 };
 
@@ -312,10 +317,17 @@ static void note_in_step(struct stk500v1 *stk)
     stk->feed_limit = END_FEED_LIMIT;
 }
 
+/* AC with this as its second byte: 100 erases, 101 and 111 write fuses and lock bits ("Serial
+ * Programming Instruction Set" in the datasheets, ATmega328P, 8271J). */
+static bool is_risky_second_byte(uint8_t value)
+{
+    return value >= 0x80 && (value & 0xE0) != 0xC0;
+}
+
 /* A fuse write whose reply did not come may still wait for bytes: its value and its end byte. They
  * must be the value, whatever was lost (never 20), and until an answer shows that bytes arrive,
  * nothing else may be sent: it could be the first to arrive. The longest command that a value can
- * be (42, 20 arguments) is answered within these rounds. */
+ * be (42, 20 arguments) is answered within these rounds, unless fewer may be fed. */
 static int feed_owed_value(struct stk500v1 *stk, const struct operation *operation,
                            struct failure *failure)
 {
@@ -323,10 +335,15 @@ static int feed_owed_value(struct stk500v1 *stk, const struct operation *operati
     size_t received = 0;
 
     memset(values, stk->base.owed_value, sizeof values);
-    for (int round = 0; received == 0 && round < FUSE_FEED_ROUNDS; round++)
-        if (ask(stk, values, sizeof values, reply, sizeof reply, KNOCK_SILENCE_US, &received,
-                operation, failure) != 0)
+    for (int round = 0; received == 0 && round < FUSE_FEED_ROUNDS && stk->values_left > 0;
+         round++) {
+        size_t count = stk->values_left < sizeof values ? stk->values_left : sizeof values;
+
+        stk->values_left -= count;
+        if (ask(stk, values, count, reply, sizeof reply, KNOCK_SILENCE_US, &received, operation,
+                failure) != 0)
             return -1;
+    }
     if (received == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
                            "no answer to the fuse value %02X that it may be waiting for",
@@ -473,6 +490,7 @@ static int claim(struct programmer *programmer, const struct programmer_settings
 
     stk->flash_next = -1;
     stk->feed_limit = END_FEED_LIMIT;
+    stk->values_left = SIZE_MAX;
     stk->byte_us = 10 * INT64_C(1000000) / settings->baud;
     if (link_stream_open(&settings->place, settings->baud, operation, &stk->stream, failure) != 0 ||
         look_for_sketch(stk, operation, failure) != 0 ||
@@ -608,6 +626,7 @@ static int write_fuse(struct stk500v1 *stk, const uint8_t instruction[4],
     if (begin(stk, operation, failure) != 0)
         return -1;
     stk->base.owed_value = value;
+    stk->values_left = is_risky_second_byte(value) ? FUSE_FEED_RISKY : SIZE_MAX;
     if (send(stk, command, sizeof command, &whole, failure) != 0)
         return -1;
     if (value == END) {

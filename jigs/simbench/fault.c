@@ -178,6 +178,9 @@ static bool is_hit(struct fault_set *set, struct fault_state *state, const uint8
     if (!is_by_position(fault)) {
         return next_fraction(set) < fault->rate;
     }
+    if (fault->offset < 0) {
+        return pattern_begins(fault, wire, bytes, count, index - fault->offset);
+    }
     if (state->due < wire->position + index && pattern_begins(fault, wire, bytes, count, index)) {
         state->due = wire->position + index + fault->offset;
     }
@@ -191,7 +194,8 @@ static void look_back(struct fault_set *set, struct fault_state *state, const ui
     const struct jig_fault *fault = state->fault;
     const struct fault_wire *wire = &set->wires[fault->wire];
     for (int64_t start = 1 - (int64_t)match_count(fault); start < 0; start++) {
-        if (state->due < wire->position && pattern_begins(fault, wire, bytes, count, start)) {
+        if (fault->offset >= 0 && state->due < wire->position &&
+            pattern_begins(fault, wire, bytes, count, start)) {
             state->due = wire->position + start + fault->offset;
         }
     }

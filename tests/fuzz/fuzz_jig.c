@@ -53,7 +53,8 @@ static void check_faults(const struct jig *jig)
         check(fault->site == 0 || jig_find_site(jig, fault->site) != NULL);
         check(fault->rate >= 0 && fault->rate <= 1);
         check(fault->pattern_count <= JIG_PATTERN_MAX);
-        check(fault->offset >= 0 && fault->times >= 0 && fault->after >= 0);
+        check(fault->offset >= 0 || (fault->offset >= -64 && fault->pattern_count != 0));
+        check(fault->times >= 0 && fault->after >= 0);
         check(fault->nth >= 1 && fault->count >= 1 && fault->duration_us >= 0);
         check(fault->line >= 1 && fault->column >= 1);
         check(fault->kind >= 0 && fault->kind < JIG_FAULT_KINDS);
