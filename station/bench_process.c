@@ -242,26 +242,10 @@ static int wait_ready(struct bench_process *process, struct jig *jig, struct fai
     return 0;
 }
 
-/* What hangs on a USB port of the bench as a serial device becomes one in a kernel only. */
-static int check_ports(const struct jig *jig, struct failure *failure)
-{
-    for (size_t i = 0; i < jig->site_count; i++) {
-        const struct jig_site *site = &jig->sites[i];
-        if (site->usb_port)
-            return failure_set(failure, FAILURE_JIG_INVALID,
-                               "%s:%d:%d: site %d: port: usb is for simbench and a kernel that "
-                               "attaches its devices, expected port: pty",
-                               jig->path, site->line, site->column, site->site);
-    }
-    return 0;
-}
-
 int bench_process_start(const struct bench_process_options *options, struct jig *jig,
                         struct bench_process **process, struct failure *failure)
 {
     *process = NULL;
-    if (check_ports(jig, failure) != 0)
-        return -1;
     struct bench_process *fresh = calloc(1, sizeof(*fresh));
     if (fresh == NULL)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");

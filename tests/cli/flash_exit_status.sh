@@ -44,6 +44,11 @@ says err "plan-refused: $work/other.yaml:6:5: site 2: "
 says out "REFUSED plan-refused: $work/other.yaml:6:5: site 2: "
 expect 3 "$gangflash" check demo --jig "$work/other.yaml"
 says err "plan-refused: $work/other.yaml:6:5: site 2: "
+# ...a site that only a kernel makes a serial port of
+sed 's/site: 2,/site: 2, port: usb,/' "$work/bench.yaml" >"$work/other.yaml"
+expect 3 "$gangflash" flash demo --jig "$work/other.yaml" --go now --log "$work/other"
+says err "jig-invalid: $work/other.yaml:6:5: site 2: found port: usb, which is for simbench"
+expect 3 "$gangflash" check demo --jig "$work/other.yaml"
 # ...two sites at one place, by one name or by two
 for place in /dev/null /dev/../dev/null; do
     cat >"$work/twice.yaml" <<END
