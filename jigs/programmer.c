@@ -11,17 +11,15 @@
 #define ASSUMED_TARGET_HZ 1000000
 
 extern const struct programmer_driver avr910_driver;
+extern const struct programmer_driver avrispmkii_driver;
 extern const struct programmer_driver stk500v1_driver;
 extern const struct programmer_driver stk500v2_driver;
 extern const struct programmer_driver usbasp_driver;
 extern const struct programmer_driver usbtiny_driver;
 
 static const struct programmer_driver *const drivers[] = {
-    &stk500v1_driver,
-    &stk500v2_driver,
-    &usbasp_driver,
-    &usbtiny_driver,
-    &avr910_driver,
+    &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver,
+    &usbasp_driver,   &usbtiny_driver,  &avr910_driver,
 };
 
 const struct programmer_driver *const *programmer_drivers(size_t *count)

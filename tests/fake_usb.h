@@ -272,6 +272,30 @@ int link_usb_control(struct link_usb *usb, struct link_usb_transfer *transfers, 
     return result;
 }
 
+/* Low-speed devices have no bulk endpoints. */
+int link_usb_exchange(struct link_usb *usb, struct link_usb_exchange *exchange,
+                      const struct operation *operation, struct failure *failure)
+{
+    (void)usb;
+    (void)exchange;
+    (void)operation;
+    return failure_set(failure, FAILURE_INTERNAL, "not here");
+}
+
+int link_usb_clear(struct link_usb *usb, const struct operation *operation, struct failure *failure)
+{
+    (void)usb;
+    (void)operation;
+    return failure_set(failure, FAILURE_INTERNAL, "not here");
+}
+
+int link_usb_reset(struct link_usb *usb, const struct operation *operation, struct failure *failure)
+{
+    (void)usb;
+    (void)operation;
+    return failure_set(failure, FAILURE_INTERNAL, "not here");
+}
+
 int link_usb_open(const struct place *place, const struct operation *operation,
                   struct link_usb **usb, struct failure *failure)
 {

@@ -19,25 +19,22 @@
 
 #include "jigs/drivers/stk500v2_commands.h"
 #include "jigs/programmer.h"
+#include "tests/fake_stk500v2.h"
 #include "tests/standard_part.h"
 #include "tests/workplace.h"
 
 #define SECOND_US INT64_C(1000000)
-#define FLASH_MAX 0x40000
-#define COMMANDS_MAX 20000
-#define BODY_MAX 275
 
 /* ---- the other end ---- */
 
 /* All fields but the atomic ones belong to its thread until other_end_stop(); tests look at them
  * when it has nothing to do. */
 struct other_end {
+    struct fake_stk500v2 unit; /* a bootloader ends when it was left alone for a second */
     int master;
     struct place place;
     pthread_t thread;
     atomic_bool stop;
-    const char *name;
-    atomic_bool bootloader; /* until it was left alone for a second: keeps no parameter */
     /* Of the bytes it receives from now on: the one that is lost, doubled or turned; -1: none. */
     atomic_int lose_in, double_in, turn_in;
     int turn_mask;
@@ -47,24 +44,11 @@ struct other_end {
     atomic_int spoil;   /* so many replies have a wrong checksum */
     atomic_int strange; /* so many replies have another sequence number, and come again right */
     atomic_int noise;   /* so many replies have noise before them */
-    atomic_int fails;   /* status of the next program command; 0: OK */
     uint8_t held[600];
     size_t held_count;
     uint8_t waiting[8192];
     size_t waiting_start, waiting_end;
-    uint8_t parameters[256], sets[256];
-    uint8_t slowest_setting; /* the least value of parameter 98 at which the board answers */
-    bool no_board;
-    uint8_t commands[COMMANDS_MAX]; /* numbers, in order */
-    int command_count;
-    uint8_t last[BODY_MAX], last_enter[12], last_block[BODY_MAX];
-    size_t last_count;
-    bool entered;
-    uint32_t address; /* of a word or of a byte of EEPROM */
-    uint32_t extended;
-    uint8_t flash[FLASH_MAX], page[256], eeprom[4096], eeprom_page[8];
-    uint8_t fuse_writes[64][2]; /* second byte and value */
-    int fuse_write_count, erases, singles, wrong_frames;
+    int wrong_frames;
 };
 
 static bool take_in(struct other_end *end, int timeout_ms)
@@ -103,7 +87,7 @@ static uint8_t get(struct other_end *end)
 
     while (end->waiting_start == end->waiting_end && !end->stop) {
         if (!take_in(end, 20) && (quiet_ms += 20) > 1000)
-            end->bootloader = false;
+            end->unit.bootloader = false;
     }
     return end->stop ? 0 : end->waiting[end->waiting_start++];
 }
@@ -154,194 +138,10 @@ static void reply(struct other_end *end, uint8_t sequence, const uint8_t *body, 
     put(end, frame, 6 + count);
 }
 
-/* ---- its board ---- */
-
-static void write_fuse(struct other_end *end, const uint8_t bytes[4])
-{
-    if ((bytes[1] & 0xE0) == 0x80) {
-        end->erases++;
-        memset(end->flash, 0xFF, sizeof end->flash);
-    } else if (bytes[1] != 0x53 && (bytes[1] & 0x80) != 0 && end->fuse_write_count < 64) {
-        end->fuse_writes[end->fuse_write_count][0] = bytes[1];
-        end->fuse_writes[end->fuse_write_count++][1] = bytes[3];
-    }
-}
-
-static void commit(struct other_end *end, uint16_t word)
-{
-    uint32_t address = end->extended * 0x20000U + (word & 0xFFC0U) * 2;
-
-    for (uint32_t i = 0; i < 128; i++)
-        end->flash[address + i] &= end->page[i];
-    memset(end->page, 0xFF, sizeof end->page);
-}
-
-static uint8_t execute(struct other_end *end, const uint8_t bytes[4])
-{
-    uint16_t word = (uint16_t)(bytes[1] << 8 | bytes[2]);
-    uint32_t at = end->extended * 0x20000U + word * 2U;
-
-    switch (bytes[0]) {
-    case 0xAC:
-        write_fuse(end, bytes);
-        return 0;
-    case 0x4D:
-        end->extended = bytes[2];
-        return 0;
-    case 0x40:
-    case 0x48:
-        end->page[(word * 2U + (bytes[0] == 0x48)) % 128] = bytes[3];
-        return 0;
-    case 0x4C:
-        commit(end, word);
-        return 0;
-    case 0x20:
-    case 0x28:
-        return end->flash[at + (bytes[0] == 0x28)];
-    case 0xA0:
-        return end->eeprom[word % sizeof end->eeprom];
-    case 0xC0:
-        end->eeprom[word % sizeof end->eeprom] = bytes[3];
-        return 0;
-    case 0xC1:
-        end->eeprom_page[bytes[2] % 4] = bytes[3];
-        return 0;
-    case 0xC2:
-        memcpy(end->eeprom + word / 4 * 4 % sizeof end->eeprom, end->eeprom_page, 4);
-        return 0;
-    case 0x30:
-        return (const uint8_t[]){0x1E, 0x95, 0x0F, 0xFF}[bytes[2] & 3];
-    default:
-        return 0;
-    }
-}
-
-static bool board_answers(const struct other_end *end)
-{
-    return !end->no_board && end->entered && end->parameters[0x98] >= end->slowest_setting;
-}
-
-/* ---- its commands ---- */
-
-static size_t sign_on(const struct other_end *end, uint8_t *answer)
-{
-    const char *name = end->bootloader ? "AVRISP_2" : end->name;
-
-    size_t length = 0;
-
-    for (; name[length] != '\0'; length++)
-        answer[3 + length] = (uint8_t)name[length];
-    answer[2] = (uint8_t)length;
-    return 3 + length;
-}
-
-static size_t multi(struct other_end *end, const uint8_t *body, uint8_t *answer)
-{
-    const uint8_t *tx = body + 4;
-
-    end->singles++;
-    memset(answer + 2, 0xFF, 4);
-    if (board_answers(end)) {
-        uint8_t value = execute(end, tx);
-
-        answer[2] = 0xFF;
-        answer[3] = tx[0];
-        answer[4] = tx[1];
-        answer[5] = tx[0] == 0xAC ? tx[2] : value;
-    }
-    answer[6] = 0;
-    return 7;
-}
-
-static void load_address(struct other_end *end, const uint8_t *body)
-{
-    end->address = (uint32_t)body[2] << 16 | (uint32_t)body[3] << 8 | body[4];
-    if ((body[1] & 0x80) != 0)
-        end->extended = end->address >> 16;
-}
-
-static size_t program(struct other_end *end, const uint8_t *body, size_t count, uint8_t *answer)
-{
-    bool flash = body[0] == 0x13;
-    uint16_t start = (uint16_t)end->address;
-
-    memcpy(end->last_block, body, count);
-    for (size_t i = 0; i + 10 < count; i++) {
-        uint8_t high = flash && i % 2 == 1 ? 8 : 0;
-        const uint8_t bytes[4] = {body[5] | high, (uint8_t)(end->address >> 8),
-                                  (uint8_t)end->address, body[10 + i]};
-
-        execute(end, bytes);
-        end->address += !flash || i % 2 == 1;
-    }
-    if ((body[3] & 0x80) != 0)
-        execute(end, (const uint8_t[]){body[6], (uint8_t)(start >> 8), (uint8_t)start, 0});
-    answer[1] = (uint8_t)atomic_exchange(&end->fails, 0);
-    return 2;
-}
-
-static size_t read_memory(struct other_end *end, const uint8_t *body, uint8_t *answer)
-{
-    bool flash = body[0] == 0x14;
-    size_t count = (size_t)(body[1] << 8 | body[2]);
-
-    for (size_t i = 0; i < count; i++) {
-        uint8_t high = flash && i % 2 == 1 ? 8 : 0;
-        const uint8_t bytes[4] = {body[3] | high, (uint8_t)(end->address >> 8),
-                                  (uint8_t)end->address, 0};
-
-        answer[2 + i] = board_answers(end) ? execute(end, bytes) : 0xFF;
-        end->address += !flash || i % 2 == 1;
-    }
-    answer[2 + count] = 0;
-    return 3 + count;
-}
-
-static size_t obey(struct other_end *end, const uint8_t *body, size_t count, uint8_t *answer)
-{
-    answer[0] = body[0];
-    answer[1] = 0;
-    switch (body[0]) {
-    case 0x01:
-        return sign_on(end, answer);
-    case 0x02:
-        end->sets[body[1]]++;
-        if (!end->bootloader)
-            end->parameters[body[1]] = body[2];
-        return 2;
-    case 0x03:
-        answer[2] = end->bootloader ? 0 : end->parameters[body[1]];
-        return 3;
-    case 0x06:
-        load_address(end, body);
-        return 2;
-    case 0x10:
-        memcpy(end->last_enter, body, 12);
-        end->entered = true;
-        end->address = 0;
-        answer[1] = board_answers(end) ? 0 : 0xC0;
-        return 2;
-    case 0x11:
-        end->entered = false;
-        return 2;
-    case 0x13:
-    case 0x15:
-        return program(end, body, count, answer);
-    case 0x14:
-    case 0x16:
-        return read_memory(end, body, answer);
-    case 0x1D:
-        return multi(end, body, answer);
-    default:
-        answer[1] = 0xC9;
-        return 2;
-    }
-}
-
 /* Waits without end for the rest of a frame. */
 static void run_frame(struct other_end *end)
 {
-    uint8_t header[5] = {0x1B}, body[BODY_MAX], answer[600];
+    uint8_t header[5] = {0x1B}, body[FAKE_BODY_MAX], answer[600];
     uint8_t sum = 0x1B;
 
     if (get(end) != 0x1B)
@@ -360,11 +160,7 @@ static void run_frame(struct other_end *end)
     }
     if (end->stop || count == 0)
         return;
-    if (end->command_count < COMMANDS_MAX)
-        end->commands[end->command_count++] = body[0];
-    memcpy(end->last, body, count);
-    end->last_count = count;
-    reply(end, header[1], answer, obey(end, body, count, answer));
+    reply(end, header[1], answer, fake_stk500v2_run(&end->unit, body, count, answer));
 }
 
 static void *run(void *context)
@@ -381,15 +177,8 @@ static struct other_end *other_end_start(const char *name)
     struct other_end *end = calloc(1, sizeof *end);
 
     assert_non_null(end);
-    end->name = name;
+    fake_stk500v2_init(&end->unit, name);
     end->lose_in = end->double_in = end->turn_in = end->cut_in = -1;
-    memset(end->flash, 0xFF, sizeof end->flash);
-    memset(end->page, 0xFF, sizeof end->page);
-    end->parameters[0x90] = 2;
-    end->parameters[0x91] = 2;
-    end->parameters[0x92] = 10;
-    end->parameters[0x94] = 50;
-    end->parameters[0x98] = 200;
     end->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(end->master >= 0);
     assert_int_equal(grantpt(end->master), 0);
@@ -406,15 +195,6 @@ static void other_end_stop(struct other_end *end)
     assert_int_equal(pthread_join(end->thread, NULL), 0);
     close(end->master);
     free(end);
-}
-
-static int count_commands(const struct other_end *end, uint8_t command)
-{
-    int count = 0;
-
-    for (int i = 0; i < end->command_count; i++)
-        count += end->commands[i] == command;
-    return count;
 }
 
 /* ---- fixtures ---- */
@@ -558,7 +338,7 @@ static void the_programmer_is_found_and_its_version_read(void **state)
     open_fixture(&fixture, "STK500_2");
     assert_string_equal(fixture.programmer->firmware, "STK500_2 2.10, hardware 2");
     assert_int_equal(fixture.programmer->sck_hz, 1843200);
-    assert_true(fixture.end->entered);
+    assert_true(fixture.end->unit.entered);
     close_fixture(&fixture);
 }
 
@@ -568,21 +348,21 @@ static void what_it_remembers_is_written_only_where_it_differs(void **state)
     struct fixture fixture;
 
     open_fixture(&fixture, "STK500_2");
-    assert_int_equal(fixture.end->parameters[0x98], 0);
-    assert_int_equal(fixture.end->parameters[0x9E], 1);
+    assert_int_equal(fixture.end->unit.parameters[0x98], 0);
+    assert_int_equal(fixture.end->unit.parameters[0x9E], 1);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(programmer_release(fixture.programmer, NULL), 0);
         must(&fixture, attach(&fixture));
     }
-    assert_int_equal(fixture.end->sets[0x98], 1);
-    assert_int_equal(fixture.end->sets[0x9E], 1);
+    assert_int_equal(fixture.end->unit.sets[0x98], 1);
+    assert_int_equal(fixture.end->unit.sets[0x9E], 1);
     /* Somebody else has used it meanwhile. */
     assert_int_equal(programmer_release(fixture.programmer, NULL), 0);
-    fixture.end->parameters[0x98] = 7;
-    fixture.end->parameters[0x9E] = 0;
+    fixture.end->unit.parameters[0x98] = 7;
+    fixture.end->unit.parameters[0x9E] = 0;
     must(&fixture, attach(&fixture));
-    assert_int_equal(fixture.end->parameters[0x98], 0);
-    assert_int_equal(fixture.end->parameters[0x9E], 1);
+    assert_int_equal(fixture.end->unit.parameters[0x98], 0);
+    assert_int_equal(fixture.end->unit.parameters[0x9E], 1);
     close_fixture(&fixture);
 }
 
@@ -606,7 +386,7 @@ static void each_kind_makes_its_own_sck(void **state)
         must(&fixture, claim(&fixture));
         must(&fixture, attach(&fixture));
         assert_int_equal(fixture.programmer->sck_hz, rows[i].sck_hz);
-        assert_int_equal(fixture.end->parameters[0x98], rows[i].setting);
+        assert_int_equal(fixture.end->unit.parameters[0x98], rows[i].setting);
         close_fixture(&fixture);
     }
 }
@@ -617,15 +397,15 @@ static void a_slower_sck_is_tried_when_the_board_does_not_answer(void **state)
     struct fixture fixture;
 
     prepare(&fixture, "STK500_2");
-    fixture.end->slowest_setting = 2;
+    fixture.end->unit.slowest_setting = 2;
     must(&fixture, claim(&fixture));
     must(&fixture, attach(&fixture));
     assert_int_equal(fixture.programmer->sck_hz, 115200);
     assert_int_equal(programmer_release(fixture.programmer, NULL), 0);
-    fixture.end->no_board = true;
+    fixture.end->unit.no_board = true;
     expect_failure(&fixture, attach(&fixture), FAILURE_NO_BOARD,
                    "no answer to AC 53, at SCK from 1843200 down to");
-    assert_false(fixture.end->entered);
+    assert_false(fixture.end->unit.entered);
     close_fixture(&fixture);
 }
 
@@ -635,17 +415,17 @@ static void a_board_without_power_is_refused(void **state)
     struct fixture fixture;
 
     prepare(&fixture, "AVRISP_2");
-    fixture.end->parameters[0x94] = 26;
+    fixture.end->unit.parameters[0x94] = 26;
     must(&fixture, claim(&fixture));
     expect_failure(&fixture, attach(&fixture), FAILURE_NO_BOARD,
                    "target not powered, or no board: the programmer measures 2.6 V");
-    assert_int_equal(count_commands(fixture.end, 0x10), 0);
-    fixture.end->parameters[0x94] = 27;
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x10), 0);
+    fixture.end->unit.parameters[0x94] = 27;
     must(&fixture, attach(&fixture));
     close_fixture(&fixture);
 
     prepare(&fixture, "SCRATCHMONKEY"); /* measures nothing */
-    fixture.end->parameters[0x94] = 0;
+    fixture.end->unit.parameters[0x94] = 0;
     must(&fixture, claim(&fixture));
     must(&fixture, attach(&fixture));
     close_fixture(&fixture);
@@ -657,10 +437,10 @@ static void a_bootloader_is_left_alone_until_it_ends(void **state)
     struct fixture fixture;
 
     prepare(&fixture, "SCRATCHMONKEY");
-    fixture.end->bootloader = true;
+    fixture.end->unit.bootloader = true;
     must(&fixture, claim(&fixture));
     assert_non_null(strstr(fixture.programmer->firmware, "SCRATCHMONKEY"));
-    assert_int_equal(count_commands(fixture.end, 0x10), 0);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x10), 0);
     close_fixture(&fixture);
 }
 
@@ -704,7 +484,7 @@ static void a_late_reply_is_not_that_of_the_next_command(void **state)
 
     open_fixture(&fixture, "STK500_2");
     short_one.deadline_us = operation_now_us() + 100000;
-    fixture.end->flash[0] = 0x77;
+    fixture.end->unit.flash[0] = 0x77;
     fixture.end->late = 1;
     fixture.failure = (struct failure){0};
     expect_failure(
@@ -717,7 +497,7 @@ static void a_late_reply_is_not_that_of_the_next_command(void **state)
         programmer_identify(fixture.programmer, signature, &fixture.operation, &fixture.failure),
         FAILURE_PROGRAMMER_OUT_OF_STEP, "only a new session");
     assert_int_equal(programmer_release(fixture.programmer, NULL), 0);
-    assert_false(fixture.end->entered);
+    assert_false(fixture.end->unit.entered);
     must(&fixture, attach(&fixture));
     must(&fixture, read_memory_back(&fixture, PART_FLASH, 0, bytes, 2));
     assert_int_equal(bytes[0], 0x77);
@@ -747,7 +527,7 @@ static void a_board_that_is_lost_is_noticed(void **state)
     uint8_t bytes[512];
 
     open_fixture(&fixture, "STK500_2");
-    fixture.end->no_board = true;
+    fixture.end->unit.no_board = true;
     expect_failure(&fixture, read_memory_back(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
                    FAILURE_CONTACT_LOST, "does not give back AC 53");
     fill_random(bytes, sizeof bytes, 3);
@@ -763,10 +543,10 @@ static void a_page_that_was_not_written_is_told(void **state)
     uint8_t bytes[128] = {0};
 
     open_fixture(&fixture, "STK500_2");
-    fixture.end->fails = 0x81;
+    fixture.end->unit.fails = 0x81;
     expect_failure(&fixture, write_memory(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
                    FAILURE_BOARD_BUSY, "writing flash");
-    fixture.end->fails = 0xC0;
+    fixture.end->unit.fails = 0xC0;
     expect_failure(&fixture, write_memory(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
                    FAILURE_PROGRAMMER_REFUSED, "writing flash: status C0");
     close_fixture(&fixture);
@@ -784,16 +564,18 @@ static void pages_go_in_one_run_and_blank_ones_not_at_all(void **state)
     fill_random(bytes, sizeof bytes, 5);
     memset(bytes + 512, 0xFF, 128);
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x400, bytes, sizeof bytes));
-    assert_memory_equal(fixture.end->flash + 0x400, bytes, sizeof bytes);
-    assert_int_equal(count_commands(fixture.end, 0x13), 7);
-    assert_int_equal(count_commands(fixture.end, 0x06), 2); /* and after the blank one */
-    assert_int_equal(fixture.end->last_block[3], 0xC1);     /* page, RDY/BSY, write it */
+    assert_memory_equal(fixture.end->unit.flash + 0x400, bytes, sizeof bytes);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x13), 7);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x06),
+                     2);                                     /* and after the blank one */
+    assert_int_equal(fixture.end->unit.last_block[3], 0xC1); /* page, RDY/BSY, write it */
     must(&fixture, read_memory_back(&fixture, PART_FLASH, 0x401, back, sizeof back - 2));
     assert_memory_equal(back, bytes + 1, sizeof back - 2);
-    assert_int_equal(count_commands(fixture.end, 0x14), 4);
-    assert_int_equal(count_commands(fixture.end, 0x06), 3);
-    assert_int_equal(count_commands(fixture.end, 0x12) + count_commands(fixture.end, 0x17) +
-                         count_commands(fixture.end, 0x19),
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x14), 4);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x06), 3);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x12) +
+                         fake_stk500v2_count(&fixture.end->unit, 0x17) +
+                         fake_stk500v2_count(&fixture.end->unit, 0x19),
                      0);
     close_fixture(&fixture);
 }
@@ -805,16 +587,16 @@ static void above_128_kib_the_address_is_told_again(void **state)
     uint8_t bytes[512], back[512];
 
     prepare(&fixture, "STK500_2");
-    fixture.part.flash.size = FLASH_MAX;
+    fixture.part.flash.size = FAKE_FLASH_MAX;
     fixture.part.flash.needs_extended_address = true;
     must(&fixture, claim(&fixture));
     must(&fixture, attach(&fixture));
     fill_random(bytes, sizeof bytes, 9);
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x1FF00, bytes, sizeof bytes));
-    assert_memory_equal(fixture.end->flash + 0x1FF00, bytes, sizeof bytes);
+    assert_memory_equal(fixture.end->unit.flash + 0x1FF00, bytes, sizeof bytes);
     must(&fixture, read_memory_back(&fixture, PART_FLASH, 0x1FF00, back, sizeof back));
     assert_memory_equal(back, bytes, sizeof back);
-    assert_int_equal(count_commands(fixture.end, 0x06), 4);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x06), 4);
     close_fixture(&fixture);
 }
 
@@ -829,9 +611,9 @@ static void parts_and_programmers_without_ready_are_waited_for(void **state)
     fill_random(bytes, sizeof bytes, 11);
     open_fixture(&fixture, "SCRATCHMONKEY");
     must(&fixture, write_memory(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
-    assert_int_equal(fixture.end->last_block[3], 0x91);
+    assert_int_equal(fixture.end->unit.last_block[3], 0x91);
     must(&fixture, write_memory(&fixture, PART_EEPROM, 0, bytes, 8));
-    assert_int_equal(fixture.end->last_block[3], 0x91);
+    assert_int_equal(fixture.end->unit.last_block[3], 0x91);
     close_fixture(&fixture);
 
     prepare(&fixture, "STK500_2");
@@ -842,13 +624,13 @@ static void parts_and_programmers_without_ready_are_waited_for(void **state)
     must(&fixture, attach(&fixture));
     begun_us = operation_now_us();
     must(&fixture, write_memory(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
-    assert_int_equal(fixture.end->last_block[3], 0x91);
+    assert_int_equal(fixture.end->unit.last_block[3], 0x91);
     assert_true(operation_now_us() - begun_us >= 2 * 60000);
     must(&fixture, write_memory(&fixture, PART_EEPROM, 3, bytes, 40));
-    assert_memory_equal(fixture.end->eeprom + 3, bytes, 40);
-    assert_int_equal(fixture.end->last_block[3], 0x02);
-    assert_int_equal(fixture.end->last_block[4], 5); /* ms: 4.8 */
-    assert_int_equal(fixture.end->last_block[5], 0xC0);
+    assert_memory_equal(fixture.end->unit.eeprom + 3, bytes, 40);
+    assert_int_equal(fixture.end->unit.last_block[3], 0x02);
+    assert_int_equal(fixture.end->unit.last_block[4], 5); /* ms: 4.8 */
+    assert_int_equal(fixture.end->unit.last_block[5], 0xC0);
     close_fixture(&fixture);
 }
 
@@ -861,10 +643,11 @@ static void eeprom_goes_by_pages_and_their_parts_singly(void **state)
     open_fixture(&fixture, "STK500_2");
     fill_random(bytes, sizeof bytes, 13);
     must(&fixture, write_memory(&fixture, PART_EEPROM, 6, bytes, sizeof bytes - 2));
-    assert_int_equal(count_commands(fixture.end, 0x15), 5); /* 8, 12, 16, 20, 24 and 25 */
-    assert_int_equal(count_commands(fixture.end, 0x06), 1);
-    assert_int_equal(fixture.end->last_block[3], 0xC1);
-    assert_memory_equal(fixture.end->last_block + 5, "\xC1\xC2\xA0", 3);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x15),
+                     5); /* 8, 12, 16, 20, 24 and 25 */
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x06), 1);
+    assert_int_equal(fixture.end->unit.last_block[3], 0xC1);
+    assert_memory_equal(fixture.end->unit.last_block + 5, "\xC1\xC2\xA0", 3);
     must(&fixture, read_memory_back(&fixture, PART_EEPROM, 6, back, 20));
     assert_memory_equal(back + 2, bytes + 2, 18);
     close_fixture(&fixture);
@@ -883,8 +666,8 @@ static void parts_without_pages_are_served(void **state)
     must(&fixture, attach(&fixture));
     fill_random(bytes, sizeof bytes, 17);
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x21, bytes, sizeof bytes));
-    assert_int_equal(count_commands(fixture.end, 0x13), 0);
-    assert_true(fixture.end->singles >= 20);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x13), 0);
+    assert_true(fixture.end->unit.singles >= 20);
     close_fixture(&fixture);
 }
 
@@ -902,11 +685,11 @@ static void at_a_slow_sck_blocks_are_short(void **state)
     assert_true(fixture.programmer->sck_hz < 6000);
     fill_random(bytes, sizeof bytes, 19);
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x80, bytes, sizeof bytes));
-    assert_int_equal(count_commands(fixture.end, 0x13), 0);
-    assert_memory_equal(fixture.end->flash + 0x80, bytes, sizeof bytes);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x13), 0);
+    assert_memory_equal(fixture.end->unit.flash + 0x80, bytes, sizeof bytes);
     must(&fixture, read_memory_back(&fixture, PART_FLASH, 0x80, back, sizeof back));
     assert_memory_equal(back, bytes, sizeof back);
-    assert_true(count_commands(fixture.end, 0x14) >= 2);
+    assert_true(fake_stk500v2_count(&fixture.end->unit, 0x14) >= 2);
     close_fixture(&fixture);
 }
 
@@ -927,14 +710,14 @@ static void data_that_look_like_a_frame_go_singly(void **state)
     memcpy(bytes + 40, frame, sizeof frame);
     memcpy(bytes + 251, frame, 5); /* a beginning at the end */
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x100, bytes, sizeof bytes));
-    assert_int_equal(count_commands(fixture.end, 0x13), 0);
-    assert_memory_equal(fixture.end->flash + 0x100, bytes, sizeof bytes);
-    assert_int_equal(fixture.end->fuse_write_count, 0);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x13), 0);
+    assert_memory_equal(fixture.end->unit.flash + 0x100, bytes, sizeof bytes);
+    assert_int_equal(fixture.end->unit.fuse_write_count, 0);
     /* What only nearly does goes as usual. */
     memset(bytes, 0xFF, sizeof bytes);
     memcpy(bytes, nearly, sizeof nearly);
     must(&fixture, write_memory(&fixture, PART_FLASH, 0x300, bytes, 128));
-    assert_int_equal(count_commands(fixture.end, 0x13), 1);
+    assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x13), 1);
     close_fixture(&fixture);
 }
 
@@ -949,9 +732,9 @@ static void a_fuse_goes_as_one_instruction(void **state)
     for (int value = 0; value < 256; value++) {
         must(&fixture, send_fuse(&fixture, PART_FUSE_LOW, (uint8_t)value, SECOND_US));
         assert_int_equal(fixture.programmer->owed_value, -1);
-        fixture.end->fuse_write_count = 0;
+        fixture.end->unit.fuse_write_count = 0;
     }
-    assert_memory_equal(fixture.end->last, "\x1D\x04\x04\x00\xAC\xA0\x00\xFF", 8);
+    assert_memory_equal(fixture.end->unit.last, "\x1D\x04\x04\x00\xAC\xA0\x00\xFF", 8);
     close_fixture(&fixture);
 }
 
@@ -999,7 +782,7 @@ static void harm_each_byte(uint8_t value, enum fault fault)
 
     open_fixture(&fixture, "STK500_2");
     for (int at = 0; at < FUSE_FRAME_BYTES; at++) {
-        fixture.end->fuse_write_count = 0;
+        fixture.end->unit.fuse_write_count = 0;
         harm(fixture.end, fault, at);
         int result = send_fuse(&fixture, PART_FUSE_LOW, value, 150000);
         bool written = result == 0;
@@ -1013,12 +796,13 @@ static void harm_each_byte(uint8_t value, enum fault fault)
         }
         if (fault == FAULT_TURNED && written)
             fail_msg("a turned bit in byte %d was not noticed", at);
-        for (int i = 0; i < fixture.end->fuse_write_count; i++)
-            if (fixture.end->fuse_writes[i][0] != 0xA0 || fixture.end->fuse_writes[i][1] != value)
+        for (int i = 0; i < fixture.end->unit.fuse_write_count; i++)
+            if (fixture.end->unit.fuse_writes[i][0] != 0xA0 ||
+                fixture.end->unit.fuse_writes[i][1] != value)
                 fail_msg("value %02X, fault %d at byte %d: AC %02X 00 %02X", value, fault, at,
-                         fixture.end->fuse_writes[i][0], fixture.end->fuse_writes[i][1]);
-        assert_true(!written || fixture.end->fuse_write_count > 0);
-        assert_int_equal(fixture.end->erases, 0);
+                         fixture.end->unit.fuse_writes[i][0], fixture.end->unit.fuse_writes[i][1]);
+        assert_true(!written || fixture.end->unit.fuse_write_count > 0);
+        assert_int_equal(fixture.end->unit.erases, 0);
         assert_int_equal(fixture.programmer->owed_value, -1);
     }
     close_fixture(&fixture);
@@ -1057,9 +841,9 @@ static void an_attached_programmer_that_is_destroyed_lets_the_target_go(void **s
     struct fixture fixture;
 
     open_fixture(&fixture, "STK500_2");
-    assert_true(fixture.end->entered);
+    assert_true(fixture.end->unit.entered);
     programmer_destroy(fixture.programmer);
-    assert_false(fixture.end->entered);
+    assert_false(fixture.end->unit.entered);
     fixture.programmer = programmer_create(programmer_driver_by_name("stk500v2"));
     close_fixture(&fixture);
 }

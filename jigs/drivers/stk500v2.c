@@ -360,6 +360,7 @@ static const struct stk500v2_transport transport = {
     .exchange = exchange,
     .recover = recover,
     .keeps_back = true,
+    .signs_on_again = true,
 };
 
 /* ---- which one is it? ---- */

@@ -388,7 +388,7 @@ static int begin_session(struct stk500v2 *stk, const struct operation *operation
     stk->next_address = -1;
     if ((stk->out_of_step && stk->transport->recover(stk, operation, failure) != 0) ||
         stk500v2_let_go(stk, operation, failure) != 0 ||
-        stk500v2_sign_on(stk, operation, failure) != 0)
+        (stk->transport->signs_on_again && stk500v2_sign_on(stk, operation, failure) != 0))
         return -1;
     if (strcmp(before, stk->sign_on) != 0)
         return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,

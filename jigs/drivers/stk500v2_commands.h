@@ -54,6 +54,9 @@ struct stk500v2_transport {
                    struct failure *failure);
     /* The end of a command can be kept back while its beginning is on its way. */
     bool keeps_back;
+    /* Something else may answer in the programmer's place meanwhile: each session begins with a
+     * sign-on. (Some units of the AVRISP mkII want only one until they are reset.) */
+    bool signs_on_again;
 };
 
 struct stk500v2 {

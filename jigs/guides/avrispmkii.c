@@ -14,13 +14,13 @@ const struct driver_guide avrispmkii_guide = {
     .models =
         (const struct driver_guide_model[]){
             {"avrispmkii", "a genuine one, with a serial number of its own", false},
+            {"avrispmkii-second-connect",
+             "one that hangs at its second sign-on, until it is reset on its port", false},
             {"avrispmkii-lufa", "LUFA's firmware: all units have one serial number", false},
             {"avrispmkii-lufa-libusb", "the same, built for libusb: replies come from endpoint 83",
              false},
             {NULL, NULL, false}},
-    .peers = (const struct driver_guide_peer[]){{"avrdude -c avrispmkII", "over a kernel's USB",
-                                                 "tests/qemu/tests/avrdude_avrispmkii.sh"},
-                                                {NULL, NULL, NULL}},
+    .peers = (const struct driver_guide_peer[]){{NULL, NULL, NULL}},
     .pins = {"1 of its six-pin plug", "2", "3", "4", "5", "6"},
     .wiring = (const char *const[]){"It does not supply the board: VCC is its measure of the "
                                     "board's voltage, and its drivers live from it.",
