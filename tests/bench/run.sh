@@ -13,7 +13,7 @@
 #         over loopback, without a kernel's USB
 #   serial  serial programmers at real pace, the same board and bytes: each against its floor and
 #         against avrdude on the same site
-#   mixed 4 USBasp, 4 USBtinyISP, 4 AVRISP mkII and 4 Bus Pirates in one cycle, against the slowest of
+#   mixed 4 USBasp, 4 USBtinyISP, 4 AVRISP mkII and 4 STK500 in one cycle, against the slowest of
 #         them alone
 #   kernel  the same as usb over a kernel's USB and libusb, and against avrdude there: in the machine of
 #         tests/qemu/run.sh, whose CPU is emulated
@@ -264,14 +264,14 @@ bench_mixed() {
     local programmers=() programmer
     echo "== a mixed jig in one cycle, real pace, ATmega328P, 28 KiB of random bytes"
     make_usb_profile
-    for programmer in usbasp usbtiny avrispmkii buspirate; do
+    for programmer in usbasp usbtiny avrispmkii stk500v2; do
         programmers+=("$programmer" "$programmer" "$programmer" "$programmer")
         [ -s "$work/alone-$programmer" ] && continue
         echo "-- $programmer, one site"
         bench_usb_sites "$programmer" "$programmer"
         print_usb_one "$programmer" "$programmer"
     done
-    bench_usb_many "4 usbasp, 4 usbtiny, 4 avrispmkii, 4 buspirate" "${programmers[@]}"
+    bench_usb_many "4 usbasp, 4 usbtiny, 4 avrispmkii, 4 stk500v2" "${programmers[@]}"
 }
 
 # The load in the machine is its own; what stands here is that of this computer.
