@@ -113,11 +113,9 @@ static void models_are_those_of_the_bench(void **state)
     while ((model = jig_model_at(count, &programmer)) != NULL) {
         const struct driver_guide *guide = driver_guide_find(programmer);
 
-        count++;
-        if (programmer_driver_by_name(programmer) == NULL)
-            continue; /* a model that waits for its driver */
         if (guide == NULL || !names_model(guide, model))
             fail_msg("the guide of %s does not name the model %s", programmer, model);
+        count++;
     }
     assert_true(count >= 19);
 }

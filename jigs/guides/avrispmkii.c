@@ -20,7 +20,9 @@ const struct driver_guide avrispmkii_guide = {
             {"avrispmkii-lufa-libusb", "the same, built for libusb: replies come from endpoint 83",
              false},
             {NULL, NULL, false}},
-    .peers = (const struct driver_guide_peer[]){{NULL, NULL, NULL}},
+    .peers = (const struct driver_guide_peer[]){{"avrdude -c avrispmkII", "over a kernel's USB",
+                                                 "tests/qemu/tests/avrdude_mkii.sh"},
+                                                {NULL, NULL, NULL}},
     .pins = {"1 of its six-pin plug", "2", "3", "4", "5", "6"},
     .wiring = (const char *const[]){"It does not supply the board: VCC is its measure of the "
                                     "board's voltage, and its drivers live from it.",
