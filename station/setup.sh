@@ -9,7 +9,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libsqlite3-dev lib
        help2man sqlite3"
 tests="avrdude arduino-core-avr jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format
        clang-tidy srecord libclang-rt-14-dev llvm man-db procps qemu-system-x86 seabios busybox-static
-       cpio kmod udev xz-utils"
+       cpio kmod udev xz-utils ser2net"
 
 case ${1:-} in
 build) wanted=$build ;;
