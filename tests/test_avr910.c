@@ -1,9 +1,18 @@
-/* The AVR910 driver against both models of its programmers: what it writes and reads, how fast, and
- * that no byte which is lost, doubled or turned on the wire writes a fuse. */
+/* The AVR910 driver against both models of its programmers: what it writes and reads, and how fast.
+ * What may become of fuse writes on the wire is in test_gate_wire.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "tests/gate_wire.h"
+#include <cmocka.h>
+
+#include "jigs/jig.h"
+#include "jigs/programmer.h"
+#include "jigs/simbench/bench.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -234,99 +243,6 @@ static void slow_parts_are_waited_for(void **state)
     wait_for_part("AT90S8515", "avr910-block", 30);
 }
 
-/* ---- the wire ---- */
-
-static const struct wire_programmer classic = {"avr910", "avr910", 19200};
-static const struct wire_programmer clone = {"avr910", "avr910-block", 115200};
-/* Values that are letters, too: 'f', 'l'. */
-static const struct wire_part lettered = {
-    "ATmega328P",
-    {{"low", 0x66, ""}, {"high", 0xDE, ""}, {"extended", 0xFD, ""}, {"lock", 0xCF, ""}},
-    4};
-#define LETTERS {'l', 'f', 'e', 'C', 'l', 'q'}, 6
-#define UNIVERSALS {'.', 0xAC, 0xA0, 0x00, 0x20, 'l', ':', 0xAC}, 8
-
-static void without_a_fault_all_are_written(void **state)
-{
-    (void)state;
-    static const struct wire_case cases[] = {
-        {&classic, &atmega328p, HARMLESS, "", passes_with_all_writes},
-        {&classic, &at90s8535, HARMLESS, "", passes_with_all_writes},
-        {&classic, &lettered, LETTERS, "", passes_with_all_writes},
-        {&classic, &atmega328p, UNIVERSALS, "", passes_with_all_writes},
-        {&clone, &atmega328p, LETTERS, "", passes_with_all_writes},
-        {&clone, &at90s4433, HARMLESS, "", passes_with_all_writes},
-        {&clone, &lettered, UNIVERSALS, "", passes_with_all_writes},
-    };
-    run_cases(cases, sizeof cases / sizeof cases[0]);
-}
-
-/* '.' AC A0 00 v: whichever byte is lost, the board is sent the profile's value or none. The first
- * two go out alone, so the fault that takes one of them follows the last command before. */
-static void a_lost_byte_never_makes_another_value(void **state)
-{
-    (void)state;
-    enum { COMMAND_BYTES = 5, WRITES = 2 };
-    static const char *const writes[WRITES] = {"2E AC A8", "2E AC E0"};
-    struct wire_case cases[WRITES * COMMAND_BYTES];
-    size_t count = 0;
-
-    for (int i = 0; i < WRITES; i++)
-        for (int offset = 0; offset < COMMAND_BYTES; offset++) {
-            bool alone = offset < 2;
-            cases[count] = (struct wire_case){alone || i == 0 ? &clone : &classic, &atmega328p,
-                                              HARMLESS, "", meets_its_fault};
-            snprintf(cases[count++].fault, sizeof cases[0].fault,
-                     "{site: 1, fault: lost-byte, wire: to-programmer, match: \"%s\", offset: %d, "
-                     "times: 1}",
-                     alone ? "67 02 00 46" : writes[i], alone ? 4 + offset : offset);
-        }
-    run_cases(cases, count);
-}
-
-/* A doubled second byte and a turned bit are executed before anything could check them; then the
- * board never passes. */
-static void what_cannot_be_prevented_is_found(void **state)
-{
-    (void)state;
-    static const char *const kinds[] = {"doubled-byte", "flip, mask: 0x01"};
-    struct wire_case cases[2 * 3];
-    size_t count = 0;
-
-    for (int kind = 0; kind < 2; kind++)
-        for (int offset = 2; offset < 5; offset++) {
-            cases[count] =
-                (struct wire_case){&classic, &atmega328p, HARMLESS, "", is_no_false_pass};
-            snprintf(cases[count++].fault, sizeof cases[0].fault,
-                     "{site: 1, fault: %s, wire: to-programmer, match: \"2E AC A0\", offset: %d, "
-                     "times: 1}",
-                     kinds[kind], offset);
-        }
-    run_cases(cases, count);
-}
-
-/* In the head of a block, in the letters and addresses of single bytes, at both ends of data. */
-static void no_image_writes_a_fuse_when_a_byte_is_lost_or_doubled(void **state)
-{
-    (void)state;
-    static const int offsets[] = {0, 1, 2, 3, 4, 5, 67};
-    static const char *const kinds[] = {"lost-byte", "doubled-byte"};
-    enum { OFFSETS = sizeof offsets / sizeof offsets[0] };
-    struct wire_case cases[OFFSETS * 2 * 2];
-    size_t count = 0;
-
-    for (int i = 0; i < OFFSETS * 2; i++)
-        for (int model = 0; model < 2; model++) {
-            cases[count] = (struct wire_case){model == 0 ? &classic : &clone, &atmega328p, LETTERS,
-                                              "", is_sent_nothing_else};
-            snprintf(cases[count++].fault, sizeof cases[0].fault,
-                     "{site: 1, fault: %s, wire: to-programmer, match: \"%s\", offset: %d, "
-                     "times: 1}",
-                     kinds[i % 2], model == 0 ? "41 00 00 63" : "42 00 40", offsets[i / 2]);
-        }
-    run_cases(cases, count);
-}
-
 /* ---- coming back into step ---- */
 
 /* A program before us was killed within a command. */
@@ -377,10 +293,6 @@ int main(void)
         cmocka_unit_test(its_firmware_is_told),
         cmocka_unit_test(its_time_is_that_of_wire_and_firmware),
         cmocka_unit_test(slow_parts_are_waited_for),
-        cmocka_unit_test(without_a_fault_all_are_written),
-        cmocka_unit_test(a_lost_byte_never_makes_another_value),
-        cmocka_unit_test(what_cannot_be_prevented_is_found),
-        cmocka_unit_test(no_image_writes_a_fuse_when_a_byte_is_lost_or_doubled),
         cmocka_unit_test(a_programmer_that_waits_is_found),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
     };
