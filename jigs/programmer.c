@@ -16,10 +16,11 @@ extern const struct programmer_driver stk500v1_driver;
 extern const struct programmer_driver stk500v2_driver;
 extern const struct programmer_driver usbasp_driver;
 extern const struct programmer_driver usbtiny_driver;
+extern const struct programmer_driver buspirate_driver;
 
 static const struct programmer_driver *const drivers[] = {
-    &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver,
-    &usbasp_driver,   &usbtiny_driver,  &avr910_driver,
+    &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver, &usbasp_driver,
+    &usbtiny_driver,  &avr910_driver,   &buspirate_driver,
 };
 
 const struct programmer_driver *const *programmer_drivers(size_t *count)

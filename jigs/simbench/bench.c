@@ -243,6 +243,7 @@ static int make_site(struct bench *bench, struct bench_post *post, bool usb,
         .site = site,
         .bench = &bench->options.jig->bench,
         .usb = usb,
+        .lets_go = usb || wire_firmware_by_name(site->model)->lets_go,
         .real_pace = bench->options.real_pace,
         .empty_us = empty_time_us(&bench->options),
         .empty_looks = empty_looks(site),
@@ -331,6 +332,7 @@ static int make_serial(struct bench *bench, struct bench_post *post,
         .port = bench_site_port(post->site),
         .baud = site->baud != 0 ? site->baud : firmware->baud,
         .real_pace = bench->options.real_pace,
+        .seed = bench->options.seed + (uint64_t)site->site,
     };
     if (make_wire(bench, post, failure) != 0) {
         return -1;

@@ -17,7 +17,7 @@ struct bench_site {
     int64_t boards_used;
     bool kept_out;        /* taken out by hand: only a hand puts the next one in */
     int64_t looks;        /* at the place since anything there answered */
-    bool visited;         /* a USB programmer has not let go of the board since RESET was low… */
+    bool visited;         /* such a programmer has not let go of the board since RESET was low… */
     bool looked;          /* …and has asked it meanwhile */
     int64_t due_us;       /* the operator has the next board at hand from then on */
     bool reset_low;       /* as the programmer drives it… */
@@ -166,7 +166,7 @@ static void drive_reset(void *context, bool low)
     if (low && !site->reset_low) {
         site->reset_low_us = read_clock_us(CLOCK_REALTIME);
     }
-    site->visited |= low && site->options.usb;
+    site->visited |= low && site->options.lets_go;
     site->reset_low = low;
     if (site->board.target != NULL) {
         avr_target_drive_reset(site->board.target, low && !site->board.dead);

@@ -24,7 +24,8 @@ struct bench_site;
 struct bench_site_options {
     const struct jig_site *site;
     const struct jig_bench *bench;
-    bool usb; /* its programmer is one */
+    bool usb;     /* its programmer is one */
+    bool lets_go; /* its programmer tells when it takes its hands off the board */
     bool real_pace;
     int64_t empty_us; /* the operator leaves the place empty so long at least… */
     /* …and until it was looked at so often in vain. Drivers that try one SCK after the other may

@@ -27,7 +27,8 @@ struct isp_port {
     /* The host had a bootloader write a page of the programmer's own flash. */
     void (*bootloader_page)(void *context);
     /* The programmer takes its hands off the board, until it drives RESET low again: what lies
-     * between is one visit. Called by USB programmers only; may be NULL. */
+     * between is one visit. Called by USB programmers, and by serial ones whose table says
+     * so (wire_firmware.h); may be NULL. */
     void (*let_go)(void *context);
     /* The board's supply, as its plug has it; 0: none. NULL: nobody measures it. */
     int64_t (*supply_mv)(void *context);

@@ -21,8 +21,12 @@
  */
 #define USB_PACKET_BYTES 64
 #define USB_PACKET_NS 50000
-/* A USB frame, and the latency timer of a serial adapter: bytes for the host leave together. */
+/* A USB frame, and the shortest latency timer of a serial adapter: bytes for the host leave
+ * together. */
 #define PACKET_NS 1000000
+/* An FT232's packet holds so many besides its two status bytes; a full one does not wait for the
+ * timer (FTDI AN232B-04). */
+#define PACKET_BYTES 62
 /* How far the firmware may be ahead of the clock before it waits, and to how far it then waits. */
 #define LEAD_MAX_NS 20000000
 #define LEAD_NS 10000000
@@ -61,6 +65,9 @@ struct wire {
     struct queue received; /* waiting for the firmware */
     struct queue sending;  /* on the way to the host, by the time they leave in a packet */
     int64_t send_free_ns;
+    int64_t latency_ns;
+    int64_t packet_ns;        /* when the packet that is being filled leaves at the latest… */
+    size_t packet_count;      /* …and what is in it */
     uint8_t ready[QUEUE_MAX]; /* due, but the pseudo terminal was full */
     size_t ready_count;
 };
@@ -187,6 +194,7 @@ int wire_create(const struct wire_options *options, struct wire **wire, struct f
     }
     /* One start bit, eight data bits, one stop bit. */
     made->byte_ns = options->line.uart ? 10000000000 / options->baud : 0;
+    made->latency_ns = options->line.latency_us != 0 ? options->line.latency_us * 1000 : PACKET_NS;
     made->now_ns = options->real_pace ? clock_ns(made) : 0;
     *wire = made;
     return 0;
@@ -333,10 +341,30 @@ static void deliver(struct wire *wire)
 
 /* --- who holds the port open --- */
 
-/* When a byte that is through at `done_ns` leaves the adapter: with the next packet. */
-static int64_t packet_ns(int64_t done_ns)
+/* When a byte that is through at `done_ns` leaves the adapter: with the next packet, of which there
+ * is one every `every_ns`. */
+static int64_t packet_ns(int64_t done_ns, int64_t every_ns)
 {
-    return (done_ns + PACKET_NS - 1) / PACKET_NS * PACKET_NS;
+    return (done_ns + every_ns - 1) / every_ns * every_ns;
+}
+
+/* A byte of the firmware is through at `done_ns`. */
+static void fill_packet(struct wire *wire, uint8_t byte, int64_t done_ns)
+{
+    int64_t at_ns = packet_ns(done_ns, wire->latency_ns);
+    if (wire->packet_ns != at_ns) {
+        wire->packet_ns = at_ns;
+        wire->packet_count = 0;
+    }
+    queue_push(&wire->sending, byte, at_ns);
+    if (++wire->packet_count < PACKET_BYTES) {
+        return;
+    }
+    wire->packet_count = 0;
+    for (size_t i = 0; i < PACKET_BYTES && i < wire->sending.count; i++) {
+        size_t place = (wire->sending.head + wire->sending.count - 1 - i) % QUEUE_MAX;
+        wire->sending.at_ns[place] = packet_ns(done_ns, PACKET_NS);
+    }
 }
 
 static void send_noise(struct wire *wire)
@@ -346,7 +374,7 @@ static void send_noise(struct wire *wire)
     if (wire->options.opened != NULL) {
         count = wire->options.opened(wire->options.context, noise, sizeof noise);
     }
-    int64_t at_ns = wire->options.real_pace ? packet_ns(clock_ns(wire)) : 0;
+    int64_t at_ns = wire->options.real_pace ? packet_ns(clock_ns(wire), wire->latency_ns) : 0;
     for (size_t i = 0; i < count && wire->sending.count < QUEUE_MAX; i++) {
         queue_push(&wire->sending, noise[i], at_ns);
     }
@@ -596,7 +624,7 @@ void wire_put(struct wire *wire, uint8_t byte)
     }
     int64_t start_ns = wire->send_free_ns > wire->now_ns ? wire->send_free_ns : wire->now_ns;
     wire->send_free_ns = start_ns + wire->byte_ns;
-    queue_push(&wire->sending, byte, packet_ns(wire->send_free_ns));
+    fill_packet(wire, byte, wire->send_free_ns);
     /* The send buffer holds so many; then the firmware waits for the line. */
     int64_t waits_ns = wire->send_free_ns - UART_SEND_MAX * wire->byte_ns - wire->now_ns;
     if (waits_ns > 0) {
@@ -689,6 +717,7 @@ void wire_restart(struct wire *wire)
         wire->now_ns = clock_ns(wire);
         wire->line_free_ns = 0;
         wire->send_free_ns = 0;
+        wire->packet_ns = 0;
     }
     if (opened) {
         send_noise(wire);

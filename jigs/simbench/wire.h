@@ -38,6 +38,7 @@ struct wire_line {
     bool uart;            /* behind an adapter: bytes take their time at the baud rate */
     bool opening_resets;  /* DTR resets the board */
     size_t receive_bytes; /* UART: what comes while so many wait is lost; 0: nothing is */
+    int64_t latency_us;   /* the adapter's latency timer; 0: 1 ms */
 };
 
 struct wire_options {

@@ -4,6 +4,7 @@
 
 #include "jigs/simbench/arduino_isp.h"
 #include "jigs/simbench/avr910_model.h"
+#include "jigs/simbench/buspirate_model.h"
 #include "jigs/simbench/stk500v2_serial.h"
 
 static const struct {
@@ -13,6 +14,7 @@ static const struct {
     {arduino_isp_models, &arduino_isp_model_count},
     {stk500v2_serial_models, &stk500v2_serial_model_count},
     {avr910_models, &avr910_model_count},
+    {buspirate_models, &buspirate_model_count},
 };
 
 const struct wire_firmware *wire_firmware_item(size_t index)

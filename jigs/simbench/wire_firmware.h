@@ -19,17 +19,19 @@ struct wire_firmware_run {
     unsigned baud; /* that the jig gives it, else the firmware's own */
     bool
         real_pace; /* else nothing that it waits for takes time, and no bootloader runs before it */
+    uint64_t seed; /* of what is left to chance at this site */
 };
 
 struct wire_firmware {
     const char *name; /* the model in jig files: "arduino-uno-isp" */
-    unsigned baud;    /* what it is set to unless the jig says otherwise */
     struct wire_line line;
     /* As its board's own USB port, or the USB chip before its UART, names itself as a CDC ACM
      * device: `port: usb` in jig files. NULL: it has none, but an RS-232 port or an adapter of
      * another kind. */
     const struct usb_identity *usb;
+    unsigned baud;       /* what it is set to unless the jig says otherwise */
     bool leaves_at_1200; /* closing the port at 1200 baud starts its bootloader */
+    bool lets_go;        /* it tells the ISP port when it takes its hands off the board */
     /* Runs until the wire says stop. -1 when out of memory: it stays silent, which the host sees.
      */
     int (*run)(const struct wire_firmware_run *run);
