@@ -524,13 +524,13 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
     const struct programmer_driver *driver = programmer_driver_by_name("avrispmkii");
     const struct programmer_speed speed = {.sck_hz = 2666666};
     char text[800];
-    /* Three packets and one; 130 instructions of 16 us; 4.5 ms. Blocks of 256 instructions and two
+    /* Three packets and one; 130 instructions of 20 us; 4.5 ms. Blocks of 256 instructions and two
      * packets. */
-    int64_t expected = 224 * (200 + 2080 + 4500) + 112 * 100 + INT64_C(28672) * 16;
+    int64_t expected = 224 * (200 + 2600 + 4500) + 112 * 100 + INT64_C(28672) * 20;
 
     assert_int_equal(driver->floor_us(&small, &speed, 28672, 28672, text, sizeof text), expected);
     assert_int_equal(driver->floor_us(&small, &speed, 28672, 28672, NULL, 0), expected);
-    assert_non_null(strstr(text, "224 pages x 6780 us"));
+    assert_non_null(strstr(text, "224 pages x 7300 us"));
 }
 
 int main(void)

@@ -226,6 +226,7 @@ static int attach(struct programmer *programmer, const struct operation *operati
 #define WRITE_HEADER 10
 #define BLOCK_BYTES 256
 #define INSTRUCTION_PACKETS 2
+#define CRYSTAL_HZ 16000000
 
 static int64_t used_sck_hz(const struct programmer_speed *speed)
 {
@@ -236,16 +237,22 @@ static int64_t used_sck_hz(const struct programmer_speed *speed)
     return sck_offered_hz[sck];
 }
 
+/* Of instructions, with what the programmer needs beside the bits. */
+static int64_t board_us(int64_t sck_hz, int64_t bytes)
+{
+    return stk500v2_spi_us(sck_hz, bytes) + stk500v2_own_us(CRYSTAL_HZ, bytes);
+}
+
 static int64_t page_floor_us(const struct part *part, int64_t sck_hz, char *text, size_t text_bytes)
 {
     int64_t page = part->flash.page_size;
     int64_t packets = (WRITE_HEADER + page + PACKET_BYTES - 1) / PACKET_BYTES + 1;
-    int64_t spi_us = stk500v2_spi_us(sck_hz, page + 2);
+    int64_t spi_us = board_us(sck_hz, page + 2);
     int64_t page_us = packets * PACKET_US + spi_us + part->flash.write_delay_us;
 
     if (text != NULL)
         snprintf(text, text_bytes,
-                 "SCK: %" PRId64 " Hz\n"
+                 "SCK: %" PRId64 " Hz, and 16 cycles of 16 MHz a byte\n"
                  "page: %" PRId64 " packets x %d us, %" PRId64
                  " instructions over SPI, one that writes and one that finds it done = %" PRId64
                  " us, %" PRIu32 " us of writing = %" PRId64 " us\n",
@@ -256,7 +263,7 @@ static int64_t page_floor_us(const struct part *part, int64_t sck_hz, char *text
 /* Without pages: the byte, then the look that finds it written. */
 static int64_t byte_floor_us(const struct part *part, int64_t sck_hz, char *text, size_t text_bytes)
 {
-    int64_t single_us = INSTRUCTION_PACKETS * PACKET_US + stk500v2_spi_us(sck_hz, 1);
+    int64_t single_us = INSTRUCTION_PACKETS * PACKET_US + board_us(sck_hz, 1);
     int64_t write_us = part->flash.write_delay_us;
     int64_t all_us = single_us + (write_us > single_us ? write_us : single_us);
 
@@ -271,7 +278,7 @@ static int64_t byte_floor_us(const struct part *part, int64_t sck_hz, char *text
 /* Per page its packets, the one of the reply, its instructions and the writing, one after the
  * other: the firmware takes in a whole page before it begins. Reading: the command's packet, the
  * instructions, during which packets of the reply leave, and its last packet. The erase, addresses,
- * the firmware's and this computer's own time are not counted: a floor. */
+ * the firmware's time for a command and this computer's are not counted: a floor. */
 static int64_t floor_us(const struct part *part, const struct programmer_speed *speed,
                         uint32_t flash_bytes, uint32_t verify_bytes, char *text, size_t text_bytes)
 {
@@ -279,8 +286,7 @@ static int64_t floor_us(const struct part *part, const struct programmer_speed *
     int64_t page_us = part->flash.page_write ? page_floor_us(part, sck_hz, text, text_bytes)
                                              : byte_floor_us(part, sck_hz, text, text_bytes);
     int64_t blocks = (verify_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    int64_t read_us =
-        blocks * INSTRUCTION_PACKETS * PACKET_US + stk500v2_spi_us(sck_hz, verify_bytes);
+    int64_t read_us = blocks * INSTRUCTION_PACKETS * PACKET_US + board_us(sck_hz, verify_bytes);
     size_t used = text != NULL ? strlen(text) : 0;
 
     if (text != NULL)

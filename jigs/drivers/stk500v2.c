@@ -54,6 +54,8 @@
 #define MESSAGE_START 0x1B
 #define TOKEN 0x0E
 #define HEADER_BYTES 5
+#define STATUS_BYTES 2 /* of each reply: the command's number, status */
+#define SHORTEST_BYTES (HEADER_BYTES + STATUS_BYTES + 1)
 #define FRAME_BYTES (HEADER_BYTES + STK500V2_BODY_BYTES + 1)
 #define LEAVE_BODY                                                                                 \
     {                                                                                              \
@@ -184,24 +186,27 @@ static int send_frame(struct serial *serial, const struct frame *frame,
 
 static bool is_header(const uint8_t bytes[HEADER_BYTES])
 {
-    return bytes[0] == MESSAGE_START && bytes[4] == TOKEN &&
-           (bytes[2] << 8 | bytes[3]) <= STK500V2_REPLY_BYTES;
+    int count = bytes[2] << 8 | bytes[3];
+
+    return bytes[0] == MESSAGE_START && bytes[4] == TOKEN && count >= STATUS_BYTES &&
+           count <= STK500V2_REPLY_BYTES;
 }
 
-/* What is no header may be noise before one. */
-static int hear_header(struct serial *serial, uint8_t header[HEADER_BYTES], int64_t silence_us,
-                       const struct operation *operation, struct failure *failure)
+/* The shortest reply, which has two bytes of body, or the beginning of a longer one. What is no
+ * header may be noise before it. */
+static int hear_start(struct serial *serial, uint8_t start[SHORTEST_BYTES], int64_t silence_us,
+                      const struct operation *operation, struct failure *failure)
 {
-    if (link_stream_read(serial->stream, header, HEADER_BYTES, silence_us, operation, NULL,
+    if (link_stream_read(serial->stream, start, SHORTEST_BYTES, silence_us, operation, NULL,
                          failure) != 0)
         return -1;
-    for (int noise = 0; !is_header(header); noise++) {
+    for (int noise = 0; !is_header(start); noise++) {
         if (noise == NOISE_BYTES_MAX)
             return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
                                "%d bytes of reply, but no frame (1B, …, 0E) in them",
                                NOISE_BYTES_MAX);
-        memmove(header, header + 1, HEADER_BYTES - 1);
-        if (link_stream_read(serial->stream, header + HEADER_BYTES - 1, 1, silence_us, operation,
+        memmove(start, start + 1, SHORTEST_BYTES - 1);
+        if (link_stream_read(serial->stream, start + SHORTEST_BYTES - 1, 1, silence_us, operation,
                              NULL, failure) != 0)
             return -1;
     }
@@ -212,23 +217,25 @@ static int hear_header(struct serial *serial, uint8_t header[HEADER_BYTES], int6
 static int hear_frame(struct serial *serial, struct stk500v2_command *command, uint8_t *sequence,
                       const struct operation *operation, struct failure *failure)
 {
-    uint8_t header[HEADER_BYTES], rest[STK500V2_REPLY_BYTES + 1];
+    uint8_t frame[HEADER_BYTES + STK500V2_REPLY_BYTES + 1];
     int64_t silence_us = command->silence_us + (int64_t)command->count * serial->byte_us;
 
-    if (hear_header(serial, header, silence_us, operation, failure) != 0)
+    if (hear_start(serial, frame, silence_us, operation, failure) != 0)
         return -1;
-    size_t count = (size_t)(header[2] << 8 | header[3]);
-    if (link_stream_read(serial->stream, rest, count + 1, silence_us, operation, NULL, failure) !=
-        0)
+    size_t count = (size_t)(frame[2] << 8 | frame[3]);
+    size_t left = HEADER_BYTES + count + 1 - SHORTEST_BYTES;
+    if (left > 0 && link_stream_read(serial->stream, frame + SHORTEST_BYTES, left, silence_us,
+                                     operation, NULL, failure) != 0)
         return -1;
-    uint8_t expected = exclusive_or(header, HEADER_BYTES) ^ exclusive_or(rest, count);
-    if (rest[count] != expected)
+    uint8_t found = frame[HEADER_BYTES + count];
+    uint8_t expected = exclusive_or(frame, HEADER_BYTES + count);
+    if (found != expected)
         return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
                            "%s: a reply of %zu bytes with checksum %02X, expected %02X",
-                           command->name, count, rest[count], expected);
-    *sequence = header[1];
+                           command->name, count, found, expected);
+    *sequence = frame[1];
     command->received = count;
-    memcpy(command->reply, rest, count);
+    memcpy(command->reply, frame + HEADER_BYTES, count);
     return 0;
 }
 
@@ -481,17 +488,23 @@ static int64_t used_sck_hz(const struct programmer_speed *speed)
 /* An instruction by itself: its command and the reply. */
 #define SINGLE_BYTES (FRAMING_BYTES + 8 + FRAMING_BYTES + 7)
 
+/* Of instructions, with what an STK500 needs beside the bits. */
+static int64_t board_us(int64_t sck_hz, int64_t bytes)
+{
+    return stk500v2_spi_us(sck_hz, bytes) + stk500v2_own_us(kinds[0].crystal_hz, bytes);
+}
+
 static int64_t page_floor_us(const struct part *part, int64_t sck_hz, int64_t wire_ns, char *text,
                              size_t text_bytes)
 {
     int64_t page = part->flash.page_size, write_us = part->flash.write_delay_us;
     int64_t wire_us = (WRITE_BYTES + page) * wire_ns / 1000;
-    int64_t spi_us = stk500v2_spi_us(sck_hz, page + 1);
+    int64_t spi_us = board_us(sck_hz, page + 1);
     int64_t longer_us = wire_us + DELAY_US > write_us ? wire_us + DELAY_US : write_us;
 
     if (text != NULL)
         snprintf(text, text_bytes,
-                 "SCK: %" PRId64 " Hz\n"
+                 "SCK: %" PRId64 " Hz, and 16 cycles of 7.3728 MHz a byte\n"
                  "page on the wire: (%d + %" PRId64 ") bytes x %" PRId64 " ns = %" PRId64
                  " us, and %d us that the programmer waits, or %" PRId64
                  " us of writing the page before\n"
@@ -504,7 +517,7 @@ static int64_t page_floor_us(const struct part *part, int64_t sck_hz, int64_t wi
 static int64_t byte_floor_us(const struct part *part, int64_t sck_hz, int64_t wire_ns, char *text,
                              size_t text_bytes)
 {
-    int64_t single_us = SINGLE_BYTES * wire_ns / 1000 + stk500v2_spi_us(sck_hz, 1);
+    int64_t single_us = SINGLE_BYTES * wire_ns / 1000 + board_us(sck_hz, 1);
     int64_t write_us = part->flash.write_delay_us;
     int64_t all_us = single_us + (write_us > single_us ? write_us : single_us);
 
@@ -529,8 +542,8 @@ static int64_t floor_us(const struct part *part, const struct programmer_speed *
                           ? page_floor_us(part, sck_hz, wire_ns, text, text_bytes)
                           : byte_floor_us(part, sck_hz, wire_ns, text, text_bytes);
     int64_t blocks = (verify_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    int64_t read_us = (blocks * READ_BYTES + verify_bytes) * wire_ns / 1000 +
-                      stk500v2_spi_us(sck_hz, verify_bytes);
+    int64_t read_us =
+        (blocks * READ_BYTES + verify_bytes) * wire_ns / 1000 + board_us(sck_hz, verify_bytes);
     size_t used = text != NULL ? strlen(text) : 0;
 
     if (text != NULL)

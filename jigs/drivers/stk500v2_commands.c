@@ -67,10 +67,11 @@ enum {
 #define PULSE_US 2000 /* RESET high between two sessions: see usb_isp.c */
 
 /* ENTER in milliseconds: all of it, after RESET went low ("wait for at least 20 ms", ATmega328P,
- * 8271J, 28.8.2), before; and how often AC 53 is tried with new pulses of RESET. */
+ * 8271J, 28.8.2), besides; and how often AC 53 is tried with new pulses of RESET, which LUFA's
+ * firmware needs: it does not wait the first time. */
 #define ENTER_TIME_MS 250
-#define ENTER_SETTLE_MS 25
-#define ENTER_DELAY_MS 25
+#define ENTER_SETTLE_MS 21
+#define ENTER_DELAY_MS 2
 #define ENTER_LOOPS 4
 
 #define SUPPLY_LEAST 27       /* 2.7 V */
@@ -84,6 +85,12 @@ static struct stk500v2 *self(struct programmer *programmer)
 int64_t stk500v2_spi_us(int64_t sck_hz, int64_t bytes)
 {
     return sck_hz > 0 ? bytes * 32 * 1000000 / sck_hz : 0;
+}
+
+/* Some 16 cycles for the loop around the SPI unit. */
+int64_t stk500v2_own_us(int64_t crystal_hz, int64_t bytes)
+{
+    return bytes * 4 * 16 * 1000000 / crystal_hz;
 }
 
 /* ---- commands and replies ---- */

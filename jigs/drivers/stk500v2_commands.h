@@ -132,5 +132,7 @@ bool stk500v2_looks_like_frame(const uint8_t *bytes, uint32_t count);
 
 /* Microseconds of `bytes` over SPI; each takes four there with its instruction. */
 int64_t stk500v2_spi_us(int64_t sck_hz, int64_t bytes);
+/* What the programmer's microcontroller needs for them beside the bits, at its clock. */
+int64_t stk500v2_own_us(int64_t crystal_hz, int64_t bytes);
 
 #endif
