@@ -53,7 +53,7 @@ const struct driver_guide buspirate_guide = {
             "{site: 1, programmer: buspirate, at: "
             "\"serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2:1.0\"}",
             "{site: 2, programmer: buspirate, at: "
-            "\"serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.3:1.0\", supply: 3.3 V}",
+            "\"serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.3:1.0\", baud: 115200}",
             NULL},
     .silent =
         (const char *const[]){
