@@ -256,7 +256,7 @@ bench_serial() {
     make_usb_profile
     bench_serial_one stk500v2 1.1 "-c stk500v2" "-c stk500v2 -B 0.6"
     bench_serial_one buspirate 1.5 "-c buspirate" "-c buspirate -x spifreq=3"
-    bench_serial_one stk500 1 "-c stk500v1" "-c stk500v1 -B 0.6"
+    [ -z "$("$gangflash" drivers | grep "^stk500:")" ] || bench_serial_one stk500 1 "-c stk500v1" "-c stk500v1 -B 0.6"
     bench_serial_one avr910 1 "-c avr910 -b 19200 -x devcode=0x72"
 }
 
