@@ -14,7 +14,7 @@
 
 struct fake_stk500v2 {
     const char *name;
-    atomic_bool bootloader; /* says AVRISP_2 and keeps no parameter */
+    atomic_bool bootloader; /* says AVRISP_2 and keeps no parameter, until it is told to leave */
     atomic_int fails;       /* status of the next program command; 0: OK */
     uint8_t parameters[256], sets[256];
     uint8_t slowest_setting; /* the least value of parameter 98 at which the board answers */
@@ -226,6 +226,7 @@ static inline size_t fake_stk500v2_obey(struct fake_stk500v2 *unit, const uint8_
         answer[1] = fake_stk500v2_board_answers(unit) ? 0 : 0xC0;
         return 2;
     case 0x11:
+        unit->bootloader = false; /* as Arduino's ends */
         unit->entered = false;
         return 2;
     case 0x13:

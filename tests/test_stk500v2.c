@@ -30,7 +30,7 @@
 /* All fields but the atomic ones belong to its thread until other_end_stop(); tests look at them
  * when it has nothing to do. */
 struct other_end {
-    struct fake_stk500v2 unit; /* a bootloader ends when it was left alone for a second */
+    struct fake_stk500v2 unit;
     int master;
     struct place place;
     pthread_t thread;
@@ -49,6 +49,7 @@ struct other_end {
     uint8_t waiting[8192];
     size_t waiting_start, waiting_end;
     int wrong_frames;
+    uint8_t checksum; /* of the last frame */
 };
 
 static bool take_in(struct other_end *end, int timeout_ms)
@@ -80,15 +81,10 @@ static bool take_in(struct other_end *end, int timeout_ms)
     return count > 0;
 }
 
-/* A bootloader ends when nothing came for a second. */
 static uint8_t get(struct other_end *end)
 {
-    int quiet_ms = 0;
-
-    while (end->waiting_start == end->waiting_end && !end->stop) {
-        if (!take_in(end, 20) && (quiet_ms += 20) > 1000)
-            end->unit.bootloader = false;
-    }
+    while (end->waiting_start == end->waiting_end && !end->stop)
+        take_in(end, 20);
     return end->stop ? 0 : end->waiting[end->waiting_start++];
 }
 
@@ -160,6 +156,7 @@ static void run_frame(struct other_end *end)
     }
     if (end->stop || count == 0)
         return;
+    end->checksum = sum;
     reply(end, header[1], answer, fake_stk500v2_run(&end->unit, body, count, answer));
 }
 
@@ -431,7 +428,7 @@ static void a_board_without_power_is_refused(void **state)
     close_fixture(&fixture);
 }
 
-static void a_bootloader_is_left_alone_until_it_ends(void **state)
+static void a_bootloader_is_told_to_leave(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -733,6 +730,9 @@ static void a_fuse_goes_as_one_instruction(void **state)
         must(&fixture, send_fuse(&fixture, PART_FUSE_LOW, (uint8_t)value, SECOND_US));
         assert_int_equal(fixture.programmer->owed_value, -1);
         fixture.end->unit.fuse_write_count = 0;
+        /* A doubled byte of the body must not make its checksum fit. */
+        assert_null(memchr(fixture.end->unit.last, fixture.end->checksum, 8));
+        assert_true(fixture.end->checksum != 0x1B && fixture.end->checksum != 0x0E);
     }
     assert_memory_equal(fixture.end->unit.last, "\x1D\x04\x04\x00\xAC\xA0\x00\xFF", 8);
     close_fixture(&fixture);
@@ -916,7 +916,7 @@ int main(void)
         cmocka_unit_test(each_kind_makes_its_own_sck),
         cmocka_unit_test(a_slower_sck_is_tried_when_the_board_does_not_answer),
         cmocka_unit_test(a_board_without_power_is_refused),
-        cmocka_unit_test(a_bootloader_is_left_alone_until_it_ends),
+        cmocka_unit_test(a_bootloader_is_told_to_leave),
         cmocka_unit_test(silence_and_other_programmers_are_told_apart),
         cmocka_unit_test(old_replies_and_noise_do_not_matter),
         cmocka_unit_test(a_late_reply_is_not_that_of_the_next_command),

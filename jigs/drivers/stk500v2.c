@@ -41,8 +41,9 @@
  *
  * A Mega2560's bootloader speaks this language, too, and signs on as "AVRISP_2". It answers after
  * opening the port has reset the board, would take pages for its own program, and stays for as long
- * as it is spoken to. It forgets what is written to a parameter: so the polarity of RESET, which is
- * to be 1, tells. */
+ * as it is spoken to, unless it is told to leave. It forgets what is written to a parameter: so the
+ * polarity of RESET, which is to be 1, tells. And no run of blocks is good without the board's own
+ * answer to AC 53 at its end, which a bootloader does not give. */
 #include "jigs/drivers/stk500v2_commands.h"
 
 #include <inttypes.h>
@@ -415,14 +416,24 @@ static int take_kind(struct stk500v2 *stk, struct failure *failure)
                        stk->sign_on);
 }
 
-/* Until something answers that keeps a parameter. A bootloader ends when it is left alone. */
+/* A bootloader ends when it is told to leave (any byte keeps Arduino's for 9 s more), older ones
+ * when they are left alone. What fails here, the next sign-on shows. */
+static int end_bootloader(struct serial *serial, const struct operation *operation,
+                          struct failure *failure)
+{
+    serial->stk.engaged = true;
+    (void)stk500v2_let_go(&serial->stk, operation, NULL);
+    return operation_sleep_us(operation, BOOTLOADER_TIME_US, failure);
+}
+
+/* Until something answers that keeps a parameter. */
 static int find_programmer(struct serial *serial, const struct operation *operation,
                            struct failure *failure)
 {
     struct failure cause = {0};
 
     for (int i = 0; i < BOOTLOADER_ROUNDS; i++) {
-        if (i > 0 && operation_sleep_us(operation, BOOTLOADER_TIME_US, failure) != 0)
+        if (i > 0 && end_bootloader(serial, operation, failure) != 0)
             return -1;
         if (sign_on(serial, operation_now_us() + FIND_TIME_US, operation, failure) != 0 ||
             take_kind(&serial->stk, failure) != 0)
