@@ -310,21 +310,34 @@ static void program_on_bench(const char *part, const char *model, uint32_t start
 
 /* Among them what 06 02 does not reach: the end of the first 128 KiB, and all above without 4D; and
  * the pages whose addresses are AC 00 and AC 80. */
+static const struct {
+    const char *part, *model;
+    uint32_t start, count;
+} jobs[] = {
+    {"ATmega328P", "buspirate-v3", 0x7000, 0x1000},
+    {"ATmega328P", "buspirate-v3-old", 0x100, 0x400},
+    {"ATmega32U4", "buspirate-v4", 0, 0x800},
+    {"ATmega32A", "buspirate-v3-community", 0x400, 0x800},
+    {"ATtiny85", "buspirate-v3", 0x40, 0x400},
+    {"ATmega2560", "buspirate-v4", 0x1F000, 0x2000},
+    {"ATmega2560", "buspirate-v3-old", 0x1FF00, 0x200},
+    {"ATmega1284P", "buspirate-v3", 0x15700, 0x400},
+    {"ATmega1284P", "buspirate-v3-old", 0x15800, 0x200},
+    {"ATtiny841", "buspirate-v3", 0x130, 0x400},
+    {"AT90S8515", "buspirate-v4", 0x123, 0x401},
+    {"AT90S8515", "buspirate-v3-old", 0x150, 0x50},
+};
+
+static void do_job(const void *context, int index)
+{
+    (void)context;
+    program_on_bench(jobs[index].part, jobs[index].model, jobs[index].start, jobs[index].count);
+}
+
 static void every_part_is_programmed(void **state)
 {
     (void)state;
-    program_on_bench("ATmega328P", "buspirate-v3", 0x7000, 0x1000);
-    program_on_bench("ATmega328P", "buspirate-v3-old", 0x100, 0x400);
-    program_on_bench("ATmega32U4", "buspirate-v4", 0, 0x800);
-    program_on_bench("ATmega32A", "buspirate-v3-community", 0x400, 0x800);
-    program_on_bench("ATtiny85", "buspirate-v3", 0x40, 0x400);
-    program_on_bench("ATmega2560", "buspirate-v4", 0x1F000, 0x2000);
-    program_on_bench("ATmega2560", "buspirate-v3-old", 0x1FF00, 0x200);
-    program_on_bench("ATmega1284P", "buspirate-v3", 0x15700, 0x400);
-    program_on_bench("ATmega1284P", "buspirate-v3-old", 0x15800, 0x200);
-    program_on_bench("ATtiny841", "buspirate-v3", 0x130, 0x400);
-    program_on_bench("AT90S8515", "buspirate-v4", 0x123, 0x401); /* no pages */
-    program_on_bench("AT90S8515", "buspirate-v3-old", 0x150, 0x50);
+    run_cases(do_job, NULL, sizeof jobs / sizeof jobs[0]);
 }
 
 static void what_it_cannot_is_refused(void **state)
@@ -424,32 +437,31 @@ static void expect_only_value(struct workplace *workplace, uint8_t value)
 
 /* Values that are commands when they are taken for one. Most of them take the RESET pin away. */
 #define HARMLESS_VALUE 0xDE
-static const uint8_t fuse_values[] = {HARMLESS_VALUE, 0x12, 0x05, 0x1F, 0x00, 0x10};
+/* FF and A4 after an AC would be another write. */
+static const uint8_t fuse_values[] = {HARMLESS_VALUE, 0xFF, 0x12, 0x05, 0x00, 0xA4};
 enum { FUSE_VALUES = sizeof fuse_values };
 
-/* Which byte of 13 AC A8 00 v is lost: each with the first value, then what leaves the others as
- * commands, and what leaves them owed. */
+/* Where in 13 AC A8 00 v, which follows 13 AC 53 00 00 and goes byte by byte. */
 static const struct {
-    int value, offset;
-} losses[] = {{0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 4}, {1, 0}, {1, 4}, {2, 0},
-              {2, 4}, {3, 0}, {3, 3}, {4, 0}, {4, 4}, {5, 0}, {5, 4}};
-enum { LOSSES = sizeof losses / sizeof losses[0], LOSSES_OF_FIRST = 5 };
+    const char *match;
+    int offset;
+} places[] = {
+    {"53 00 00", 3}, {"00 00 13", 3}, {"00 00 13 AC", 4}, {"13 AC A8", 3}, {"13 AC A8", 4}};
+enum { PLACES = sizeof places / sizeof places[0] };
 
 /* Whatever vanishes: the value or nothing; no success; and the next session is in step. */
-static void lose_one_byte(const void *context, int index)
+static void lose_bytes(const char *model, const char *kind, int place, uint8_t value)
 {
-    const char *model = context;
     struct workplace workplace;
-    char fault[120];
+    char fault[160];
     struct choice choice = {.model = model, .fault = fault, .seed = 1};
-    uint8_t value = fuse_values[losses[index].value];
 
-    snprintf(fault, sizeof fault,
-             "fault: lost-byte, wire: to-programmer, match: \"13 AC A8\", offset: %d",
-             losses[index].offset);
+    snprintf(fault, sizeof fault, "fault: %s, match: \"%s\", offset: %d", kind, places[place].match,
+             places[place].offset);
     open_workplace(&workplace, &choice);
     CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == -1);
-    CHECK(workplace.programmer->owed_value == value);
+    CHECK(strstr(look_at_record(&workplace), "\"applied\":1") != NULL);
+    CHECK((workplace.programmer->owed_value >= 0) == (place >= 2));
     programmer_release(workplace.programmer, NULL);
     CHECK(workplace.programmer->owed_value == -1);
     expect_only_value(&workplace, value);
@@ -462,25 +474,44 @@ static void lose_one_byte(const void *context, int index)
     close_workplace(&workplace);
 }
 
+static void lose_one_byte(const void *context, int index)
+{
+    lose_bytes(context, "lost-byte, wire: to-programmer", index % PLACES,
+               fuse_values[index / PLACES]);
+}
+
+static void cut_the_line(const void *context, int index)
+{
+    lose_bytes(context, "cut, for: 300 ms", index % PLACES, fuse_values[index / PLACES]);
+}
+
 static void a_lost_byte_never_makes_another_value(void **state)
 {
     (void)state;
-    run_cases(lose_one_byte, "buspirate-v3", LOSSES);
-    run_cases(lose_one_byte, "buspirate-v3-community", LOSSES_OF_FIRST);
+    run_cases(lose_one_byte, "buspirate-v3", FUSE_VALUES * PLACES);
+    run_cases(lose_one_byte, "buspirate-v3-community", PLACES);
+    run_cases(cut_the_line, "buspirate-v3", 2 * PLACES);
 }
 
-/* The answer: 01 and four bytes. */
 static void lose_an_answer(const void *context, int index)
 {
+    /* What the second byte, the third and the fourth are answered with. */
+    static const struct {
+        const char *match;
+        int offset;
+    } answers[] = {{"AC 53 00 01", 4}, {"AC 53 00 01", 5}, {"AC 53 00 01", 6}, {"AC 53 00 01", 7}};
     struct workplace workplace;
-    struct choice choice = {.seed = 1};
-    uint8_t value = fuse_values[index];
+    char fault[160];
+    struct choice choice = {.fault = fault, .seed = 1};
+    uint8_t value = fuse_values[index / 4];
 
     (void)context;
-    choice.fault = "fault: lost-byte, wire: from-programmer, match: \"01 00 AC A8\", offset: 1";
+    snprintf(fault, sizeof fault,
+             "fault: lost-byte, wire: from-programmer, match: \"%s\", offset: %d",
+             answers[index % 4].match, answers[index % 4].offset);
     open_workplace(&workplace, &choice);
-    if (send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == 0)
-        CHECK(count_of(&workplace, "applied") == 0); /* what came before was no 00 */
+    CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == -1);
+    CHECK(strstr(look_at_record(&workplace), "\"applied\":1") != NULL);
     programmer_release(workplace.programmer, NULL);
     expect_only_value(&workplace, value);
     close_workplace(&workplace);
@@ -489,7 +520,7 @@ static void lose_an_answer(const void *context, int index)
 static void a_lost_answer_is_no_success(void **state)
 {
     (void)state;
-    run_cases(lose_an_answer, NULL, FUSE_VALUES);
+    run_cases(lose_an_answer, NULL, 2 * 4);
 }
 
 /* The programmer that waits for the value is claimed by another instance, which was told. */

@@ -19,13 +19,15 @@
  * take it out of SPI mode, and out of there nothing reaches the board. So what has to be looked at
  * is what the board hears until then:
  *
- * - A fuse or lock write is 13 AC A0 00 v, in one write. Without the 13 the next two are unknown,
- *   and the 00 leaves SPI mode. Without any other the unit waits for one byte, and whatever comes
- *   completes the frame: A0 00 v and AC 00 v are nothing, and where the 00 or the v is missing it
- *   must be v. So v is owed (owed_value) until the answer is whole, and recovery, also the next
- *   claim's, feeds v before anything else; a unit that did not wait for it takes it for a command,
- *   none of which makes anything of further v's and zeros that begins with AC. A program killed
- *   meanwhile leaves both bytes on their way: the window is the time of five bytes on the wire.
+ * - A fuse or lock write is 13, AC, A0, 00, v: one byte at a time, each when the one before was
+ *   answered, so that however many are lost, only the last is in doubt. Until A0 is sent, zeros
+ * make it AC 00, which is nothing. When A0 is not answered, one 00 is sent: it is the third byte,
+ * or makes AC 00, and the board's echo says which (OWED_AFTER_ZERO). After that only v may follow:
+ *   it is owed (owed_value) until it is answered, and recovery, also the next claim's, feeds v
+ * until two were answered, before anything else. A unit that did not wait for them takes them for
+ *   commands, none of which makes anything that begins with AC of v's and zeros. Where nothing is
+ *   answered any more, nothing more is sent: the unit has to be unplugged. After a program was
+ *   killed within a fuse write, too.
  * - A chip erase begins with AC, too: AC 80, one turned bit from AC A0. Its first three bytes go by
  *   12, and only when the board has given back the 80 comes the last one.
  * - A page is 05, its length, and loads and the page write: 40 00 w low, 48 00 w high, 4C hi lo 00,
@@ -95,9 +97,12 @@ static const int64_t offered_hz[] = {8000000, 4000000, 2666666, 2000000,
 #define ZEROS_TO_ENTER 24  /* 20 are needed, and a few may be taken for something else */
 #define ZEROS_TO_FILL 4200 /* what 05 may wait for, and a little more */
 #define FLOOD_ROUNDS 2
-#define FEED_COUNT 2  /* owed values at a time… */
-#define FEED_ROUNDS 4 /* …and how often: 05 takes five for its own header */
+#define FEED_COUNT 2          /* owed values: 00 and v may be missing */
+#define FEED_ROUNDS 8         /* 05 takes five for its own header */
+#define OWED_AFTER_ZERO 0x100 /* with owed_value: the second byte was sent, and not answered… */
+#define OWED_STUCK 0x200      /* …nor was the zero after it */
 
+#define FEED_SILENCE_US 300000
 #define REPLY_SILENCE_US 1000000
 #define QUIET_US 30000 /* nothing more comes: longer than an FTDI's latency timer */
 #define BANNER_SILENCE_US 700000
@@ -339,21 +344,70 @@ static int type_reset(struct buspirate *pirate, const struct operation *operatio
     return 0;
 }
 
-/* Values for a fuse write that may still wait for one: see the top. Whether it took them, no answer
- * tells. */
+/* Sends a byte, perhaps several times, until something is answered. */
+static int feed_until_answer(struct buspirate *pirate, uint8_t byte, int rounds, uint8_t *answer,
+                             size_t *received, const struct operation *operation,
+                             struct failure *failure)
+{
+    uint8_t more[64];
+    size_t rest = 0;
+
+    *received = 0;
+    for (int i = 0; i < rounds && *received == 0; i++)
+        if (link_stream_write(pirate->stream, &byte, 1, operation, failure) != 0 ||
+            hear_all(pirate, answer, 1, FEED_SILENCE_US, received, operation, failure) != 0)
+            return -1;
+    return *received == 0
+               ? 0
+               : hear_all(pirate, more, sizeof more, QUIET_US, &rest, operation, failure);
+}
+
+static int fail_stuck(struct failure *failure)
+{
+    return failure_set(
+        failure, FAILURE_PROGRAMMER_SILENT,
+        "no answer within a fuse write: unplug it, any other byte could be taken for "
+        "the value");
+}
+
+/* The second byte of a fuse write was not answered. A zero is its third byte if that arrived, and
+ * makes it no instruction if not; what the board gives back for it tells which. It must not be sent
+ * twice. */
+static int settle_second_byte(struct buspirate *pirate, const struct operation *operation,
+                              struct failure *failure)
+{
+    uint8_t answer = 0;
+    size_t received = 0;
+
+    if ((pirate->base.owed_value & OWED_STUCK) != 0)
+        return fail_stuck(failure);
+    pirate->base.owed_value |= OWED_STUCK;
+    if (feed_until_answer(pirate, 0, 1, &answer, &received, operation, failure) != 0)
+        return -1;
+    if (received == 0)
+        return fail_stuck(failure);
+    pirate->base.owed_value = answer == 0xAC ? -1 : pirate->base.owed_value & 0xFF;
+    return 0;
+}
+
+/* A fuse write may still wait for its last byte, or for its last two: see the top. Nothing else is
+ * sent before two values were answered. A 04 or 05 that was taken for a command answers none. */
 static int feed_owed_value(struct buspirate *pirate, const struct operation *operation,
                            struct failure *failure)
 {
-    uint8_t values[FEED_COUNT], in[64];
-    size_t count = 0;
+    uint8_t answer = 0;
+    size_t received = 0;
 
-    if (pirate->base.owed_value < 0)
-        return 0;
-    memset(values, pirate->base.owed_value, sizeof values);
-    for (int i = 0; i < FEED_ROUNDS; i++)
-        if (link_stream_write(pirate->stream, values, sizeof values, operation, failure) != 0 ||
-            hear_all(pirate, in, sizeof in, QUIET_US, &count, operation, failure) != 0)
+    if (pirate->base.owed_value > 0xFF && settle_second_byte(pirate, operation, failure) != 0)
+        return -1;
+    int value = pirate->base.owed_value;
+    for (int i = 0; i < FEED_COUNT && value >= 0; i++) {
+        if (feed_until_answer(pirate, (uint8_t)value, FEED_ROUNDS, &answer, &received, operation,
+                              failure) != 0)
             return -1;
+        if (received == 0 && value != WRITE_THEN_READ && value != WRITE_THEN_READ - 1)
+            return fail_stuck(failure);
+    }
     return 0;
 }
 
@@ -770,16 +824,40 @@ static int check_heard(const struct buspirate *pirate, const uint8_t *bytes, con
                        bytes[0], bytes[1], bytes[2], answers[1], answers[2]);
 }
 
-/* See the top. */
+/* The value is owed from when the second byte may have arrived until the last one was answered. */
+static int owed_after(const uint8_t bytes[FRAME_BYTES], int sent)
+{
+    static const int flags[FRAME_BYTES] = {0, OWED_AFTER_ZERO, 0, 0};
+
+    return sent == 0 ? -1 : bytes[3] | flags[sent];
+}
+
+/* One byte at a time, each when the one before was answered: see the top. */
 static int write_fuse(struct buspirate *pirate, const uint8_t bytes[FRAME_BYTES],
                       uint8_t answers[FRAME_BYTES], const struct operation *operation,
                       struct failure *failure)
 {
-    if (begin(pirate, "fuse write", operation, failure) != 0)
+    struct operation whole = steady(operation);
+
+    if (command(pirate, "fuse write", TRANSFER + FRAME_BYTES - 1, operation, failure) != 0)
         return -1;
-    pirate->base.owed_value = bytes[3];
-    if (pass_transfer(pirate, "fuse write", bytes, FRAME_BYTES, answers, operation, failure) != 0)
-        return -1;
+    for (int i = 0; i < FRAME_BYTES; i++) {
+        pirate->base.owed_value = owed_after(bytes, i);
+        if (send(pirate, bytes + i, 1, &whole, failure) != 0 ||
+            hear(pirate, answers + i, 1, patience_us(pirate, 2), &whole, failure) != 0)
+            return -1;
+        if (i == 0)
+            continue;
+        pirate->base.owed_value = bytes[3]; /* what was answered has arrived */
+        if (i < FRAME_BYTES - 1 && pirate->base.part->sync_echo && answers[i] != bytes[i - 1]) {
+            pirate->out_of_step = true;
+            return failure_set(failure, FAILURE_CONTACT_LOST,
+                               "sent %02X in a fuse write, of which the board gave back %02X",
+                               bytes[i - 1], answers[i]);
+        }
+        if (i < FRAME_BYTES - 1 && begin(pirate, "fuse write", &whole, failure) != 0)
+            return -1;
+    }
     pirate->base.owed_value = -1;
     return 0;
 }

@@ -188,8 +188,9 @@ static void transfer(struct pirate *pirate, size_t count)
     put(pirate, REPLY_GOOD);
     for (size_t i = 0; i < count && !interrupted(pirate); i++) {
         shift(pirate, get(pirate), &answers[i]);
-        /* The answers to a frame leave together. */
-        while (sent <= i && (pirate->framed == 0 || i + 1 == count)) {
+        /* The answers to a frame leave together, unless the host waits for each. */
+        bool alone = i + 1 == count || !wire_has_more(pirate->wire);
+        while (sent <= i && (pirate->framed == 0 || alone)) {
             put(pirate, answers[sent++]);
         }
     }
@@ -651,6 +652,9 @@ static const struct variant v4 = {.hardware = "Bus Pirate v4",
         .uart = true, .receive_bytes = 4, .latency_us = (LATENCY_US)                               \
     }
 
+static const struct usb_identity v4_usb = {0x04D8,     0xFB00,     0x0100, "Dangerous Prototypes",
+                                           "CDC Test", "00000001", 0x02,   0};
+
 const struct wire_firmware buspirate_models[] = {
     {.name = "buspirate-v3",
      .baud = BAUD,
@@ -676,6 +680,11 @@ const struct wire_firmware buspirate_models[] = {
      .run = run_pirate,
      .variant = &v3_community,
      .lets_go = true},
-    {.name = "buspirate-v4", .baud = BAUD, .run = run_pirate, .variant = &v4, .lets_go = true},
+    {.name = "buspirate-v4",
+     .baud = BAUD,
+     .usb = &v4_usb,
+     .run = run_pirate,
+     .variant = &v4,
+     .lets_go = true},
 };
 const size_t buspirate_model_count = sizeof buspirate_models / sizeof *buspirate_models;

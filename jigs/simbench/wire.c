@@ -606,6 +606,11 @@ int wire_get(struct wire *wire, int64_t until_us)
     return -1;
 }
 
+bool wire_has_more(const struct wire *wire)
+{
+    return wire->received.count != 0 || wire->line.count != 0;
+}
+
 void wire_put(struct wire *wire, uint8_t byte)
 {
     while (wire->sending.count == QUEUE_MAX && wire->event == WIRE_EVENT_NONE) {

@@ -85,6 +85,8 @@ int64_t wire_now_us(const struct wire *wire);
 /* The next byte from the host; -1 when none came until then (never at fast pace), or at an event.
  */
 int wire_get(struct wire *wire, int64_t until_us);
+/* Is another byte of the host on its way already? */
+bool wire_has_more(const struct wire *wire);
 void wire_put(struct wire *wire, uint8_t byte);
 /* The firmware is busy for so long. */
 void wire_spend(struct wire *wire, int64_t duration_us);
