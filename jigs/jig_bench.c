@@ -102,6 +102,8 @@ static const struct {
     {"stk500-v2", "stk500v2"},
     {"mega2560-isp", "stk500v2"},
     {"scratchmonkey", "stk500v2"},
+    {"stk500", "stk500"},
+    {"avrisp", "stk500"},
     {"avr910", "avr910"},
     {"avr910-block", "avr910"},
     {"buspirate-v3", "buspirate"},

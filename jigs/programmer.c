@@ -12,6 +12,7 @@
 
 extern const struct programmer_driver avr910_driver;
 extern const struct programmer_driver avrispmkii_driver;
+extern const struct programmer_driver stk500_driver;
 extern const struct programmer_driver stk500v1_driver;
 extern const struct programmer_driver stk500v2_driver;
 extern const struct programmer_driver usbasp_driver;
@@ -19,8 +20,8 @@ extern const struct programmer_driver usbtiny_driver;
 extern const struct programmer_driver buspirate_driver;
 
 static const struct programmer_driver *const drivers[] = {
-    &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver, &usbasp_driver,
-    &usbtiny_driver,  &avr910_driver,   &buspirate_driver,
+    &stk500_driver, &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver,
+    &usbasp_driver, &usbtiny_driver,  &avr910_driver,   &buspirate_driver,
 };
 
 const struct programmer_driver *const *programmer_drivers(size_t *count)

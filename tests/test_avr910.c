@@ -1,5 +1,5 @@
-/* The AVR910 driver against both models of its programmers: what it writes and reads, and how
- * fast. (What garbled bytes may do: test_gate_wire.c.) */
+/* The AVR910 driver against both models of its programmers: what it writes and reads, and how fast.
+ * What may become of fuse writes on the wire is in test_gate_wire.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

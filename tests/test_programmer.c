@@ -354,7 +354,7 @@ static void the_table_of_drivers_is_sound(void **state)
                     (drivers[i]->identify && drivers[i]->read && drivers[i]->write));
         assert_ptr_equal(programmer_driver_by_name(drivers[i]->name), drivers[i]);
     }
-    assert_null(programmer_driver_by_name("stk500"));
+    assert_null(programmer_driver_by_name("stk400"));
 }
 
 int main(void)

@@ -38,7 +38,7 @@
  * one more, and v is owed: it is fed until something answers, by the next claim if need be. When
  * the link is cut within the first piece, 00 is owed instead: AC 00 is no instruction. A doubled
  * '.' or AC is noticed before v is sent. A doubled second byte (AC A0 A0 00) and a turned bit are
- * executed before anything could check them; reading back finds it.
+ * executed before anything could check them; reading back finds it. 'L', too, is one bit from 'l'.
  *
  * Native fuse, lock and erase commands are not used. FF is what recovery feeds: as a command it is
  * unknown, and as whatever value an unknown predecessor left owing it does the least harm.
@@ -77,6 +77,8 @@
 #define FEED_COUNT 4 /* the longest command but a block has so many bytes after its letter */
 #define FEED_BLOCK_COUNT 80
 #define OWED_ROUNDS 8
+#define OWED_RISKY 2 /* of a value that could be a write in the second byte of AC: see the top */
+#define NEVER_AGAIN 0x100 /* beside an owed value */
 #define RECOVER_TRIES 3
 #define BLOCK_WORK_US                                                                              \
     150000 /* until a block that began to be written is done: looks, then 50 ms                    \
@@ -219,19 +221,22 @@ static int feed_owed_value(struct avr910 *avr, const struct operation *operation
                            struct failure *failure)
 {
     uint8_t value = (uint8_t)avr->base.owed_value, reply[16];
+    bool risky = value >= 0x80;
     size_t received = 0;
 
     if (avr->base.owed_value < 0)
         return 0;
-    if (is_letter(value))
+    if (is_letter(value) || avr->base.owed_value >= NEVER_AGAIN)
         return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
                            "it may be waiting for the fuse value %02X, or take it for a command: "
                            "unplug the programmer and plug it in again",
                            value);
-    for (int round = 0; received == 0 && round < OWED_ROUNDS; round++)
+    for (int round = 0; received == 0 && round < (risky ? OWED_RISKY : OWED_ROUNDS); round++)
         if (stream_talk_ask(&avr->talk, &value, 1, reply, sizeof reply, KNOCK_SILENCE_US, &received,
                             operation, failure) != 0)
             return -1;
+    if (received == 0 && risky)
+        avr->base.owed_value |= NEVER_AGAIN;
     if (received == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
                            "no answer to the fuse value %02X that it may be waiting for", value);

@@ -5,6 +5,7 @@
 #include "jigs/simbench/arduino_isp.h"
 #include "jigs/simbench/avr910_model.h"
 #include "jigs/simbench/buspirate_model.h"
+#include "jigs/simbench/stk500_model.h"
 #include "jigs/simbench/stk500v2_serial.h"
 
 static const struct {
@@ -15,6 +16,7 @@ static const struct {
     {stk500v2_serial_models, &stk500v2_serial_model_count},
     {avr910_models, &avr910_model_count},
     {buspirate_models, &buspirate_model_count},
+    {stk500_models, &stk500_model_count},
 };
 
 const struct wire_firmware *wire_firmware_item(size_t index)
