@@ -20,6 +20,7 @@ struct fixture {
     int64_t sck_hz, frame_us;  /* of the last frame */
     int64_t frames;
     bool reset_low;
+    int bootloader_pages;
 
     int stop_descriptor;
     struct wire *wire;
@@ -61,6 +62,14 @@ static enum isp_mishap transfer(void *context, const uint8_t mosi[4], uint8_t mi
     return ISP_MISHAP_NONE;
 }
 
+static void bootloader_page(void *context)
+{
+    struct fixture *fixture = context;
+    pthread_mutex_lock(&fixture->lock);
+    fixture->bootloader_pages++;
+    pthread_mutex_unlock(&fixture->lock);
+}
+
 static size_t pass(void *context, uint8_t *bytes, size_t count)
 {
     (void)context;
@@ -92,7 +101,7 @@ static void load_target(struct fixture *fixture, const char *part, int64_t cryst
 }
 
 /* Part NULL: there is none. Fuses say that its crystal runs it. */
-static void start(struct fixture *fixture, const char *model, const char *part)
+static void start_at(struct fixture *fixture, const char *model, const char *part, bool real_pace)
 {
     memset(fixture, 0, sizeof *fixture);
     pthread_mutex_init(&fixture->lock, NULL);
@@ -101,11 +110,14 @@ static void start(struct fixture *fixture, const char *model, const char *part)
         avr_target_preset(fixture->target, PART_FUSE_LOW, (const uint8_t[]){0xFF}, 1);
     }
     fixture->stop_descriptor = eventfd(0, EFD_CLOEXEC);
-    fixture->port =
-        (struct isp_port){.drive_reset = drive_reset, .transfer = transfer, .context = fixture};
+    fixture->port = (struct isp_port){.drive_reset = drive_reset,
+                                      .transfer = transfer,
+                                      .bootloader_page = bootloader_page,
+                                      .context = fixture};
     fixture->run.firmware = wire_firmware_by_name(model);
     assert_non_null(fixture->run.firmware);
     const struct wire_options wire = {
+        .real_pace = real_pace,
         .line = fixture->run.firmware->line,
         .baud = fixture->run.firmware->baud,
         .stop_descriptor = fixture->stop_descriptor,
@@ -118,8 +130,14 @@ static void start(struct fixture *fixture, const char *model, const char *part)
     fixture->run.wire = fixture->wire;
     fixture->run.port = &fixture->port;
     fixture->run.baud = fixture->run.firmware->baud;
+    fixture->run.real_pace = real_pace;
     assert_int_equal(pthread_create(&fixture->thread, NULL, run_firmware, &fixture->run), 0);
     fixture->host = host_open(wire_path(fixture->wire));
+}
+
+static void start(struct fixture *fixture, const char *model, const char *part)
+{
+    start_at(fixture, model, part, false);
 }
 
 static void stop(struct fixture *fixture)
@@ -731,6 +749,46 @@ static void scratchmonkey_takes_busy_for_ready(void **state)
     stop(&fixture);
 }
 
+/* --- tests: the Mega's bootloader --- */
+
+static void mega_begins_with_its_bootloader(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    start_at(&fixture, "mega2560-isp", "ATmega328P", true);
+    host_send(fixture.host, BYTES(0, 0, 0)); /* keeps it, whatever it is */
+    assert_int_equal(TALK(&fixture, 0x01), 0);
+    assert_memory_equal(fixture.reply + 2, "\10AVRISP_2", 9);
+    assert_int_equal(TALK(&fixture, 0x02, 0x9E, 1), 0);
+    assert_int_equal(TALK(&fixture, 0x03, 0x9E), 0);
+    assert_int_equal(fixture.reply[2], 0);
+    assert_int_equal(enter(&fixture), 0);
+    assert_int_equal(write_flash(&fixture, 0xC1, 0, 1), 0);
+    assert_int_equal(TALK(&fixture, 0x1D, 4, 4, 0, 0x30, 0, 1, 0), 0);
+    expect_reply(&fixture, BYTES(0x1D, 0, 0, 0x30, 0, 0x98, 0));
+    assert_int_equal(TALK(&fixture, 0x12, 9, 0, 0xAC, 0x80, 0, 0), 0xC0);
+    pthread_mutex_lock(&fixture.lock);
+    assert_int_equal(fixture.frames, 0);
+    assert_int_equal(fixture.bootloader_pages, 1);
+    pthread_mutex_unlock(&fixture.lock);
+    assert_int_equal(TALK(&fixture, 0x11, 1, 1), 0); /* which starts the sketch */
+    assert_int_equal(TALK(&fixture, 0x01), 0);
+    assert_memory_equal(fixture.reply + 2, "\10STK500_2", 9);
+    stop(&fixture);
+}
+
+static void bootloader_leaves_when_nobody_speaks(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    start_at(&fixture, "mega2560-isp", NULL, true);
+    uint8_t byte;
+    assert_int_equal(host_read(fixture.host, &byte, 1, 1300), 0);
+    assert_int_equal(TALK(&fixture, 0x01), 0);
+    assert_memory_equal(fixture.reply + 2, "\10STK500_2", 9);
+    stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -756,6 +814,8 @@ int main(void)
         cmocka_unit_test(gives_up_a_part_that_stays_busy),
         cmocka_unit_test(scratchmonkey_becomes_slow_and_does_not_tell),
         cmocka_unit_test(scratchmonkey_takes_busy_for_ready),
+        cmocka_unit_test(mega_begins_with_its_bootloader),
+        cmocka_unit_test(bootloader_leaves_when_nobody_speaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

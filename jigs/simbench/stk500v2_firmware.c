@@ -138,7 +138,7 @@ static uint8_t set_parameter(struct stk500v2_firmware *firmware)
 
 /* --- replies --- */
 
-static void put(struct stk500v2_firmware *firmware, uint8_t byte)
+void stk500v2_put(struct stk500v2_firmware *firmware, uint8_t byte)
 {
     firmware->reply[firmware->reply_count++] = byte;
 }
@@ -166,16 +166,16 @@ static uint8_t get_parameter(struct stk500v2_firmware *firmware)
     if (index == firmware->kind->parameter_count) {
         return STK500V2_FAILED;
     }
-    put(firmware, measure(firmware, index));
+    stk500v2_put(firmware, measure(firmware, index));
     return STK500V2_OK;
 }
 
 static uint8_t sign_on(struct stk500v2_firmware *firmware)
 {
     size_t length = strlen(firmware->kind->name);
-    put(firmware, (uint8_t)length);
+    stk500v2_put(firmware, (uint8_t)length);
     for (size_t i = 0; i < length; i++) {
-        put(firmware, (uint8_t)firmware->kind->name[i]);
+        stk500v2_put(firmware, (uint8_t)firmware->kind->name[i]);
     }
     return STK500V2_OK;
 }
@@ -382,11 +382,11 @@ static uint8_t read_memory(struct stk500v2_firmware *firmware)
     for (size_t i = 0; i < length; i++) {
         uint8_t high = flash && i % 2 == 1 ? HIGH_BYTE : 0;
         load_extended(firmware);
-        put(firmware,
-            address_frame(firmware, firmware->body[3] | high, (uint16_t)firmware->address, 0));
+        stk500v2_put(firmware, address_frame(firmware, firmware->body[3] | high,
+                                             (uint16_t)firmware->address, 0));
         advance(firmware, flash, i);
     }
-    put(firmware, STK500V2_OK);
+    stk500v2_put(firmware, STK500V2_OK);
     return STK500V2_OK;
 }
 
@@ -409,8 +409,8 @@ static uint8_t read_byte(struct stk500v2_firmware *firmware)
     uint8_t miso[FRAME_BYTES];
     uint8_t place = firmware->body[1];
     stk500v2_shift(firmware, firmware->body + 2, miso, FRAME_BYTES);
-    put(firmware, place >= 1 && place <= FRAME_BYTES ? miso[place - 1] : 0);
-    put(firmware, STK500V2_OK);
+    stk500v2_put(firmware, place >= 1 && place <= FRAME_BYTES ? miso[place - 1] : 0);
+    stk500v2_put(firmware, STK500V2_OK);
     return STK500V2_OK;
 }
 
@@ -420,7 +420,7 @@ static uint8_t write_byte(struct stk500v2_firmware *firmware)
     uint8_t miso[FRAME_BYTES];
     stk500v2_shift(firmware, firmware->body + 1, miso, FRAME_BYTES);
     if (firmware->kind->says_ok_twice) {
-        put(firmware, STK500V2_OK);
+        stk500v2_put(firmware, STK500V2_OK);
     }
     return STK500V2_OK;
 }
@@ -441,11 +441,11 @@ static uint8_t multi(struct stk500v2_firmware *firmware)
         stk500v2_shift(firmware, mosi, miso, now);
         for (size_t at = 0; at < now; at++, i++) {
             if (i >= start && i < start + wanted) {
-                put(firmware, miso[at]);
+                stk500v2_put(firmware, miso[at]);
             }
         }
     }
-    put(firmware, STK500V2_OK);
+    stk500v2_put(firmware, STK500V2_OK);
     return STK500V2_OK;
 }
 
@@ -499,7 +499,8 @@ void stk500v2_execute(struct stk500v2_firmware *firmware)
     firmware->deadline_us = now_us(firmware) + firmware->kind->budget_us;
     firmware->reply[0] = firmware->body[0];
     firmware->reply_count = 2;
-    uint8_t status = run(firmware);
+    const struct stk500v2_kind *kind = firmware->kind;
+    uint8_t status = kind->answer != NULL ? kind->answer(firmware) : run(firmware);
     firmware->reply[1] = status;
     if (status != STK500V2_OK) {
         firmware->reply_count = 2;

@@ -104,6 +104,8 @@ struct stk500v2_kind {
     bool multi_stops_early;  /* an SPI multi sends no more than what it is to receive */
     bool measures_target;    /* its supply, and whether there is one */
     bool ignores_protection; /* does not know "reset protection" */
+    /* Instead of all commands; NULL: they are as here. */
+    uint8_t (*answer)(struct stk500v2_firmware *firmware);
     uint8_t (*enter)(struct stk500v2_firmware *firmware);
     uint8_t (*program)(struct stk500v2_firmware *firmware);
     uint8_t (*wait_ready)(struct stk500v2_firmware *firmware);
@@ -142,6 +144,8 @@ void stk500v2_execute(struct stk500v2_firmware *firmware);
 
 /* --- for kinds --- */
 
+/* The next byte of the reply. */
+void stk500v2_put(struct stk500v2_firmware *firmware, uint8_t byte);
 /* 7.3728 MHz, the STK500's clock (AVR068, "PARAM_SCK_DURATION"). */
 int64_t stk500v2_sck_of_stk500(uint8_t duration);
 uint8_t stk500v2_parameter(const struct stk500v2_firmware *firmware, uint8_t id);

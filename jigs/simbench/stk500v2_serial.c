@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jigs/simbench/mega_bootloader.h"
 #include "jigs/simbench/scratchmonkey.h"
 #include "jigs/simbench/stk500v2_firmware.h"
 
@@ -17,6 +18,8 @@ struct programmer {
     struct stk500v2_kept kept;
     struct stk500v2_firmware firmware;
     uint8_t sequence;
+    int64_t patience_us; /* a bootloader's, for the next byte; 0: as long as it takes */
+    bool left;           /* the bootloader hands over */
 };
 
 /* What a model's row leads to. */
@@ -24,6 +27,7 @@ struct variant {
     const struct stk500v2_kind *kind;
     bool keeps;             /* parameters, without power */
     uint8_t checksum_error; /* status beside the answer to a bad checksum */
+    bool has_bootloader;    /* a Mega's, which runs first after a reset */
     int64_t start_us;       /* from its reset until it listens */
 };
 
@@ -76,10 +80,17 @@ static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int6
 
 /* --- frames --- */
 
-/* -1 at an event. */
+/* -1 at an event, and when the bootloader's patience is at its end. */
 static int get(struct programmer *programmer, uint8_t *checksum)
 {
-    int byte = wire_get(programmer->run->wire, WIRE_FOREVER);
+    struct wire *wire = programmer->run->wire;
+    bool waits = programmer->patience_us == 0;
+    int byte =
+        programmer->left
+            ? -1
+            : wire_get(wire, waits ? WIRE_FOREVER : wire_now_us(wire) + programmer->patience_us);
+    programmer->left |= byte < 0;
+    programmer->patience_us = waits ? 0 : MEGA_BOOTLOADER_NEXT_US;
     *checksum ^= byte < 0 ? 0 : (uint8_t)byte;
     return byte;
 }
@@ -130,7 +141,7 @@ static void serve_message(struct programmer *programmer)
         firmware->body[i] = (uint8_t)get(programmer, &checksum);
     }
     get(programmer, &checksum);
-    if (wire_event(programmer->run->wire) != WIRE_EVENT_NONE) {
+    if (programmer->left) {
         return;
     }
     if (checksum != 0) {
@@ -146,6 +157,25 @@ static void serve_message(struct programmer *programmer)
 }
 
 /* --- power and reset --- */
+
+/* Pages go into the board that it runs on. */
+static void run_bootloader(struct programmer *programmer)
+{
+    const struct isp_port *port = programmer->run->port;
+    struct stk500v2_firmware *firmware = &programmer->firmware;
+    stk500v2_start(firmware, &mega_bootloader_kind, &programmer->lines, NULL);
+    programmer->patience_us = MEGA_BOOTLOADER_FIRST_US;
+    while (!programmer->left) {
+        firmware->body[0] = 0;
+        serve_message(programmer);
+        programmer->left |= firmware->body[0] == STK500V2_LEAVE;
+        if (firmware->body[0] == STK500V2_PROGRAM_FLASH && !programmer->left) {
+            port->bootloader_page(port->context);
+        }
+    }
+    programmer->patience_us = 0;
+    programmer->left = false;
+}
 
 static int run(const struct wire_firmware_run *run)
 {
@@ -163,6 +193,10 @@ static int run(const struct wire_firmware_run *run)
                                                 .context = programmer};
     bool was_reset = false; /* it has been running since long before the host came */
     while (wire_event(run->wire) != WIRE_EVENT_STOP) {
+        programmer->left = false;
+        if (was_reset && run->real_pace && variant->has_bootloader) {
+            run_bootloader(programmer);
+        }
         stk500v2_start(&programmer->firmware, variant->kind, &programmer->lines,
                        variant->keeps ? &programmer->kept : NULL);
         if (was_reset && run->real_pace) {
@@ -207,9 +241,9 @@ static const struct stk500v2_kind mega_kind = {STK500_KIND, .command_ns = 50000,
 
 static const struct variant stk500 = {
     .kind = &stk500_kind, .keeps = true, .checksum_error = STK500V2_BAD_CHECKSUM};
-/* A bootloader waits a second for its own kind first. */
 static const struct variant mega = {
-    .kind = &mega_kind, .checksum_error = STK500V2_BAD_CHECKSUM, .start_us = 1000000};
+    .kind = &mega_kind, .checksum_error = STK500V2_BAD_CHECKSUM, .has_bootloader = true};
+/* An Uno's bootloader waits a second for its own kind first; it does not know this one. */
 static const struct variant scratchmonkey = {
     .kind = &scratchmonkey_kind, .checksum_error = BAD_CHECKSUM_ANSWER, .start_us = 1000000};
 
