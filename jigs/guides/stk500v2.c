@@ -39,8 +39,9 @@ const struct driver_guide stk500v2_guide = {
             "The polarity of RESET is set, too; a unit that was left with the other one would hold "
             "a board in reset or let it run.",
             "ScratchMonkey goes down to a slow SCK by itself and does not say so.",
-            "A Mega2560's own bootloader speaks this language, too, and is refused: it would take "
-            "pages for its own program.",
+            "A Mega2560's own bootloader speaks this language, too, and would take pages for its "
+            "own "
+            "program: it is known by the parameters that it forgets, and told to leave.",
             "Native fuse, lock and erase commands are not used: what may be written, the fuse gate "
             "alone says.",
             NULL},
