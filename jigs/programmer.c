@@ -19,9 +19,10 @@ extern const struct programmer_driver usbasp_driver;
 extern const struct programmer_driver usbtiny_driver;
 extern const struct programmer_driver buspirate_driver;
 
+/* Those for serial lines in the order in which a port is asked: the likeliest first. */
 static const struct programmer_driver *const drivers[] = {
-    &stk500_driver, &stk500v1_driver, &stk500v2_driver, &avrispmkii_driver,
-    &usbasp_driver, &usbtiny_driver,  &avr910_driver,   &buspirate_driver,
+    &stk500v1_driver, &stk500v2_driver, &stk500_driver, &avrispmkii_driver,
+    &usbasp_driver,   &usbtiny_driver,  &avr910_driver, &buspirate_driver,
 };
 
 const struct programmer_driver *const *programmer_drivers(size_t *count)
