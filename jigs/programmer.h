@@ -35,7 +35,8 @@ struct programmer {
     /* A byte that the programmer may still wait for, and would take any other for; -1: none. It
      * stays owed when the link is lost: whoever claims the same place again with a new instance
      * copies it there before programmer_claim(), which sends it before anything else. The driver
-     * sets it, and clears it when the programmer has shown that it waits for nothing. */
+     * sets it, and clears it when the programmer has shown that it waits for nothing; above the
+     * byte it may note more. */
     int owed_value;
 };
 

@@ -25,7 +25,7 @@
 
 /* Most cases wait for a reply that will not come, so each runs in a child of its own, several at a
  * time; a child says what is wrong and exits with 1. */
-#define CHILDREN_MAX 16
+#define CHILDREN_MAX 24
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -552,7 +552,9 @@ static void add_way(struct wire_cases *cases, const struct wire_programmer *kind
         add_case(cases, kind, part, within ? meets_its_fault_harmlessly : is_harmless);
     char text[64];
     describe_way(text, sizeof text, way);
-    if (is_executed(kind, way, place))
+    /* Beyond it are the frames of other fuses, of which the same is true. */
+    bool beyond = kind->byte_by_byte && place > 3 + kind->after && way >= WAY_DOUBLED;
+    if (is_executed(kind, way, place) || (beyond && way != WAY_CUT))
         made->judge = is_no_false_pass;
     snprintf(made->fault, sizeof made->fault,
              "{site: 1, fault: %s, match: \"%s%s\", offset: %d, times: 1}", text, kind->begin,
@@ -561,7 +563,7 @@ static void add_way(struct wire_cases *cases, const struct wire_programmer *kind
 
 /* Bytes of a neighbouring frame that are tried, too; where bytes go one by one, the frames of the
  * fuses after it. */
-enum { NEAR = 4, NEAR_BYTE_BY_BYTE = 40 };
+enum { NEAR = 4, NEAR_BYTE_BY_BYTE = 16 };
 
 /* Is it tried? Around the first frame and the last, all but the bits; within the others, what makes
  * bytes fewer or more; of the last, every bit. */

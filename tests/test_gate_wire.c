@@ -40,6 +40,20 @@ static const struct wire_programmer programmers[] = {
           {{0x1B, 0x07, 0x00, 0x05, 0x0E, 0x19, 0xAC, 0xE0, 0x00, 0x00, 0x42}, 11},
           {{0x1B, 0x07, 0x00, 0x07, 0x0E, 0x12, 0x01, 0x01, 0xAC, 0x80, 0x00, 0x00, 0x2B}, 13}},
      .hostile_count = 3},
+    /* '.' and four bytes, which are executed when they are in; the driver awaits a silence behind
+     * AC and behind the 00, as no answer may come there. */
+    {.driver = "avr910",
+     .model = "avr910",
+     .begin = "2E ",
+     .before = 1,
+     .byte_by_byte = true,
+     .executes_turned = AT_1 | AT_3,
+     .executes_doubled = AT_1 | AT_2,
+     .page = "63 6C",
+     .page_first = 0,
+     .page_last = 12,
+     .hostile = {{"le flame feel l", 15}, {{'l', 0xC0, 'f', 0x20, '.', 0xAC, 0xE0, 0x00, 0xC0}, 9}},
+     .hostile_count = 2},
 };
 enum { PROGRAMMERS = sizeof programmers / sizeof programmers[0] };
 

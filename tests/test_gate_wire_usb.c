@@ -13,6 +13,7 @@
 static const struct wire_programmer programmers[] = {
     {.driver = "usbasp", .model = "usbasp-2011"},
     {.driver = "usbtiny", .model = "usbtinyisp"},
+    {.driver = "avrispmkii", .model = "avrispmkii"},
 };
 enum { PROGRAMMERS = sizeof programmers / sizeof programmers[0] };
 
