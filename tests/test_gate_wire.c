@@ -54,6 +54,35 @@ static const struct wire_programmer programmers[] = {
      .page_last = 12,
      .hostile = {{"le flame feel l", 15}, {{'l', 0xC0, 'f', 0x20, '.', 0xAC, 0xE0, 0x00, 0xC0}, 9}},
      .hostile_count = 2},
+    /* 13 and four bytes, each on the SPI bus as it comes and awaited; a page is 05, its length, and
+       loads. */
+    {.driver = "buspirate",
+     .model = "buspirate-v3",
+     .begin = "13 ",
+     .before = 1,
+     .byte_by_byte = true,
+     .executes_turned = AT_1 | AT_3,
+     .executes_doubled = AT_1 | AT_2,
+     .page = "05 02 04",
+     .page_first = 0,
+     .page_last = 16,
+     .hostile = {{{0x13, 0xAC, 0xA0, 0x00, 0x20}, 5},
+                 {{0xAC, 0xE0, 0x13, 0xC0}, 4},
+                 {{0x05, 0x00, 0x04, 0x00, 0x00, 0xAC, 0xA0, 0x00, 0x20}, 9}},
+     .hostile_count = 3},
+    /* Spoken to like the sketch until it is known to look at the end byte first. */
+    {.driver = "stk500",
+     .model = "stk500",
+     .begin = "56 ",
+     .before = 1,
+     .after = 1,
+     .executes_turned = AT_1 | AT_3,
+     .executes_doubled = AT_1 | AT_2,
+     .page = "64 00 80 46",
+     .page_first = 0,
+     .page_last = 12,
+     .hostile = {{{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5}, {{0x52, 0x20, 0x65, 0x20}, 4}},
+     .hostile_count = 2},
 };
 enum { PROGRAMMERS = sizeof programmers / sizeof programmers[0] };
 
