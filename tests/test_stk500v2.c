@@ -38,10 +38,11 @@ struct other_end {
     /* Of the bytes it receives from now on: the one that is lost, doubled or turned; -1: none. */
     atomic_int lose_in, double_in, turn_in;
     int turn_mask;
-    atomic_int cut_in;  /* after so many all others are lost; -1: none */
-    atomic_int mute;    /* so many replies are lost */
-    atomic_int late;    /* so many replies are sent only before the next one */
-    atomic_int spoil;   /* so many replies have a wrong checksum */
+    atomic_int cut_in;              /* after so many all others are lost; -1: none */
+    atomic_int deaf_in, deaf_count; /* after so many so many are lost; -1: none */
+    atomic_int mute;                /* so many replies are lost */
+    atomic_int late;                /* so many replies are sent only before the next one */
+    atomic_int spoil;               /* so many replies have a wrong checksum */
     atomic_int strange; /* so many replies have another sequence number, and come again right */
     atomic_int noise;   /* so many replies have noise before them */
     uint8_t held[600];
@@ -51,6 +52,14 @@ struct other_end {
     int wrong_frames;
     uint8_t checksum; /* of the last frame */
 };
+
+static bool take_one(atomic_int *count)
+{
+    if (*count <= 0)
+        return false;
+    atomic_fetch_sub(count, 1);
+    return true;
+}
 
 static bool take_in(struct other_end *end, int timeout_ms)
 {
@@ -64,6 +73,10 @@ static bool take_in(struct other_end *end, int timeout_ms)
         return false;
     ssize_t count = read(end->master, bytes, sizeof bytes);
     for (ssize_t i = 0; i < count; i++) {
+        if (end->deaf_in > 0)
+            atomic_fetch_sub(&end->deaf_in, 1);
+        else if (end->deaf_in == 0 && take_one(&end->deaf_count))
+            continue;
         if (end->lose_in >= 0 && atomic_fetch_sub(&end->lose_in, 1) == 0)
             continue;
         if (end->cut_in == 0)
@@ -92,14 +105,6 @@ static void put(struct other_end *end, const uint8_t *bytes, size_t count)
 {
     if (write(end->master, bytes, count) != (ssize_t)count)
         end->stop = true;
-}
-
-static bool take_one(atomic_int *count)
-{
-    if (*count <= 0)
-        return false;
-    atomic_fetch_sub(count, 1);
-    return true;
 }
 
 static void reply(struct other_end *end, uint8_t sequence, const uint8_t *body, size_t count)
@@ -175,7 +180,7 @@ static struct other_end *other_end_start(const char *name)
 
     assert_non_null(end);
     fake_stk500v2_init(&end->unit, name);
-    end->lose_in = end->double_in = end->turn_in = end->cut_in = -1;
+    end->lose_in = end->double_in = end->turn_in = end->cut_in = end->deaf_in = -1;
     end->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(end->master >= 0);
     assert_int_equal(grantpt(end->master), 0);
@@ -756,7 +761,7 @@ static void harm(struct other_end *end, enum fault fault, int at)
 
 static void unharm(struct other_end *end)
 {
-    end->lose_in = end->double_in = end->turn_in = end->cut_in = -1;
+    end->lose_in = end->double_in = end->turn_in = end->cut_in = end->deaf_in = -1;
 }
 
 /* The claim of a new instance: what was begun by the one before must not be completed. */
@@ -831,6 +836,26 @@ static void no_fault_of_a_byte_makes_another_fuse_value(void **state)
         bad += status != 0;
     }
     assert_int_equal(bad, 0);
+}
+
+/* The value is lost, then the line is dead for as long as the filler is: the sign-on behind it
+ * begins with 1B, which the programmer takes for the checksum that belongs to the checksum. */
+static void a_line_that_is_dead_meanwhile_makes_no_other_value(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+
+    open_fixture(&fixture, "STK500_2");
+    fixture.end->deaf_count = 5 + 275 + 1;
+    fixture.end->deaf_in = FUSE_FRAME_BYTES;
+    fixture.end->lose_in = FUSE_FRAME_BYTES - 2;
+    assert_int_not_equal(send_fuse(&fixture, PART_FUSE_LOW, 0x1B, 150000), 0);
+    assert_int_equal(programmer_release(fixture.programmer, &fixture.failure), 0);
+    must(&fixture, attach(&fixture));
+    assert_int_equal(fixture.end->deaf_count, 0);
+    assert_int_equal(fixture.end->unit.fuse_write_count, 0);
+    assert_int_equal(fixture.programmer->owed_value, -1);
+    close_fixture(&fixture);
 }
 
 /* ---- ends ---- */
@@ -932,6 +957,7 @@ int main(void)
         cmocka_unit_test(data_that_look_like_a_frame_go_singly),
         cmocka_unit_test(a_fuse_goes_as_one_instruction),
         cmocka_unit_test(no_fault_of_a_byte_makes_another_fuse_value),
+        cmocka_unit_test(a_line_that_is_dead_meanwhile_makes_no_other_value),
         cmocka_unit_test(an_attached_programmer_that_is_destroyed_lets_the_target_go),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
         cmocka_unit_test(every_part_is_programmed_on_the_simulated_bench),

@@ -293,19 +293,27 @@ static int exchange(struct stk500v2 *stk, struct stk500v2_command *command,
 /* ---- finding into step ---- */
 
 /* Ends what the programmer may wait for: see the top. */
-static int fill(struct serial *serial, const struct operation *operation, struct failure *failure)
+static int send_filler(struct serial *serial, const struct operation *operation,
+                       struct failure *failure)
 {
     uint8_t bytes[FRAME_BYTES] = {0};
 
     if (serial->stk.base.owed_value >= 0)
         bytes[0] = (uint8_t)serial->stk.base.owed_value;
+    return link_stream_write(serial->stream, bytes, sizeof bytes, operation, failure);
+}
+
+static int fill(struct serial *serial, const struct operation *operation, struct failure *failure)
+{
     if (link_stream_drain(serial->stream, 0, DRAIN_LIMIT_US, operation, failure) != 0 ||
-        link_stream_write(serial->stream, bytes, sizeof bytes, operation, failure) != 0)
+        send_filler(serial, operation, failure) != 0)
         return -1;
     return link_stream_drain(serial->stream, QUIET_US, DRAIN_LIMIT_US, operation, failure);
 }
 
-/* Fails only when the link does; `cause` says what was heard. */
+/* Fails only when the link does; `cause` says what was heard. While a filler is owed it goes right
+ * before the sign-on, whose 1B could be what the programmer waits for: the line may have been dead
+ * until now. */
 static int knock(struct serial *serial, bool *answered, struct failure *cause,
                  const struct operation *operation, struct failure *failure)
 {
@@ -315,7 +323,8 @@ static int knock(struct serial *serial, bool *answered, struct failure *cause,
     struct frame frame;
 
     make_frame(serial, &command, &frame);
-    *answered = send_frame(serial, &frame, operation, &heard) == 0 &&
+    *answered = (serial->stk.base.owed_value < 0 || send_filler(serial, operation, &heard) == 0) &&
+                send_frame(serial, &frame, operation, &heard) == 0 &&
                 hear(serial, &command, operation, &heard) == 0;
     if (!*answered && heard.code != FAILURE_PROGRAMMER_SILENT &&
         heard.code != FAILURE_PROGRAMMER_OUT_OF_STEP)
