@@ -46,6 +46,8 @@ for name in "${names[@]}"; do
     jq -r '.models[].model' "$work/json" | while read -r model; do
         grep -Eq "^  $model +[^ ]" "$work/guide" || fail "the guide of $name does not name $model"
     done
+    grep -q "{.driver = \"$name\"" "$SOURCE"/tests/test_gate_wire*.c ||
+        fail "no row of the gate's test on the wire is for $name"
     jq -r '.peers[].test' "$work/json" | while read -r test; do
         [ -f "$SOURCE/$test" ] || fail "there is no $test"
         grep -qF "($test)" "$work/guide" || fail "the guide of $name does not name $test"
