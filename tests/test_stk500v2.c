@@ -43,6 +43,8 @@ struct other_end {
     atomic_int mute;                /* so many replies are lost */
     atomic_int late;                /* so many replies are sent only before the next one */
     atomic_int spoil;               /* so many replies have a wrong checksum */
+    atomic_int rename;              /* so many replies are to another command */
+    atomic_int refuse;              /* so many replies have the status C0 */
     atomic_int strange; /* so many replies have another sequence number, and come again right */
     atomic_int noise;   /* so many replies have noise before them */
     uint8_t held[600];
@@ -113,6 +115,10 @@ static void reply(struct other_end *end, uint8_t sequence, const uint8_t *body, 
     uint8_t sum = 0;
 
     memcpy(frame + 5, body, count);
+    if (take_one(&end->rename))
+        frame[5] = 0x10;
+    if (take_one(&end->refuse))
+        frame[6] = 0xC0;
     for (size_t i = 0; i < 5 + count; i++)
         sum ^= frame[i];
     frame[5 + count] = sum;
@@ -519,6 +525,42 @@ static void a_spoilt_reply_is_not_believed(void **state)
     assert_int_equal(programmer_release(fixture.programmer, NULL), 0);
     must(&fixture, attach(&fixture));
     must(&fixture, read_memory_back(&fixture, PART_FLASH, 0, bytes, 4));
+    close_fixture(&fixture);
+}
+
+static int sign_ons_of_a_claim(int renamed, int refused)
+{
+    struct fixture fixture;
+    int count;
+
+    prepare(&fixture, "STK500_2");
+    fixture.end->rename = renamed;
+    fixture.end->refuse = refused;
+    must(&fixture, claim(&fixture));
+    count = fake_stk500v2_count(&fixture.end->unit, STK500V2_SIGN_ON);
+    close_fixture(&fixture);
+    return count;
+}
+
+static void a_reply_that_only_looks_like_a_sign_on_is_not_believed(void **state)
+{
+    (void)state;
+    int usual = sign_ons_of_a_claim(0, 0);
+
+    assert_int_equal(sign_ons_of_a_claim(1, 0), usual + 1);
+    assert_int_equal(sign_ons_of_a_claim(0, 1), usual + 1);
+}
+
+static void a_unit_without_a_slow_enough_sck_is_named(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+
+    prepare(&fixture, "SCRATCHMONKEY");
+    fixture.programmer->target_hz = 128000;
+    must(&fixture, claim(&fixture));
+    expect_failure(&fixture, attach(&fixture), FAILURE_PROGRAMMER_REFUSED,
+                   "SCRATCHMONKEY, 125000 Hz, is too fast for a board at 128000 Hz");
     close_fixture(&fixture);
 }
 
@@ -946,6 +988,8 @@ int main(void)
         cmocka_unit_test(old_replies_and_noise_do_not_matter),
         cmocka_unit_test(a_late_reply_is_not_that_of_the_next_command),
         cmocka_unit_test(a_spoilt_reply_is_not_believed),
+        cmocka_unit_test(a_reply_that_only_looks_like_a_sign_on_is_not_believed),
+        cmocka_unit_test(a_unit_without_a_slow_enough_sck_is_named),
         cmocka_unit_test(a_board_that_is_lost_is_noticed),
         cmocka_unit_test(a_page_that_was_not_written_is_told),
         cmocka_unit_test(pages_go_in_one_run_and_blank_ones_not_at_all),

@@ -21,23 +21,24 @@
  *
  * - A fuse or lock write is 13, AC, A0, 00, v: one byte at a time, each when the one before was
  *   answered, so that however many are lost, only the last is in doubt. Until A0 is sent, zeros
- * make it AC 00, which is nothing. When A0 is not answered, one 00 is sent: it is the third byte,
- * or makes AC 00, and the board's echo says which (OWED_AFTER_ZERO). After that only v may follow:
- *   it is owed (owed_value) until it is answered, and recovery, also the next claim's, feeds v
- * until two were answered, before anything else. A unit that did not wait for them takes them for
- *   commands, none of which makes anything that begins with AC of v's and zeros. Where nothing is
- *   answered any more, nothing more is sent: the unit has to be unplugged. After a program was
- *   killed within a fuse write, too.
+ *   make it AC 00, which is nothing. When A0 is not answered, one 00 is sent: it is the third
+ *   byte, or makes AC 00, and the board's echo says which (OWED_AFTER_ZERO). After that only v may
+ *   follow: it is owed (owed_value) until it is answered, and recovery, also the next claim's,
+ *   feeds v until two were answered, before anything else. A unit that did not wait for them takes
+ *   them for commands, none of which makes anything that begins with AC of v's and zeros. Where
+ *   nothing is answered any more, nothing more is sent: the unit has to be unplugged. After a
+ *   program was killed within a fuse write, too.
  * - A chip erase begins with AC, too: AC 80, one turned bit from AC A0. Its first three bytes go by
  *   12, and only when the board has given back the 80 comes the last one.
  * - A page is 05, its length, and loads and the page write: 40 00 w low, 48 00 w high, 4C hi lo 00,
  *   w being the place in the page, below 80. Bytes lost in it shift the rest: then instructions
  *   begin with 00, with w, or with an image byte, which 40, 48 or 4C follows. AC 4x is nothing.
- * Only the address of the page write could be AC with 80 and more after it, and it would be
- * followed by zeros: such a page is written without it, and then by an instruction.
+ *   Only the address of the page write could be AC with 80 and more after it, and it would be
+ *   followed by zeros: such a page is written without it, and then by an instruction.
  * - When the length of a 05 is hit, the unit takes what is left for commands. Those that move bytes
- *   (1n, 05) move them as they stand: again no AC but with 40, 48 or 4C after it, and no two bytes
- * of the image side by side. The 00 in every instruction leaves SPI mode, and with it the board.
+ *   (1n, 05) move them as they stand: again no AC but with 40, 48 or 4C after it, and no two
+ *   bytes of the image side by side. The 00 in every instruction leaves SPI mode, and with it the
+ *   board.
  * - Of all other instructions the second or third byte may be AC, with 80 or more after it. What
  *   stands before that AC goes first, by a transfer of its own, and the rest when it has been
  *   answered: then no frame can begin there.

@@ -17,10 +17,10 @@
  * - The sequence number is chosen so that the checksum is none of the body's bytes: then no doubled
  *   byte can make it fit.
  * - Whatever was lost of the body and the checksum, one byte or several, what is sent next cannot
- *   complete it: a first byte that is no exclusive or of any of the frame's bytes, then zeros,
- * which change nothing about that, more of them than the longest frame has. Then the programmer
- * waits for a 1B. This first byte is owed to the place (owed_value) until a sign-on was answered,
- * and the next claim begins with it.
+ *   complete it: a first byte that is no exclusive or of any of the frame's bytes, then zeros (they
+ *   change nothing about that), more of them than the longest frame has. Then the programmer waits
+ *   for a 1B. This first byte is owed to the place (owed_value) until a sign-on was answered, and
+ *   the next claim begins with it.
  *
  * A process that was killed in the midst of such a frame cannot tell its byte to the next one; that
  * begins with zeros, which can complete it only when several of its bytes were lost besides.

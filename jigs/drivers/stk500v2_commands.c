@@ -174,6 +174,8 @@ int stk500v2_take_sign_on(struct stk500v2 *stk, const struct stk500v2_command *c
     const uint8_t *reply = command->reply;
     size_t length = command->received > 2 ? reply[2] : 0;
 
+    if (check_reply(stk, command, failure) != 0)
+        return -1;
     if (length == 0 || command->received != 3 + length || length >= sizeof stk->sign_on)
         return fail_reply(stk, command, failure);
     for (size_t i = 0; i < length; i++) {
@@ -510,10 +512,11 @@ int stk500v2_attach(struct programmer *programmer, const struct operation *opera
     size_t first = programmer_pick_sck(programmer, stk->sck_hz, stk->sck_count);
 
     if (first == stk->sck_count)
-        return failure_set(failure, FAILURE_PROGRAMMER_REFUSED,
-                           "its slowest SCK, %" PRId64 " Hz, is too fast for a board at %" PRId64
-                           " Hz",
-                           stk->sck_hz[stk->sck_count - 1], programmer_target_hz(programmer));
+        return failure_set(
+            failure, FAILURE_PROGRAMMER_REFUSED,
+            "the slowest SCK of %s, %" PRId64 " Hz, is too fast for a board at %" PRId64
+            " Hz: this site needs another programmer",
+            stk->sign_on, stk->sck_hz[stk->sck_count - 1], programmer_target_hz(programmer));
     if (begin_session(stk, operation, failure) == 0 && check_supply(stk, operation, failure) == 0 &&
         stk500v2_set_polarity(stk, operation, failure) == 0 &&
         step_down(stk, first, operation, failure) == 0)

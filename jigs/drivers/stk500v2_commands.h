@@ -85,7 +85,7 @@ struct stk500v2 {
 
 /* Adds a value of parameter 98; they come fastest first. */
 void stk500v2_offer_sck(struct stk500v2 *stk, int64_t sck_hz, uint8_t setting);
-/* Takes the text of a reply to sign-on. */
+/* Checks a reply to sign-on and takes its text. */
 int stk500v2_take_sign_on(struct stk500v2 *stk, const struct stk500v2_command *command,
                           struct failure *failure);
 int stk500v2_sign_on(struct stk500v2 *stk, const struct operation *operation,

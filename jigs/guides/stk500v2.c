@@ -38,7 +38,8 @@ const struct driver_guide stk500v2_guide = {
             "SCK is set before every session: units remember what was set last, by whoever it was.",
             "The polarity of RESET is set, too; a unit that was left with the other one would hold "
             "a board in reset or let it run.",
-            "ScratchMonkey goes down to a slow SCK by itself and does not say so.",
+            "ScratchMonkey: 2 MHz, 500 or 125 kHz only, too fast for a board below 750 kHz; it "
+            "goes down to a slow SCK by itself and does not say so.",
             "A Mega2560's own bootloader speaks this language, too, and would take pages for its "
             "own "
             "program: it is known by the parameters that it forgets, and told to leave.",
