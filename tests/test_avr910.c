@@ -264,6 +264,74 @@ static void a_programmer_that_waits_is_found(void **state)
     }
 }
 
+/* ---- who is there ---- */
+
+static bool is_in_reset(struct workplace *workplace)
+{
+    char *record = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&record, &size);
+
+    assert_non_null(stream);
+    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
+    assert_int_equal(fclose(stream), 0);
+    assert_non_null(strstr(record, "\"in_reset\":"));
+    bool is = strstr(record, "\"in_reset\":true") != NULL;
+    free(record);
+    return is;
+}
+
+/* A program before us was killed in a session. */
+static void a_board_left_in_reset_is_let_go(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"avr910", "avr910-block"};
+
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        struct workplace workplace;
+        struct failure failure = {0};
+
+        prepare(&workplace, "ATmega328P", models[i], "fast",
+                "{site: 1, fault: wrong-mode, bytes: \"54 72 50\"}");
+        if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
+                             &failure) != 0)
+            fail_msg("%s: %s", models[i], failure.detail);
+        assert_false(is_in_reset(&workplace));
+        close_workplace(&workplace);
+    }
+}
+
+/* The version changes between claim and session. */
+static void another_unit_is_refused(void **state)
+{
+    (void)state;
+    struct workplace workplace;
+    struct failure failure = {0};
+
+    prepare(&workplace, "ATmega328P", "avr910", "fast",
+            "{site: 1, fault: flip, wire: from-programmer, match: \"52 20 49 53 50 33 33\", "
+            "offset: 5, mask: 0x02}");
+    assert_int_equal(claim_and_attach(&workplace, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_PROGRAMMER_UNKNOWN);
+    assert_string_equal(failure.detail, "its name is 'AVR ISP' 1.3, but was 'AVR ISP' 3.3 before");
+    close_workplace(&workplace);
+}
+
+/* The first code of its list arrives as an 'l'. */
+static void no_letter_is_sent_for_a_device_code(void **state)
+{
+    (void)state;
+    struct workplace workplace;
+    struct failure failure = {0};
+
+    prepare(&workplace, "ATmega328P", "avr910", "fast",
+            "{site: 1, fault: flip, wire: from-programmer, match: \"13 20 28\", mask: 0x7F}\n"
+            "  - {site: 1, fault: hang, match: \"54 6C\"}");
+    if (claim_and_attach(&workplace, &failure) != 0)
+        fail_msg("%s", failure.detail);
+    close_workplace(&workplace);
+}
+
 static void the_floor_is_the_sum_of_its_parts(void **state)
 {
     (void)state;
@@ -294,6 +362,9 @@ int main(void)
         cmocka_unit_test(its_time_is_that_of_wire_and_firmware),
         cmocka_unit_test(slow_parts_are_waited_for),
         cmocka_unit_test(a_programmer_that_waits_is_found),
+        cmocka_unit_test(a_board_left_in_reset_is_let_go),
+        cmocka_unit_test(another_unit_is_refused),
+        cmocka_unit_test(no_letter_is_sent_for_a_device_code),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

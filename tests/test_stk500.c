@@ -301,6 +301,61 @@ static void a_programmer_that_waits_is_found(void **state)
     }
 }
 
+/* ---- who is there ---- */
+
+static bool is_in_reset(struct workplace *workplace)
+{
+    char *record = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&record, &size);
+
+    assert_non_null(stream);
+    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
+    assert_int_equal(fclose(stream), 0);
+    assert_non_null(strstr(record, "\"in_reset\":"));
+    bool is = strstr(record, "\"in_reset\":true") != NULL;
+    free(record);
+    return is;
+}
+
+/* A program before us was killed in a session. */
+static void a_board_left_in_reset_is_let_go(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"stk500", "avrisp"};
+
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        struct workplace workplace;
+        struct failure failure = {0};
+
+        prepare(&workplace, "ATmega328P", models[i], "fast",
+                "{site: 1, fault: wrong-mode, bytes: \"50 20\"}");
+        if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
+                             &failure) != 0)
+            fail_msg("%s: %s", models[i], failure.detail);
+        assert_false(is_in_reset(&workplace));
+        close_workplace(&workplace);
+    }
+}
+
+static void another_unit_is_refused(void **state)
+{
+    (void)state;
+    struct workplace workplace;
+    struct failure failure = {0};
+
+    open_workplace(&workplace, "ATmega328P", "stk500", "fast");
+    assert_int_equal(programmer_release(workplace.programmer, &failure), 0);
+    /* As if another one had been claimed. */
+    strcpy(workplace.programmer->firmware, "STK500 1.7");
+    assert_int_equal(
+        programmer_attach(workplace.programmer, workplace.part, &workplace.operation, &failure),
+        -1);
+    assert_int_equal(failure.code, FAILURE_PROGRAMMER_UNKNOWN);
+    assert_non_null(strstr(failure.detail, "but was 'STK500 1.7' before"));
+    close_workplace(&workplace);
+}
+
 static void the_floor_is_the_sum_of_its_parts(void **state)
 {
     (void)state;
@@ -327,6 +382,8 @@ int main(void)
         cmocka_unit_test(its_time_is_that_of_wire_and_firmware),
         cmocka_unit_test(slow_parts_are_waited_for),
         cmocka_unit_test(a_programmer_that_waits_is_found),
+        cmocka_unit_test(a_board_left_in_reset_is_let_go),
+        cmocka_unit_test(another_unit_is_refused),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,9 @@
  *   know. ESC is passed over where a letter should stand.
  * - All but the questions need a device code from its list ('T'). It says whether flash has pages;
  *   the code of another part with pages does as well.
- * - The universal command ('.' and four bytes) answers the fourth byte back, waits 50 ms and
- * answers CR. 'c' and 'C' load a byte, 'C' counts the address on; on parts without pages they write
- * it.
+ * - The universal command ('.' and four bytes) answers the fourth byte back, waits 50 ms and then
+ *   answers CR. 'c' and 'C' load a byte, and 'C' counts the address on; on parts without pages
+ *   they write it.
  * - The UART holds one byte while the next comes in. What comes faster than it works is lost, so a
  *   command's bytes are followed by ESC until it has had the time of a command on the wire.
  *
@@ -24,8 +24,8 @@
  *   erases; the clone itself writes pages of 128 bytes as two halves that way.
  * - A block ('B', length, 'F', data) with them goes in pieces: the head and the first byte, then
  *   silence must show that no byte of the head was lost (each would be answered '?'), then the
- * rest. A letter at the very end, which a doubled byte in the head would push out, waits for the
- * same.
+ *   rest. A letter at the very end, which a doubled byte in the head would push out, is kept back
+ *   for another silence.
  * - So does a universal command with one of them in it; EEPROM bytes go by such commands then.
  * - Addresses whose bytes are letters are never set: reading begins earlier, writing counts on to
  *   them. The page write goes by the universal command, not by 'm', which is one bit from 'l' and
@@ -61,9 +61,8 @@
 #define ASSUMED_SCK_HZ 217000
 #define FLASH_BYTES_MAX 0x20000 /* 16 bits of word address */
 
-#define COMMAND_NS                                                                                 \
-    1040000 /* a command of the slowest firmware: two looks at flash of 0.36 ms each,              \
-               and 0.23 ms for the device list */
+/* A command of the slowest firmware: two looks at flash, 0.36 ms each, and 0.23 ms for the list. */
+#define COMMAND_NS 1040000
 #define EEPROM_WAIT_US 6100 /* the least that a firmware itself waits after a byte of EEPROM */
 #define RUN_BYTES 1024
 #define READ_COMMANDS 128 /* in one go: the clocks of both ends may differ by 0.3 % */
@@ -80,15 +79,15 @@
 #define OWED_RISKY 2 /* of a value that could be a write in the second byte of AC: see the top */
 #define NEVER_AGAIN 0x100 /* beside an owed value */
 #define RECOVER_TRIES 3
-#define BLOCK_WORK_US                                                                              \
-    150000 /* until a block that began to be written is done: looks, then 50 ms                    \
-            */
+/* Until a block that began to be written is done: it is looked at, then waited for, 50 ms. */
+#define BLOCK_WORK_US 150000
 
 struct avr910 {
     struct programmer base;
     struct stream_talk talk;
     bool entered;
     uint8_t identity[IDENTITY_BYTES];
+    uint8_t version[2];
     uint32_t block_bytes; /* a power of two; 0: it has no block commands */
     uint8_t codes[256];   /* the device codes that it knows */
     size_t code_count;
@@ -310,8 +309,8 @@ static int fail_to_find(const struct heard *heard, struct failure *failure)
                        "answered %s to S, expected a name of %d characters", text, IDENTITY_BYTES);
 }
 
-static int look_for_programmer(struct avr910 *avr, const struct operation *operation,
-                               struct failure *failure)
+static int look_for_programmer(struct avr910 *avr, uint8_t identity[IDENTITY_BYTES],
+                               const struct operation *operation, struct failure *failure)
 {
     struct failure cause = {0};
     struct heard heard = {0};
@@ -323,7 +322,7 @@ static int look_for_programmer(struct avr910 *avr, const struct operation *opera
     }
     if (!is_identity(&heard))
         return fail_to_find(&heard, failure);
-    memcpy(avr->identity, heard.bytes, IDENTITY_BYTES);
+    memcpy(identity, heard.bytes, IDENTITY_BYTES);
     avr->base.owed_value = -1;
     avr->talk.out_of_step = false;
     return 0;
@@ -467,6 +466,19 @@ static int set_device(struct avr910 *avr, uint8_t code, const struct operation *
     return command(avr, "device code", bytes, sizeof bytes, operation, failure);
 }
 
+/* All but the questions need a device, whichever. Were the T lost, its code would be a command: see
+ * the top. */
+static int set_any_device(struct avr910 *avr, const struct operation *operation,
+                          struct failure *failure)
+{
+    for (size_t i = 0; i < avr->code_count; i++)
+        if (!is_letter(avr->codes[i]))
+            return set_device(avr, avr->codes[i], operation, failure);
+    return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
+                       "each device code of its list is also a command that erases or writes "
+                       "fuses: none can be sent safely");
+}
+
 /* Fuses can be written by no other command, so a programmer without it is of no use. Its pins drive
  * nothing now. */
 static int check_universal(struct avr910 *avr, const struct operation *operation,
@@ -476,8 +488,7 @@ static int check_universal(struct avr910 *avr, const struct operation *operation
     uint8_t reply[sizeof look];
     size_t received = 0;
 
-    if (set_device(avr, avr->codes[0], operation, failure) != 0 ||
-        stream_talk_ask(&avr->talk, look, sizeof look, reply, 2, STREAM_TALK_REPLY_US, &received,
+    if (stream_talk_ask(&avr->talk, look, sizeof look, reply, 2, STREAM_TALK_REPLY_US, &received,
                         operation, failure) != 0)
         return -1;
     if (received == 2 && reply[1] == CR)
@@ -488,29 +499,6 @@ static int check_universal(struct avr910 *avr, const struct operation *operation
                        "by no other");
 }
 
-static int claim(struct programmer *programmer, const struct programmer_settings *settings,
-                 const struct operation *operation, struct failure *failure)
-{
-    struct avr910 *avr = self(programmer);
-    uint8_t version[2] = {0};
-    char blocks[32];
-
-    if (stream_talk_open(&avr->talk, &settings->place, settings->baud, operation, failure) != 0 ||
-        look_for_programmer(avr, operation, failure) != 0 || refuse_bootloader(avr, failure) != 0 ||
-        check_type(avr, operation, failure) != 0 ||
-        question(avr, 'V', version, sizeof version, operation, failure) != 0 ||
-        ask_blocks(avr, operation, failure) != 0 || ask_devices(avr, operation, failure) != 0 ||
-        check_universal(avr, operation, failure) != 0)
-        return -1;
-    snprintf(blocks, sizeof blocks, "blocks of %" PRIu32, avr->block_bytes);
-    snprintf(programmer->firmware, sizeof programmer->firmware, "%.7s %c.%c, %s",
-             (const char *)avr->identity, version[0], version[1],
-             avr->block_bytes > 0 ? blocks : "byte by byte");
-    return 0;
-}
-
-/* ---- sessions ---- */
-
 static int leave(struct avr910 *avr, const struct operation *operation, struct failure *failure)
 {
     static const uint8_t bytes[] = {'L'};
@@ -520,6 +508,37 @@ static int leave(struct avr910 *avr, const struct operation *operation, struct f
     avr->entered = false;
     return 0;
 }
+
+/* A predecessor that was killed in a session may have left the board in reset. */
+static int let_go(struct avr910 *avr, const struct operation *operation, struct failure *failure)
+{
+    avr->entered = true;
+    if (set_any_device(avr, operation, failure) != 0)
+        return -1;
+    return leave(avr, operation, failure);
+}
+
+static int claim(struct programmer *programmer, const struct programmer_settings *settings,
+                 const struct operation *operation, struct failure *failure)
+{
+    struct avr910 *avr = self(programmer);
+    char blocks[32];
+
+    if (stream_talk_open(&avr->talk, &settings->place, settings->baud, operation, failure) != 0 ||
+        look_for_programmer(avr, avr->identity, operation, failure) != 0 ||
+        refuse_bootloader(avr, failure) != 0 || check_type(avr, operation, failure) != 0 ||
+        question(avr, 'V', avr->version, sizeof avr->version, operation, failure) != 0 ||
+        ask_blocks(avr, operation, failure) != 0 || ask_devices(avr, operation, failure) != 0 ||
+        let_go(avr, operation, failure) != 0 || check_universal(avr, operation, failure) != 0)
+        return -1;
+    snprintf(blocks, sizeof blocks, "blocks of %" PRIu32, avr->block_bytes);
+    snprintf(programmer->firmware, sizeof programmer->firmware, "%.7s %c.%c, %s",
+             (const char *)avr->identity, avr->version[0], avr->version[1],
+             avr->block_bytes > 0 ? blocks : "byte by byte");
+    return 0;
+}
+
+/* ---- sessions ---- */
 
 static int release(struct programmer *programmer, const struct operation *operation,
                    struct failure *failure)
@@ -546,16 +565,34 @@ static void unclaim(struct programmer *programmer)
     stream_talk_close(&avr->talk);
 }
 
-/* Is it still the one that was claimed? */
-static int prove(struct avr910 *avr, const struct operation *operation, struct failure *failure)
+static int find_name(struct avr910 *avr, uint8_t name[IDENTITY_BYTES],
+                     const struct operation *operation, struct failure *failure)
 {
     struct heard heard = {0};
 
     if (ask_identity(avr, &heard, operation, failure) != 0)
         return -1;
-    if (heard.count == IDENTITY_BYTES && memcmp(heard.bytes, avr->identity, IDENTITY_BYTES) == 0)
+    memcpy(name, heard.bytes, IDENTITY_BYTES);
+    if (heard.count == IDENTITY_BYTES && memcmp(name, avr->identity, IDENTITY_BYTES) == 0)
         return 0;
-    return look_for_programmer(avr, operation, failure);
+    return look_for_programmer(avr, name, operation, failure);
+}
+
+/* Is it still the one that was claimed? What was asked then does not hold for another. */
+static int prove(struct avr910 *avr, const struct operation *operation, struct failure *failure)
+{
+    uint8_t name[IDENTITY_BYTES], version[2];
+
+    if (find_name(avr, name, operation, failure) != 0 ||
+        question(avr, 'V', version, sizeof version, operation, failure) != 0)
+        return -1;
+    if (memcmp(name, avr->identity, sizeof name) == 0 &&
+        memcmp(version, avr->version, sizeof version) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
+                       "its name is '%.7s' %c.%c, but was '%.7s' %c.%c before", (const char *)name,
+                       version[0], version[1], (const char *)avr->identity, avr->version[0],
+                       avr->version[1]);
 }
 
 static int enter(struct avr910 *avr, const struct operation *operation, struct failure *failure)

@@ -310,6 +310,21 @@ static int check_kind(struct stk500 *stk, const struct operation *operation,
     return 0;
 }
 
+static int leave(struct stk500 *stk, const struct operation *operation, struct failure *failure)
+{
+    static const uint8_t command[] = {LEAVE, END};
+
+    if (exchange(stk, "leave", command, sizeof command, NULL, 0, operation, failure) != 0)
+        return -1;
+    stk->entered = false;
+    return 0;
+}
+
+static void firmware_text(const struct stk500 *stk, char *text, size_t text_bytes)
+{
+    snprintf(text, text_bytes, "%s %u.%u", stk->name, stk->major, stk->minor);
+}
+
 static int claim(struct programmer *programmer, const struct programmer_settings *settings,
                  const struct operation *operation, struct failure *failure)
 {
@@ -320,22 +335,13 @@ static int claim(struct programmer *programmer, const struct programmer_settings
     if (stream_talk_open(&stk->talk, &settings->place, settings->baud, operation, failure) != 0 ||
         find(stk, operation, failure) != 0 || check_kind(stk, operation, failure) != 0)
         return -1;
-    snprintf(programmer->firmware, sizeof programmer->firmware, "%s %u.%u", stk->name, stk->major,
-             stk->minor);
-    return 0;
+    firmware_text(stk, programmer->firmware, sizeof programmer->firmware);
+    /* A predecessor that was killed in a session may have left the board in reset. */
+    stk->entered = true;
+    return leave(stk, operation, failure);
 }
 
 /* ---- sessions ---- */
-
-static int leave(struct stk500 *stk, const struct operation *operation, struct failure *failure)
-{
-    static const uint8_t command[] = {LEAVE, END};
-
-    if (exchange(stk, "leave", command, sizeof command, NULL, 0, operation, failure) != 0)
-        return -1;
-    stk->entered = false;
-    return 0;
-}
 
 static int release(struct programmer *programmer, const struct operation *operation,
                    struct failure *failure)
@@ -470,9 +476,24 @@ static uint8_t sck_duration(const struct programmer *programmer)
     int64_t offered_hz[SCK_COUNT];
 
     for (size_t i = 0; i < SCK_COUNT; i++)
-        offered_hz[i] = SCK_STEP_HZ / (int64_t)(i + 1) + 1; /* rounded up: never faster than said */
+        offered_hz[i] =
+            SCK_STEP_HZ / (int64_t)(i + 1) + 1; /* rounded up: never faster than picked */
     size_t picked = programmer_pick_sck(programmer, offered_hz, SCK_COUNT);
     return picked < SCK_COUNT ? (uint8_t)(picked + 1) : 0;
+}
+
+/* Is it still the one that was claimed? What was learned of that does not hold for another. */
+static int prove(struct stk500 *stk, const struct operation *operation, struct failure *failure)
+{
+    char found[sizeof stk->base.firmware];
+
+    if (check_kind(stk, operation, failure) != 0)
+        return -1;
+    firmware_text(stk, found, sizeof found);
+    if (strcmp(found, stk->base.firmware) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN, "it is '%s', but was '%s' before",
+                       found, stk->base.firmware);
 }
 
 static int begin_session(struct stk500 *stk, uint8_t duration, const struct operation *operation,
@@ -482,7 +503,7 @@ static int begin_session(struct stk500 *stk, uint8_t duration, const struct oper
         stream_talk_drain(&stk->talk, 0, operation, failure) != 0)
         return -1;
     if ((stk->entered && leave(stk, operation, failure) != 0) ||
-        check_kind(stk, operation, failure) != 0 || check_supply(stk, operation, failure) != 0 ||
+        prove(stk, operation, failure) != 0 || check_supply(stk, operation, failure) != 0 ||
         set_device(stk, operation, failure) != 0 || set_extended(stk, operation, failure) != 0)
         return -1;
     return set_sck(stk, duration, operation, failure);

@@ -17,8 +17,8 @@ struct stream_talk {
 };
 
 #define STREAM_TALK_REPLY_US 1000000 /* that a command's answer may let wait for */
-#define STREAM_TALK_QUIET_US 30000 /* nothing more comes: longer than any adapter's latency timer  \
-                                    */
+/* Nothing more comes: longer than any adapter's latency timer. */
+#define STREAM_TALK_QUIET_US 30000
 #define STREAM_TALK_DRAIN_US 1000000 /* a long answer may still be on its way */
 
 int stream_talk_open(struct stream_talk *talk, const struct place *place, unsigned baud,
