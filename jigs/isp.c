@@ -145,6 +145,41 @@ struct isp_instruction isp_write_byte(const struct part *part, enum part_memory 
     return instruction;
 }
 
+/* ---- what instructions do ---- */
+
+bool isp_is_blank(const uint8_t *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes[i] != 0xFF)
+            return false;
+    return true;
+}
+
+bool isp_changes_board(const uint8_t bytes[4])
+{
+    switch (bytes[0]) {
+    case 0xAC:
+        return bytes[1] != 0x53;
+    case 0x4C:
+    case 0xC0:
+    case 0xC2:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int isp_check_heard(const struct part *part, const uint8_t sent[4], const uint8_t *heard,
+                    struct failure *failure)
+{
+    if (!part->sync_echo || (heard[1] == sent[0] && heard[2] == sent[1]))
+        return 0;
+    return failure_set(failure, FAILURE_CONTACT_LOST,
+                       "sent %02X %02X %02X %02X, of which the board gave back %02X %02X: what it "
+                       "heard is not known",
+                       sent[0], sent[1], sent[2], sent[3], heard[1], heard[2]);
+}
+
 /* ---- defaults on one instruction at a time ---- */
 
 static int instruct(struct programmer *programmer, struct isp_instruction instruction,

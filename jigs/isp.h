@@ -53,6 +53,16 @@ uint8_t isp_byte_of_reply(const struct part *part, enum part_memory memory, uint
 int isp_door_open(const struct part *part, const struct isp_instruction *instruction,
                   uint32_t session, uint8_t out[4], struct failure *failure);
 
+/* Erased memory: all FF. */
+bool isp_is_blank(const uint8_t *bytes, uint32_t count);
+/* Of all instructions that a part is sent while it is ready, does this one write? What loads a page
+ * buffer does not. */
+bool isp_changes_board(const uint8_t bytes[4]);
+/* A part with sync_echo gives back each byte while it hears the next one. FAILURE_CONTACT_LOST when
+ * `heard`, what came back for the first three bytes of `sent` or for all of them, is not that. */
+int isp_check_heard(const struct part *part, const uint8_t sent[4], const uint8_t *heard,
+                    struct failure *failure);
+
 /* Defaults built on driver->instruct alone. */
 int isp_identify(struct programmer *programmer, uint8_t signature[3],
                  const struct operation *operation, struct failure *failure);

@@ -9,6 +9,7 @@
 
 #define RELEASE_TIME_US 3000000
 #define ASSUMED_TARGET_HZ 1000000
+#define TRIED_SLOWEST_HZ 3900 /* USBtiny's slowest is a little less than 4 kHz */
 
 extern const struct programmer_driver avr910_driver;
 extern const struct programmer_driver avrispmkii_driver;
@@ -78,6 +79,18 @@ size_t programmer_pick_sck(const struct programmer *programmer, const int64_t *o
         if (offered_hz[i] <= most_hz)
             return i;
     return count;
+}
+
+size_t programmer_next_sck(const int64_t *offered_hz, size_t count, size_t now)
+{
+    size_t next = count;
+
+    for (size_t i = now + 1; i < count && offered_hz[i] >= TRIED_SLOWEST_HZ; i++) {
+        next = i;
+        if (offered_hz[i] * 4 <= offered_hz[now])
+            break;
+    }
+    return next;
 }
 
 int programmer_claim(struct programmer *programmer, const struct programmer_settings *settings,

@@ -127,6 +127,10 @@ int64_t programmer_target_hz(const struct programmer *programmer);
  * below what the part's divider allows; `count` when even the slowest is too fast. */
 size_t programmer_pick_sck(const struct programmer *programmer, const int64_t *offered_hz,
                            size_t count);
+/* The next slower one to be tried after `offered_hz[now]` brought no answer, a quarter or less:
+ * fuses divide clocks by eight. Not below 4 kHz, which is for a 32 kHz crystal: at an empty site
+ * that would take seconds. `count` when there is none. */
+size_t programmer_next_sck(const int64_t *offered_hz, size_t count, size_t now);
 
 int programmer_claim(struct programmer *programmer, const struct programmer_settings *settings,
                      const struct operation *operation, struct failure *failure);

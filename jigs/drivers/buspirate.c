@@ -50,7 +50,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jigs/drivers/usb_isp.h"
 #include "jigs/isp.h"
 #include "jigs/link_stream.h"
 #include "jigs/programmer.h"
@@ -747,7 +746,7 @@ static int step_down(struct buspirate *pirate, size_t first, const struct operat
             return -1;
         if (enabled)
             return 0;
-        next = usb_isp_next_sck(offered_hz, SCK_COUNT, now);
+        next = programmer_next_sck(offered_hz, SCK_COUNT, now);
     }
     read_supply(pirate, supply, sizeof supply, operation);
     return failure_set(failure, FAILURE_NO_BOARD,
@@ -806,25 +805,6 @@ static bool is_chip_erase(const uint8_t bytes[FRAME_BYTES])
     return bytes[0] == 0xAC && (bytes[1] & 0xE0) == 0x80;
 }
 
-/* What writes; what loads a page buffer is not among it. */
-static bool changes_board(const uint8_t bytes[FRAME_BYTES])
-{
-    return (bytes[0] == 0xAC && bytes[1] != 0x53) || bytes[0] == 0x4C || bytes[0] == 0xC0 ||
-           bytes[0] == 0xC2;
-}
-
-/* A part gives back each byte while it hears the next one. */
-static int check_heard(const struct buspirate *pirate, const uint8_t *bytes, const uint8_t *answers,
-                       struct failure *failure)
-{
-    if (!pirate->base.part->sync_echo || (answers[1] == bytes[0] && answers[2] == bytes[1]))
-        return 0;
-    return failure_set(failure, FAILURE_CONTACT_LOST,
-                       "sent %02X %02X %02X, of which the board gave back %02X %02X: what it heard "
-                       "is not known",
-                       bytes[0], bytes[1], bytes[2], answers[1], answers[2]);
-}
-
 /* The value is owed from when the second byte may have arrived until the last one was answered. */
 static int owed_after(const uint8_t bytes[FRAME_BYTES], int sent)
 {
@@ -870,7 +850,7 @@ static int pass_in_two(struct buspirate *pirate, const uint8_t bytes[FRAME_BYTES
 {
     if (pass_transfer(pirate, "instruction", bytes, first, answers, operation, failure) != 0)
         return -1;
-    if (is_chip_erase(bytes) && check_heard(pirate, bytes, answers, failure) != 0) {
+    if (is_chip_erase(bytes) && isp_check_heard(pirate->base.part, bytes, answers, failure) != 0) {
         pirate->out_of_step = true; /* nothing may complete it */
         return -1;
     }
@@ -906,9 +886,9 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
         result =
             pass_transfer(pirate, "instruction", bytes, sizeof bytes, answers, operation, failure);
     *reply = answers[3];
-    if (result != 0 || !changes_board(bytes))
+    if (result != 0 || !isp_changes_board(bytes))
         return result;
-    return check_heard(pirate, bytes, answers, failure);
+    return isp_check_heard(pirate->base.part, bytes, answers, failure);
 }
 
 /* Instructions that go out in one transfer: none of them changes fuses, and none needs two. */
@@ -1155,7 +1135,7 @@ static int load_page(struct buspirate *pirate, struct series *series, uint32_t a
 
     series->used = 0;
     for (uint32_t i = 0; i < part->flash.page_size; i++)
-        if (!usb_isp_is_blank(bytes + (i & ~1U), 2) &&
+        if (!isp_is_blank(bytes + (i & ~1U), 2) &&
             add_to_series(pirate, series, isp_load_flash(part, address + i, bytes[i]), failure) !=
                 0)
             return -1;
@@ -1229,7 +1209,7 @@ static int write_pages(struct buspirate *pirate, struct pages *pages,
     struct series series;
 
     for (uint32_t at = 0; at < pages->count; at += page_size) {
-        bool again = !usb_isp_is_blank(pages->bytes + at, page_size);
+        bool again = !isp_is_blank(pages->bytes + at, page_size);
         uint32_t address = pages->start + at;
 
         while (again) {

@@ -822,19 +822,11 @@ static bool looks_like_fuse_write(const uint8_t *bytes, uint32_t count)
     return false;
 }
 
-static bool is_blank(const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
-
 static enum page_kind classify(const struct flash_job *job)
 {
     const uint8_t *page = job->bytes + job->at;
 
-    if (is_blank(page, job->page_size))
+    if (isp_is_blank(page, job->page_size))
         return PAGE_BLANK;
     if (!knows_pages_of(job->page_size) || looks_like_fuse_write(page, job->page_size))
         return PAGE_SINGLY;
@@ -972,7 +964,7 @@ static int write_page_singly(struct stk500v1 *stk, uint32_t address, const uint8
     struct batch batch = {0};
 
     for (uint32_t i = 0; i < part->flash.page_size; i++) {
-        if (is_blank(bytes + (i & ~1U), 2))
+        if (isp_is_blank(bytes + (i & ~1U), 2))
             continue;
         if (add_load(stk, &batch, isp_load_flash(part, address + i, bytes[i]), operation,
                      failure) != 0)

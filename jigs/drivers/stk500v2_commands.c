@@ -74,8 +74,7 @@ enum {
 #define ENTER_DELAY_MS 2
 #define ENTER_LOOPS 4
 
-#define SUPPLY_LEAST 27       /* 2.7 V */
-#define TRIED_SLOWEST_HZ 3900 /* see usb_isp.c */
+#define SUPPLY_LEAST 27 /* 2.7 V */
 
 static struct stk500v2 *self(struct programmer *programmer)
 {
@@ -260,25 +259,6 @@ static int set_parameter(struct stk500v2 *stk, const char *name, uint8_t paramet
 
 /* ---- instructions ---- */
 
-/* Of all instructions that a part is sent while it is ready, those that write. */
-static bool changes_board(const uint8_t bytes[4])
-{
-    return (bytes[0] == 0xAC && bytes[1] != 0x53) || bytes[0] == 0x4C || bytes[0] == 0xC0 ||
-           bytes[0] == 0xC2;
-}
-
-/* A part gives back each byte while it hears the next one. */
-static int check_heard(const struct stk500v2 *stk, const uint8_t bytes[4], const uint8_t *reply,
-                       struct failure *failure)
-{
-    if (!stk->base.part->sync_echo || (reply[1] == bytes[0] && reply[2] == bytes[1]))
-        return 0;
-    return failure_set(failure, FAILURE_CONTACT_LOST,
-                       "sent %02X %02X %02X %02X, of which the board gave back %02X %02X: what it "
-                       "heard is not known",
-                       bytes[0], bytes[1], bytes[2], bytes[3], reply[1], reply[2]);
-}
-
 /* The one place where four-byte instructions are sent. */
 static int emit(struct stk500v2 *stk, const struct isp_instruction *instruction, uint8_t reply[4],
                 const struct operation *operation, struct failure *failure)
@@ -300,7 +280,7 @@ static int emit(struct stk500v2 *stk, const struct isp_instruction *instruction,
     if (stk500v2_ask(stk, &command, operation, failure) != 0)
         return -1;
     memcpy(reply, command.reply + 2, 4);
-    return changes_board(bytes) ? check_heard(stk, bytes, reply, failure) : 0;
+    return isp_changes_board(bytes) ? isp_check_heard(stk->base.part, bytes, reply, failure) : 0;
 }
 
 int stk500v2_instruct(struct programmer *programmer, const struct isp_instruction *instruction,
@@ -475,24 +455,13 @@ static int try_sck(struct stk500v2 *stk, size_t sck, const struct operation *ope
     return entered ? look_for_echo(stk, &stk->enabled, operation, failure) : 0;
 }
 
-static size_t next_sck(const struct stk500v2 *stk, size_t now)
-{
-    size_t next = stk->sck_count;
-
-    for (size_t i = now + 1; i < stk->sck_count && stk->sck_hz[i] >= TRIED_SLOWEST_HZ; i++) {
-        next = i;
-        if (stk->sck_hz[i] * 4 <= stk->sck_hz[now])
-            break;
-    }
-    return next;
-}
-
 static int step_down(struct stk500v2 *stk, size_t first, const struct operation *operation,
                      struct failure *failure)
 {
     size_t now = first;
 
-    for (size_t next = first; next < stk->sck_count; next = next_sck(stk, now)) {
+    for (size_t next = first; next < stk->sck_count;
+         next = programmer_next_sck(stk->sck_hz, stk->sck_count, now)) {
         now = next;
         if (try_sck(stk, now, operation, failure) != 0)
             return -1;
@@ -715,14 +684,6 @@ static int write_block(struct stk500v2 *stk, enum part_memory memory, uint32_t s
     return 0;
 }
 
-static bool is_blank(const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
-
 /* 1B, sequence number, a length of at most 275, 0E, and a number of those that all have to do with
  * the board: where a frame begins. */
 bool stk500v2_looks_like_frame(const uint8_t *bytes, uint32_t count)
@@ -750,7 +711,7 @@ static int write_page(struct stk500v2 *stk, uint32_t start, const uint8_t *bytes
 {
     const struct part_array *flash = &stk->base.part->flash;
 
-    if (is_blank(bytes, flash->page_size))
+    if (isp_is_blank(bytes, flash->page_size))
         return 0;
     if (flash->page_size > block_bytes_max(stk) ||
         stk500v2_looks_like_frame(bytes, flash->page_size))

@@ -16,9 +16,8 @@
  * capacitor on the board's RESET pin is charged by then. */
 #define PULSE_US 2000
 
-#define TRIED_SLOWEST_HZ 3900 /* USBtiny's slowest is a little less than 4 kHz */
-#define READ_TIME_US 1000000  /* at slow SCKs no transfer reads for longer */
-#define LOOK_PACKETS 3        /* setup, data, status */
+#define READ_TIME_US 1000000 /* at slow SCKs no transfer reads for longer */
+#define LOOK_PACKETS 3       /* setup, data, status */
 
 /* ---- single transfers ---- */
 
@@ -165,36 +164,15 @@ int usb_isp_check_identity(const struct usb_isp *isp, struct failure *failure)
 
 /* ---- instructions ---- */
 
-/* Of all instructions that a part is sent while it is ready, those that write. What loads a page
- * buffer is not among them. */
-static bool changes_board(const uint8_t bytes[4])
-{
-    switch (bytes[0]) {
-    case 0xAC:
-        return bytes[1] != 0x53;
-    case 0x4C:
-    case 0xC0:
-    case 0xC2:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A part gives back each byte while it hears the next one. */
+/* What was sent stands in the transfer's setup packet. */
 static int check_heard(const struct usb_isp *isp, const struct link_usb_transfer *transfer,
                        struct failure *failure)
 {
-    const uint8_t *reply = transfer->data;
-    uint8_t first = (uint8_t)transfer->value, second = (uint8_t)(transfer->value >> 8);
+    const uint8_t sent[INSTRUCTION_BYTES] = {
+        (uint8_t)transfer->value, (uint8_t)(transfer->value >> 8), (uint8_t)transfer->index,
+        (uint8_t)(transfer->index >> 8)};
 
-    if (!isp->base.part->sync_echo || (reply[1] == first && reply[2] == second))
-        return 0;
-    return failure_set(failure, FAILURE_CONTACT_LOST,
-                       "sent %02X %02X %02X %02X, of which the board gave back %02X %02X: what it "
-                       "heard is not known",
-                       first, second, (uint8_t)transfer->index, (uint8_t)(transfer->index >> 8),
-                       reply[1], reply[2]);
+    return isp_check_heard(isp->base.part, sent, transfer->data, failure);
 }
 
 /* The one place where four-byte instructions are made into transfers. */
@@ -243,7 +221,7 @@ int usb_isp_instruct(struct programmer *programmer, const struct isp_instruction
     if (transfer.received != INSTRUCTION_BYTES)
         return fail_length(isp, "instruction", transfer.received, INSTRUCTION_BYTES, failure);
     *reply = bytes[3];
-    return changes_board(instruction->bytes) ? check_heard(isp, &transfer, failure) : 0;
+    return isp_changes_board(instruction->bytes) ? check_heard(isp, &transfer, failure) : 0;
 }
 
 /* ---- queues ---- */
@@ -325,7 +303,7 @@ int usb_isp_add_instruction(struct usb_isp_queue *queue, const struct isp_instru
     if (emit(queue->isp, instruction, queue->replies[queue->used], &transfer, failure) != 0)
         return -1;
     add(queue, "instruction", transfer, INSTRUCTION_BYTES);
-    queue->expected[queue->used - 1].changes_board = changes_board(instruction->bytes);
+    queue->expected[queue->used - 1].changes_board = isp_changes_board(instruction->bytes);
     return 0;
 }
 
@@ -422,14 +400,6 @@ int usb_isp_read_blocks(struct usb_isp_queue *queue, enum part_memory memory, ui
 
 /* ---- writing by single instructions ---- */
 
-bool usb_isp_is_blank(const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
-
 int usb_isp_wait_written(struct usb_isp *isp, enum part_memory memory, uint32_t start,
                          const uint8_t *bytes, uint32_t count, const struct operation *operation,
                          struct failure *failure)
@@ -497,20 +467,6 @@ int usb_isp_write_eeprom(struct usb_isp *isp, uint32_t start, const uint8_t *byt
 {
     return isp_write_eeprom_pieces(&isp->base, start, bytes, count, write_eeprom_piece, operation,
                                    failure);
-}
-
-/* ---- SCK ---- */
-
-size_t usb_isp_next_sck(const int64_t *offered_hz, size_t count, size_t now)
-{
-    size_t next = count;
-
-    for (size_t i = now + 1; i < count && offered_hz[i] >= TRIED_SLOWEST_HZ; i++) {
-        next = i;
-        if (offered_hz[i] * 4 <= offered_hz[now])
-            break;
-    }
-    return next;
 }
 
 /* ---- the shortest time ---- */

@@ -157,14 +157,6 @@ int usb_isp_wait_written(struct usb_isp *isp, enum part_memory memory, uint32_t 
  * far too long for each byte. */
 int usb_isp_write_eeprom(struct usb_isp *isp, uint32_t start, const uint8_t *bytes, uint32_t count,
                          const struct operation *operation, struct failure *failure);
-bool usb_isp_is_blank(const uint8_t *bytes, uint32_t count);
-
-/* ---- SCK ---- */
-
-/* The next slower one to be tried after `offered_hz[now]` brought no answer, a quarter or less:
- * fuses divide clocks by eight. Not below 4 kHz, which is for a 32 kHz crystal: at an empty site
- * that would take seconds. `count` when there is none. */
-size_t usb_isp_next_sck(const int64_t *offered_hz, size_t count, size_t now);
 
 /* ---- the shortest time ---- */
 

@@ -376,7 +376,7 @@ static int step_down(struct usbasp *usbasp, const int64_t *offered_hz, size_t co
             return -1;
         if (usbasp->isp.enabled)
             return 0;
-        next = operation_now_us() < end_us ? usb_isp_next_sck(offered_hz, count, now) : count;
+        next = operation_now_us() < end_us ? programmer_next_sck(offered_hz, count, now) : count;
     }
     return fail_no_answer(usbasp, offered_hz[first], offered_hz[now], failure);
 }
@@ -468,7 +468,7 @@ static int write_pages(struct usbasp *usbasp, uint32_t start, const uint8_t *byt
     for (uint32_t at = 0; at < count; at += page_size) {
         bool last = at + page_size >= count;
 
-        if (!usb_isp_is_blank(bytes + at, page_size)) {
+        if (!isp_is_blank(bytes + at, page_size)) {
             if (add_page(usbasp, &queue, start + at, bytes + at, failure) != 0)
                 return -1;
             usb_isp_add_progress(&queue, at + page_size);

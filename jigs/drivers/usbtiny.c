@@ -231,7 +231,7 @@ static int step_down(struct usbtiny *tiny, size_t first, const struct operation 
             return -1;
         if (tiny->isp.enabled)
             return 0;
-        next = usb_isp_next_sck(tiny->offered_hz, PERIOD_COUNT, now);
+        next = programmer_next_sck(tiny->offered_hz, PERIOD_COUNT, now);
     }
     return failure_set(failure, FAILURE_NO_BOARD,
                        "no answer to AC 53, at SCK from %" PRId64 " down to %" PRId64 " Hz",
@@ -297,7 +297,7 @@ static int write_singly(struct usbtiny *tiny, const struct pages *pages, uint32_
     for (; at < end; at += page_size) {
         const uint8_t *bytes = pages->bytes + at;
 
-        if (!usb_isp_is_blank(bytes, page_size) &&
+        if (!isp_is_blank(bytes, page_size) &&
             (add_page(tiny, &queue, pages->start + at, bytes, failure) != 0 ||
              usb_isp_send(&queue, operation, failure) != 0 ||
              usb_isp_wait_written(&tiny->isp, PART_FLASH, pages->start + at, bytes, page_size,
@@ -377,7 +377,7 @@ static int run_ahead(struct usbtiny *tiny, const struct pages *pages, uint32_t *
         bool last = next + page_size >= pages->count;
         uint32_t end = 0;
 
-        if (!usb_isp_is_blank(pages->bytes + next, page_size) &&
+        if (!isp_is_blank(pages->bytes + next, page_size) &&
             add_to_run(tiny, &run, pages, next, failure) != 0)
             return -1;
         if (!last && run.count < RUN_PAGES)
