@@ -194,14 +194,14 @@ static void a_visit_is_one_look(void **state)
     }
     assert_int_equal(enable_usbasp(8), 0);
     bench_lamp(fixture.bench, 1, "pass", 0);
-    for (int i = 0; i < BENCH_SITE_USBASP_LOOKS; i++) {
+    for (int i = 0; i < BENCH_SITE_SCK_LOOKS; i++) {
         assert_int_equal(enable_usbasp(8), 1); /* the place is empty */
     }
     assert_int_equal(enable_usbasp(8), 0);
     for (int i = 0; i < BENCH_SITE_EMPTY_LOOKS; i++) {
         assert_int_equal(enable_usbasp(0), 1);
     }
-    for (int i = 0; i < BENCH_SITE_USBASP_LOOKS; i++) {
+    for (int i = 0; i < BENCH_SITE_SCK_LOOKS; i++) {
         assert_int_equal(enable_usbasp(8), 1); /* it was taken out in the end */
     }
     assert_int_equal(enable_usbasp(8), 0);

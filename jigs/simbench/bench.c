@@ -226,8 +226,14 @@ static int64_t empty_time_us(const struct bench_options *options)
 /* In vain, until the next board is put in. */
 static int empty_looks(const struct jig_site *site)
 {
+    static const char *const try_several[] = {"usbasp", "avrispmkii", "stk500v2"};
     const char *programmer = jig_model_programmer(site->model);
-    return programmer != NULL && strcmp(programmer, "usbasp") == 0 ? BENCH_SITE_USBASP_LOOKS : 1;
+    for (size_t i = 0; programmer != NULL && i < sizeof try_several / sizeof *try_several; i++) {
+        if (strcmp(programmer, try_several[i]) == 0) {
+            return BENCH_SITE_SCK_LOOKS;
+        }
+    }
+    return 1;
 }
 
 /* The boards of a site, before it has a programmer. */

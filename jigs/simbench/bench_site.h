@@ -15,9 +15,9 @@
 /* A place left empty for a board's turn (no-board), or a board that does not answer, is noticed by
  * the operator at the lamp, or after so many looks at it. */
 #define BENCH_SITE_EMPTY_LOOKS 30
-/* Of a USBasp, whose driver lets go of the board between the SCKs that it tries, of which there are
- * at most five. */
-#define BENCH_SITE_USBASP_LOOKS 6
+/* Of programmers whose drivers let go of the board between the SCKs that they try, of which there
+ * are at most five. */
+#define BENCH_SITE_SCK_LOOKS 6
 
 struct bench_site;
 

@@ -249,10 +249,18 @@ static void enter(struct firmware *firmware)
     put(firmware, miso[2] == 0x53 ? REPLY_OK : REPLY_NO_DEVICE);
 }
 
+static void let_go(const struct isp_port *port)
+{
+    port->drive_reset(port->context, false);
+    if (port->let_go != NULL) {
+        port->let_go(port->context);
+    }
+}
+
 static void leave(struct firmware *firmware)
 {
     if (ended(firmware)) {
-        firmware->port->drive_reset(firmware->port->context, false);
+        let_go(firmware->port);
         firmware->programming = false;
         put(firmware, REPLY_OK);
     }
@@ -444,7 +452,7 @@ static int run_firmware(const struct wire_firmware_run *options)
             run_command(firmware);
         }
         remembered = firmware->settings;
-        options->port->drive_reset(options->port->context, false);
+        let_go(options->port);
         wire_restart(options->wire);
     }
     free(firmware);
@@ -461,11 +469,13 @@ const struct wire_firmware stk500_models[] = {
      .baud = 115200,
      .line = {.uart = true, .receive_bytes = 8},
      .run = run_firmware,
+     .lets_go = true,
      .variant = &stk500},
     {.name = "avrisp",
      .baud = 115200,
      .line = {.uart = true, .receive_bytes = 8},
      .run = run_firmware,
+     .lets_go = true,
      .variant = &avrisp},
 };
 const size_t stk500_model_count = sizeof stk500_models / sizeof *stk500_models;

@@ -54,7 +54,12 @@ static void drive_reset(void *context, bool low)
 
 static void let_go(void *context)
 {
-    drive_reset(context, false);
+    const struct programmer *programmer = context;
+    const struct isp_port *port = programmer->run->port;
+    port->drive_reset(port->context, false);
+    if (port->let_go != NULL) {
+        port->let_go(port->context);
+    }
 }
 
 static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz)
@@ -205,7 +210,7 @@ static int run(const struct wire_firmware_run *run)
         while (wire_event(run->wire) == WIRE_EVENT_NONE) {
             serve_message(programmer);
         }
-        run->port->drive_reset(run->port->context, false);
+        let_go(programmer);
         wire_restart(run->wire);
         was_reset = true;
     }
@@ -259,18 +264,21 @@ const struct wire_firmware stk500v2_serial_models[] = {
      .baud = BAUD,
      .line = {.uart = true, .receive_bytes = 2},
      .run = run,
+     .lets_go = true,
      .variant = &stk500},
     {.name = "mega2560-isp",
      .baud = BAUD,
      .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
      .usb = &mega_usb,
      .run = run,
+     .lets_go = true,
      .variant = &mega},
     {.name = "scratchmonkey",
      .baud = BAUD,
      .usb = &uno_usb,
      .line = {.uart = true, .opening_resets = true, .receive_bytes = 63},
      .run = run,
+     .lets_go = true,
      .variant = &scratchmonkey},
 };
 const size_t stk500v2_serial_model_count =
