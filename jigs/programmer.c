@@ -47,7 +47,7 @@ struct programmer *programmer_create(const struct programmer_driver *driver)
     if (programmer == NULL)
         return NULL;
     programmer->driver = driver;
-    programmer->sck_hz = driver->sck_hz;
+    programmer->sck_hz = driver->sck_is_bound ? 0 : driver->sck_hz;
     programmer->extended_address = -1;
     programmer->owed_value = -1;
     return programmer;

@@ -68,9 +68,10 @@ struct programmer_driver {
     enum programmer_link link;
     const struct programmer_usb_id *usb_ids; /* PROGRAMMER_USB */
     size_t usb_id_count;
-    unsigned default_baud;                  /* PROGRAMMER_STREAM */
-    uint32_t flash_bytes_max;               /* 0: no limit */
-    int64_t sck_hz;                         /* fixed SCK; 0: can be chosen */
+    unsigned default_baud;    /* PROGRAMMER_STREAM */
+    uint32_t flash_bytes_max; /* 0: no limit */
+    int64_t sck_hz;           /* fixed SCK; 0: can be chosen */
+    bool sck_is_bound;        /* fixed, and at most sck_hz: what it is, nobody knows */
     int64_t sck_slowest_hz, sck_fastest_hz; /* where it can be chosen */
 
     /* Opens the place, makes sure the right programmer answers, fills in firmware and sck_hz. */

@@ -174,7 +174,8 @@ void programmer_abilities_to_text(const struct programmer_driver *driver, char *
                                  slowest, sizeof slowest);
     programmer_frequency_to_text(driver->sck_fastest_hz, fastest, sizeof fastest);
     if (driver->sck_hz != 0)
-        snprintf(text, text_bytes, "SCK %s%s", slowest, limit);
+        snprintf(text, text_bytes, "SCK %s%s%s", driver->sck_is_bound ? "at most " : "", slowest,
+                 limit);
     else
         snprintf(text, text_bytes, "SCK %s to %s%s", slowest, fastest, limit);
 }

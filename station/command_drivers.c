@@ -95,7 +95,8 @@ static void sck_text(const struct programmer_driver *driver, char *text, size_t 
                                  slowest, sizeof(slowest));
     programmer_frequency_to_text(driver->sck_fastest_hz, fastest, sizeof(fastest));
     if (driver->sck_hz != 0)
-        (void)snprintf(text, text_bytes, "%s, fixed", slowest);
+        (void)snprintf(text, text_bytes, "%s%s, fixed%s", driver->sck_is_bound ? "at most " : "",
+                       slowest, driver->sck_is_bound ? ", but not known" : "");
     else
         (void)snprintf(text, text_bytes, "%s to %s, chosen by the board's clock", slowest, fastest);
 }
@@ -252,7 +253,10 @@ static void add_abilities(struct json_object *object, const struct programmer_dr
     else
         json_add_null(object, "baud");
     json_add_bool(object, "sck_fixed", fixed);
-    json_add_integer(object, "sck_slowest_hz", fixed ? driver->sck_hz : driver->sck_slowest_hz);
+    if (driver->sck_is_bound)
+        json_add_null(object, "sck_slowest_hz");
+    else
+        json_add_integer(object, "sck_slowest_hz", fixed ? driver->sck_hz : driver->sck_slowest_hz);
     json_add_integer(object, "sck_fastest_hz", fixed ? driver->sck_hz : driver->sck_fastest_hz);
     if (driver->flash_bytes_max != 0)
         json_add_integer(object, "flash_bytes_max", driver->flash_bytes_max);

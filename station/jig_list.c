@@ -102,7 +102,10 @@ static void add_abilities(struct json_object *object, const struct row *row)
     const struct programmer_driver *driver = row->found->driver;
     bool fixed = row->sck_hz != 0 || driver->sck_hz != 0;
     int64_t only_hz = row->sck_hz != 0 ? row->sck_hz : driver->sck_hz;
-    json_add_integer(object, "sck_slowest_hz", fixed ? only_hz : driver->sck_slowest_hz);
+    if (driver->sck_is_bound)
+        json_add_null(object, "sck_slowest_hz");
+    else
+        json_add_integer(object, "sck_slowest_hz", fixed ? only_hz : driver->sck_slowest_hz);
     json_add_integer(object, "sck_fastest_hz", fixed ? only_hz : driver->sck_fastest_hz);
     if (driver->flash_bytes_max != 0)
         json_add_integer(object, "flash_bytes_max", driver->flash_bytes_max);

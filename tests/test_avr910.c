@@ -160,6 +160,7 @@ static void its_firmware_is_told(void **state)
 
     open_workplace(&workplace, "ATmega328P", "avr910", "fast");
     assert_string_equal(workplace.programmer->firmware, "AVR ISP 3.3, byte by byte");
+    assert_int_equal(workplace.programmer->sck_hz, 0); /* nobody knows */
     close_workplace(&workplace);
     open_workplace(&workplace, "ATmega328P", "avr910-block", "fast");
     assert_string_equal(workplace.programmer->firmware, "AVR ISP 3.8, blocks of 64");
@@ -326,7 +327,7 @@ static void no_letter_is_sent_for_a_device_code(void **state)
 
     prepare(&workplace, "ATmega328P", "avr910", "fast",
             "{site: 1, fault: flip, wire: from-programmer, match: \"13 20 28\", mask: 0x7F}\n"
-            "  - {site: 1, fault: hang, match: \"54 6C\"}");
+            "  - {site: 1, fault: cut, match: \"54 6C\", for: 60 s}");
     if (claim_and_attach(&workplace, &failure) != 0)
         fail_msg("%s", failure.detail);
     close_workplace(&workplace);

@@ -39,6 +39,9 @@
  * the link is cut within the first piece, 00 is owed instead: AC 00 is no instruction. A doubled
  * '.' or AC is noticed before v is sent. A doubled second byte (AC A0 A0 00) and a turned bit are
  * executed before anything could check them; reading back finds it. 'L', too, is one bit from 'l'.
+ * On AT90S2333 and AT90S4433 each second byte from A0 to BF is a fuse write with its value in it,
+ * and AC is such a byte: there a doubled AC of a chip erase or a fuse write (AC AC 80 00) is
+ * executed as one.
  *
  * Native fuse, lock and erase commands are not used. FF is what recovery feeds: as a command it is
  * unknown, and as whatever value an unknown predecessor left owing it does the least harm.
@@ -1241,6 +1244,7 @@ const struct programmer_driver avr910_driver = {
     .default_baud = 19200,
     .flash_bytes_max = FLASH_BYTES_MAX,
     .sck_hz = ASSUMED_SCK_HZ,
+    .sck_is_bound = true,
     .claim = claim,
     .unclaim = unclaim,
     .attach = attach,

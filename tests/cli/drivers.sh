@@ -56,3 +56,8 @@ done
 expect 0 "$gangflash" drivers usbtiny
 says out "usb:1-1.4.2"
 says out "the same without the name that gives it away:"
+expect 0 "$gangflash" drivers avr910
+says out "SCK         at most 217 kHz, fixed, but not known"
+expect 0 "$gangflash" drivers avr910 --json
+equal "$(jq -c '[.sck_fixed, .sck_slowest_hz, .sck_fastest_hz]' "$work/out")" "[true,null,217000]" \
+    "an SCK that is only a bound"
