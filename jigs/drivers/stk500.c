@@ -274,7 +274,9 @@ static int ask_name(struct stk500 *stk, const struct operation *operation, struc
         return -1;
     if (count < 3 || reply[0] != IN_SYNC || reply[count - 1] != OK)
         return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
-                           "it tells no name: a bootloader, not a programmer");
+                           "it answers a sync, but not with its name (31 20) within %d ms: a "
+                           "bootloader, or this computer has too much to do",
+                           STREAM_TALK_QUIET_US * 2 / 1000);
     for (size_t i = 1; i + 1 < count; i++) {
         bool printable = reply[i] >= ' ' && reply[i] <= '~';
 
