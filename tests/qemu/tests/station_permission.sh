@@ -24,7 +24,7 @@ as() {
 }
 
 rm "/run/udev/rules.d/$rules"
-udevadm control --reload
+udevadm control --reload --ping
 plug 1 2
 jig_of 1 2
 as plugdev 4
@@ -35,7 +35,7 @@ expect_field frames 0 "a board that nobody may touch"
 unplug 1 2
 
 cp "$SOURCE/jigs/udev/$rules" /run/udev/rules.d/
-udevadm control --reload
+udevadm control --reload --ping
 plug 1 2
 as users 4
 says err "join the group plugdev"
