@@ -155,6 +155,11 @@ bool isp_is_blank(const uint8_t *bytes, uint32_t count)
     return true;
 }
 
+bool isp_writes_fuse_or_lock(const uint8_t bytes[4])
+{
+    return bytes[0] == 0xAC && bytes[1] != 0x53 && (bytes[1] & 0xE0) != 0x80;
+}
+
 bool isp_changes_board(const uint8_t bytes[4])
 {
     switch (bytes[0]) {

@@ -55,6 +55,8 @@ int isp_door_open(const struct part *part, const struct isp_instruction *instruc
 
 /* Erased memory: all FF. */
 bool isp_is_blank(const uint8_t *bytes, uint32_t count);
+/* Does the instruction write a fuse or lock bits? A chip erase does not. */
+bool isp_writes_fuse_or_lock(const uint8_t bytes[4]);
 /* Of all instructions that a part is sent while it is ready, does this one write? What loads a page
  * buffer does not. */
 bool isp_changes_board(const uint8_t bytes[4]);

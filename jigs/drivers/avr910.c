@@ -115,14 +115,6 @@ static bool has_letter(const uint8_t *bytes, size_t count)
     return false;
 }
 
-static bool is_blank(const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
-
 /* ---- commands ---- */
 
 static int command(struct avr910 *avr, const char *asked, const uint8_t *bytes, size_t count,
@@ -682,11 +674,6 @@ static int universal_in_pieces(struct avr910 *avr, const uint8_t bytes[4], bool 
     return 0;
 }
 
-static bool writes_fuse_or_lock(const uint8_t bytes[4])
-{
-    return bytes[0] == 0xAC && bytes[1] != 0x53 && (bytes[1] & 0xE0) != 0x80;
-}
-
 static int emit(struct avr910 *avr, const struct isp_instruction *instruction, uint8_t *reply,
                 int64_t *executed_us, const struct operation *operation, struct failure *failure)
 {
@@ -695,7 +682,7 @@ static int emit(struct avr910 *avr, const struct isp_instruction *instruction, u
     *reply = 0;
     if (isp_door_open(avr->base.part, instruction, avr->base.session, bytes, failure) != 0)
         return -1;
-    if (writes_fuse_or_lock(bytes))
+    if (isp_writes_fuse_or_lock(bytes))
         return universal_in_pieces(avr, bytes, true, reply, executed_us, operation, failure);
     if (has_letter(bytes, sizeof bytes) && bytes[0] != 'L') /* 4C, see the top */
         return universal_in_pieces(avr, bytes, false, reply, executed_us, operation, failure);
@@ -886,7 +873,7 @@ static int load_page(struct avr910 *avr, const uint8_t *bytes, const struct oper
     bool known = false;
 
     for (uint32_t word = 0; word < words; word++) {
-        if (is_blank(bytes + 2 * (size_t)word, 2))
+        if (isp_is_blank(bytes + 2 * (size_t)word, 2))
             continue;
         uint32_t from = word;
         while (is_letter((uint8_t)from) && !(known && from == next))
@@ -912,7 +899,7 @@ static int load_and_write(struct avr910 *avr, uint32_t address, const uint8_t *b
     const struct part *part = avr->base.part;
     struct operation whole = stream_talk_steady(operation);
 
-    if (is_blank(bytes, part->flash.page_size))
+    if (isp_is_blank(bytes, part->flash.page_size))
         return 0;
     if (stream_talk_begin(&avr->talk, operation, failure) != 0 ||
         load_page(avr, bytes, &whole, failure) != 0)
@@ -1026,7 +1013,7 @@ static int write_blocks(struct avr910 *avr, uint32_t start, const uint8_t *bytes
     for (uint32_t at = 0; at < count; at += block) {
         uint32_t address = start + at;
 
-        if (is_blank(bytes + at, block))
+        if (isp_is_blank(bytes + at, block))
             continue;
         if (!(known && next == address) && go_to(avr, address, block, operation, failure) != 0)
             return -1;

@@ -50,6 +50,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jigs/drivers/stream_talk.h"
 #include "jigs/isp.h"
 #include "jigs/link_stream.h"
 #include "jigs/programmer.h"
@@ -153,23 +154,13 @@ static struct operation steady(const struct operation *operation)
 
 /* ---- exchanges ---- */
 
-static void bytes_to_text(const uint8_t *bytes, size_t count, char *text, size_t text_bytes)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < count && used + 4 < text_bytes; i++)
-        used +=
-            (size_t)snprintf(text + used, text_bytes - used, i > 0 ? " %02X" : "%02X", bytes[i]);
-}
-
 static int fail_reply(struct buspirate *pirate, const char *asked, const char *expected,
                       const uint8_t *found, size_t count, struct failure *failure)
 {
     char text[64];
 
     pirate->out_of_step = true;
-    bytes_to_text(found, count, text, sizeof text);
+    stream_talk_bytes_to_text(found, count, text, sizeof text);
     return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "%s: answered %s, expected %s",
                        asked, text, expected);
 }
@@ -437,7 +428,7 @@ static int fail_to_find(const struct heard *heard, struct failure *failure)
 
     if (heard->count == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to zeros");
-    bytes_to_text(heard->bytes, heard->count, text, sizeof text);
+    stream_talk_bytes_to_text(heard->bytes, heard->count, text, sizeof text);
     return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
                        "answered … %s, expected a Bus Pirate's 'BBIO1'", text);
 }
@@ -795,11 +786,6 @@ static int attach(struct programmer *programmer, const struct operation *operati
 
 /* ---- single instructions ---- */
 
-static bool writes_fuse_or_lock(const uint8_t bytes[FRAME_BYTES])
-{
-    return bytes[0] == 0xAC && bytes[1] != 0x53 && (bytes[1] & 0xE0) != 0x80;
-}
-
 static bool is_chip_erase(const uint8_t bytes[FRAME_BYTES])
 {
     return bytes[0] == 0xAC && (bytes[1] & 0xE0) == 0x80;
@@ -878,7 +864,7 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
     if (isp_door_open(programmer->part, instruction, programmer->session, bytes, failure) != 0)
         return -1;
     size_t first = is_chip_erase(bytes) ? 3 : bytes_before_ac(bytes);
-    if (writes_fuse_or_lock(bytes))
+    if (isp_writes_fuse_or_lock(bytes))
         result = write_fuse(pirate, bytes, answers, operation, failure);
     else if (first != 0)
         result = pass_in_two(pirate, bytes, first, answers, operation, failure);

@@ -539,11 +539,6 @@ static int universal(struct stk500 *stk, const uint8_t bytes[4], uint8_t *reply,
     return exchange(stk, "instruction", command, sizeof command, reply, 1, operation, failure);
 }
 
-static bool writes_fuse_or_lock(const uint8_t bytes[4])
-{
-    return bytes[0] == 0xAC && bytes[1] != 0x53 && (bytes[1] & 0xE0) != 0x80;
-}
-
 /* With the value for an end byte: the right answer is 15. */
 static int write_with_value(struct stk500 *stk, const uint8_t bytes[4],
                             const struct operation *operation, struct failure *failure)
@@ -665,7 +660,7 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
     *reply = 0;
     if (isp_door_open(programmer->part, instruction, programmer->session, bytes, failure) != 0)
         return -1;
-    if (writes_fuse_or_lock(bytes))
+    if (isp_writes_fuse_or_lock(bytes))
         return write_fuse(stk, bytes, operation, failure);
     return universal(stk, bytes, reply, operation, failure);
 }
@@ -710,14 +705,6 @@ static bool could_do_harm(const uint8_t *bytes, size_t count)
         multi = multi || bytes[i] == UNIVERSAL_MULTI;
     }
     return false;
-}
-
-static bool is_blank(const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
 }
 
 static int send_in_pieces(struct stk500 *stk, const uint8_t *command, size_t head, size_t count,
@@ -778,7 +765,7 @@ static int write_page(struct programmer *programmer, uint32_t address, const uin
 {
     uint32_t page = programmer->part->flash.page_size;
 
-    if (is_blank(bytes, page))
+    if (isp_is_blank(bytes, page))
         return 0;
     if (goes_singly(bytes, page))
         return isp_write(programmer, PART_FLASH, address, bytes, page, NULL, operation, failure);

@@ -41,6 +41,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jigs/drivers/stream_talk.h"
 #include "jigs/isp.h"
 #include "jigs/link_stream.h"
 #include "jigs/programmer.h"
@@ -131,23 +132,13 @@ static struct operation steady(const struct operation *operation)
 
 /* ---- exchanges ---- */
 
-static void bytes_to_text(const uint8_t *bytes, size_t count, char *text, size_t text_bytes)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < count && used + 4 < text_bytes; i++)
-        used +=
-            (size_t)snprintf(text + used, text_bytes - used, i > 0 ? " %02X" : "%02X", bytes[i]);
-}
-
 static int fail_reply(struct stk500v1 *stk, const char *asked, uint8_t expected,
                       const uint8_t *found, size_t count, struct failure *failure)
 {
     char text[64];
 
     stk->out_of_step = true;
-    bytes_to_text(found, count, text, sizeof text);
+    stream_talk_bytes_to_text(found, count, text, sizeof text);
     return failure_set(failure, FAILURE_PROGRAMMER_OUT_OF_STEP,
                        "%s: answered %s, expected %02X at the end of it", asked, text, expected);
 }
@@ -384,7 +375,7 @@ static int fail_to_find(const struct heard *heard, struct failure *failure)
 
     if (heard->count == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to sync (30 20)");
-    bytes_to_text(heard->bytes, heard->count, text, sizeof text);
+    stream_talk_bytes_to_text(heard->bytes, heard->count, text, sizeof text);
     return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
                        "answered %s, expected ArduinoISP's 14 'AVR ISP' 10", text);
 }
@@ -596,11 +587,6 @@ static int attach(struct programmer *programmer, const struct operation *operati
 
 /* ---- single instructions ---- */
 
-static bool writes_fuse_or_lock(const uint8_t instruction[4])
-{
-    return instruction[0] == 0xAC && instruction[1] != 0x53 && (instruction[1] & 0xE0) != 0x80;
-}
-
 /* The sketch executes a universal command as soon as it has four bytes, before it looks at the end
  * byte. With the end byte 20, one lost byte would shift it into the value's place and write 20 into
  * a fuse. So the value itself is the end byte, and the right answer is 15: wrong end byte. (A value
@@ -663,7 +649,7 @@ static int instruct(struct programmer *programmer, const struct isp_instruction 
     *reply = 0;
     if (isp_door_open(programmer->part, instruction, programmer->session, bytes, failure) != 0)
         return -1;
-    if (writes_fuse_or_lock(bytes))
+    if (isp_writes_fuse_or_lock(bytes))
         return write_fuse(stk, bytes, operation, failure);
     frame_universal(bytes, frame);
     return exchange(stk, "instruction", frame, sizeof frame, reply, 1, operation, failure);
