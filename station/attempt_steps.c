@@ -11,7 +11,7 @@ struct attempt_byte *attempt_byte_of(struct attempt *attempt, enum part_memory m
     return &attempt->bytes[memory - PART_FIRST_FUSE];
 }
 
-static void mark_touched(struct attempt *attempt, enum touched touched)
+void attempt_mark_touched(struct attempt *attempt, enum touched touched)
 {
     if (attempt->record.touched < touched)
         attempt->record.touched = touched;
@@ -57,7 +57,7 @@ int attempt_write_memory(struct attempt *attempt, enum part_memory memory, uint3
                          const uint8_t *bytes, uint32_t count, const struct operation *operation,
                          struct failure *failure)
 {
-    mark_touched(attempt, TOUCHED_WRITTEN);
+    attempt_mark_touched(attempt, TOUCHED_WRITTEN);
     attempt->call_start = attempt->step_bytes;
     if (programmer_write(attempt->programmer, memory, start, bytes, count, NULL, operation,
                          failure) < 0)
@@ -66,8 +66,8 @@ int attempt_write_memory(struct attempt *attempt, enum part_memory memory, uint3
     return 0;
 }
 
-static int read_byte(struct attempt *attempt, enum part_memory memory, uint8_t *value,
-                     const struct operation *operation, struct failure *failure)
+int attempt_read_byte(struct attempt *attempt, enum part_memory memory, uint8_t *value,
+                      const struct operation *operation, struct failure *failure)
 {
     return programmer_read(attempt->programmer, memory, 0, value, 1, operation, failure);
 }
@@ -106,8 +106,8 @@ static int read_byte_twice(struct attempt *attempt, enum part_memory memory, uin
 {
     uint8_t again;
 
-    if (read_byte(attempt, memory, value, operation, failure) < 0 ||
-        read_byte(attempt, memory, &again, operation, failure) < 0)
+    if (attempt_read_byte(attempt, memory, value, operation, failure) < 0 ||
+        attempt_read_byte(attempt, memory, &again, operation, failure) < 0)
         return -1;
     if (*value != again)
         return failure_set(failure, FAILURE_CONTACT_UNSTABLE, "%s reads 0x%02X, then 0x%02X",
@@ -207,8 +207,8 @@ static int step_open(struct attempt *attempt, const struct operation *operation,
 
 /* erase */
 
-static int reenter(struct attempt *attempt, const struct operation *operation,
-                   struct failure *failure)
+int attempt_reenter(struct attempt *attempt, const struct operation *operation,
+                    struct failure *failure)
 {
     if (attempt_let_go(attempt, failure) < 0)
         return -1;
@@ -238,7 +238,7 @@ static int check_found_again(struct attempt *attempt, const struct operation *op
 
         if (!attempt_byte_of(attempt, memory)->exists)
             continue;
-        if (read_byte(attempt, memory, &value, operation, failure) < 0 ||
+        if (attempt_read_byte(attempt, memory, &value, operation, failure) < 0 ||
             check_unchanged(attempt, memory, value, failure) < 0)
             return -1;
     }
@@ -254,14 +254,15 @@ static int step_erase(struct attempt *attempt, const struct operation *operation
         check_found_again(attempt, operation, failure) < 0 ||
         fuse_gate_permit_erase(attempt->gate, &permit, failure) < 0)
         return -1;
-    mark_touched(attempt, TOUCHED_ERASED);
+    attempt_mark_touched(attempt, TOUCHED_ERASED);
     attempt->kept_is_owed = attempt->kept_eeprom != NULL;
     if (programmer_erase(attempt->programmer, permit, operation, failure) < 0)
         return -1;
     if (!wants_pulse_after_erase(attempt->part))
         return 0;
-    return reenter(attempt, operation, failure) < 0 ? -1
-                                                    : attempt_identify(attempt, operation, failure);
+    return attempt_reenter(attempt, operation, failure) < 0
+               ? -1
+               : attempt_identify(attempt, operation, failure);
 }
 
 /* flash, eeprom */
@@ -284,180 +285,6 @@ static int step_flash(struct attempt *attempt, const struct operation *operation
                                  range.end - range.start, operation, failure) < 0)
             return -1;
     return 0;
-}
-
-/* fuses, reenter, recheck, lock */
-
-/* -1: cannot be read; 1: another value. */
-static int expect_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
-                       uint8_t *value, const struct operation *operation, struct failure *failure)
-{
-    if (read_byte(attempt, memory, value, operation, failure) < 0)
-        return -1;
-    if (part_byte_equal(attempt->part, memory, *value, expected))
-        return 0;
-    failure_set(failure, memory == PART_LOCK ? FAILURE_LOCK_MISMATCH : FAILURE_FUSE_MISMATCH,
-                "%s: expected 0x%02X, reads back 0x%02X (bits 0x%02X exist)",
-                part_memory_name(attempt->part, memory), expected, *value,
-                part_byte(attempt->part, memory)->mask);
-    return 1;
-}
-
-/* Reads a byte back for the record. */
-static int check_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
-                      const struct operation *operation, struct failure *failure)
-{
-    struct record_fuse *record = attempt_byte_of(attempt, memory)->record;
-    uint8_t value;
-    int result;
-
-    record->read_back = -1;
-    result = expect_byte(attempt, memory, expected, &value, operation, failure);
-    if (result >= 0)
-        record->read_back = value;
-    if (result != 0 && record->decision == FUSE_DECISION_WRITTEN)
-        record->decision = FUSE_DECISION_UNKNOWN;
-    return result == 0 ? 0 : -1;
-}
-
-static int send_byte(struct attempt *attempt, enum part_memory memory, struct fuse_permit *permit,
-                     const struct operation *operation, struct failure *failure)
-{
-    struct attempt_byte *byte = attempt_byte_of(attempt, memory);
-
-    mark_touched(attempt, memory == PART_LOCK ? TOUCHED_LOCKED : TOUCHED_FUSED);
-    byte->record->decision = FUSE_DECISION_UNKNOWN;
-    byte->record->read_back = -1;
-    if (programmer_write(attempt->programmer, memory, 0, &byte->value, 1, permit, operation,
-                         failure) == 0)
-        return 0;
-    if (failure->code == FAILURE_FUSE_REFUSED) /* by the door: nothing left the station */
-        byte->record->decision = FUSE_DECISION_REFUSED;
-    return -1;
-}
-
-/* Writes one fuse or the lock byte, after the signature was read again, and reads it back in the
- * same session. */
-static int write_byte(struct attempt *attempt, enum part_memory memory,
-                      const struct operation *operation, struct failure *failure)
-{
-    struct attempt_byte *byte = attempt_byte_of(attempt, memory);
-    struct fuse_permit *permit;
-
-    if (attempt_identify(attempt, operation, failure) < 0 ||
-        check_byte(attempt, memory, byte->expected, operation, failure) < 0 ||
-        fuse_gate_permit_write(attempt->gate, memory, (uint8_t)byte->record->read_back, byte->value,
-                               &permit, failure) < 0 ||
-        send_byte(attempt, memory, permit, operation, failure) < 0 ||
-        check_byte(attempt, memory, byte->value, operation, failure) < 0)
-        return -1;
-    byte->expected = byte->value;
-    byte->record->decision = FUSE_DECISION_WRITTEN;
-    return 0;
-}
-
-static bool wants_fuses(const struct attempt *attempt)
-{
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
-        if (attempt->bytes[memory - PART_FIRST_FUSE].to_write)
-            return true;
-    return false;
-}
-
-static int step_fuses(struct attempt *attempt, const struct operation *operation,
-                      struct failure *failure)
-{
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
-        if (attempt_byte_of(attempt, memory)->to_write &&
-            write_byte(attempt, memory, operation, failure) < 0)
-            return -1;
-    return 0;
-}
-
-static bool wants_lock(const struct attempt *attempt)
-{
-    return attempt->bytes[PART_LOCK - PART_FIRST_FUSE].to_write;
-}
-
-/* The oldest parts, fully locked, hide their signature: they give back the number of the byte that
- * is asked for. So does a part that is out of step; a pulse on RESET leaves none so. */
-static int confirm_hidden(struct attempt *attempt, const struct operation *operation,
-                          struct failure *failure)
-{
-    static const uint8_t echo[3] = {0, 1, 2};
-    uint8_t value = attempt_byte_of(attempt, PART_LOCK)->value;
-    uint8_t signature[3] = {0};
-
-    if (reenter(attempt, operation, failure) < 0 ||
-        check_byte(attempt, PART_LOCK, value, operation, failure) < 0)
-        return -1;
-    if (programmer_identify(attempt->programmer, signature, operation, failure) == 0)
-        return attempt_identify(attempt, operation, failure);
-    return failure->code == FAILURE_CONTACT_UNSTABLE && memcmp(signature, echo, sizeof echo) == 0
-               ? 0
-               : -1;
-}
-
-static bool hides_signature(const struct attempt *attempt)
-{
-    uint8_t value = attempt->bytes[PART_LOCK - PART_FIRST_FUSE].value;
-
-    return programmer_may_hide_signature(attempt->part) &&
-           (value & part_byte(attempt->part, PART_LOCK)->mask) == 0;
-}
-
-/* Ends with a sign of the board, as the other readings do: a lock byte of 0 is also what a place
- * gives at which nothing answers. */
-static int step_lock(struct attempt *attempt, const struct operation *operation,
-                     struct failure *failure)
-{
-    if (write_byte(attempt, PART_LOCK, operation, failure) < 0)
-        return -1;
-    return hides_signature(attempt) ? confirm_hidden(attempt, operation, failure)
-                                    : attempt_identify(attempt, operation, failure);
-}
-
-/* Silence after new fuses may be their doing. */
-static void suspect_clock(struct attempt *attempt, struct failure *failure)
-{
-    struct part_bit cksel = attempt->part->cksel;
-    const struct attempt_byte *byte;
-
-    if (failure_lookup(failure->code)->blame != FAILURE_BLAME_CONTACT || cksel.mask == 0)
-        return;
-    byte = attempt_byte_of(attempt, cksel.memory);
-    if (byte->to_write && ((byte->found ^ byte->value) & cksel.mask) != 0)
-        failure_set(failure, failure->code,
-                    "%s, since its fuses choose another clock: perhaps that clock does not run",
-                    failure->detail);
-}
-
-static int step_reenter(struct attempt *attempt, const struct operation *operation,
-                        struct failure *failure)
-{
-    if (reenter(attempt, operation, failure) == 0)
-        return 0;
-    suspect_clock(attempt, failure);
-    return -1;
-}
-
-/* Ends with the signature, which no empty place gives: what was read before it came from the board,
- * even if it was FF. */
-static int step_recheck(struct attempt *attempt, const struct operation *operation,
-                        struct failure *failure)
-{
-    if (attempt_identify(attempt, operation, failure) < 0) {
-        suspect_clock(attempt, failure);
-        return -1;
-    }
-    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
-        const struct attempt_byte *byte = attempt_byte_of(attempt, memory);
-
-        if (byte->exists && check_byte(attempt, memory, byte->expected, operation, failure) < 0)
-            return -1;
-    }
-    /* The lock step begins with it. */
-    return wants_lock(attempt) ? 0 : attempt_identify(attempt, operation, failure);
 }
 
 /* release */
@@ -615,10 +442,10 @@ static const struct attempt_step steps[] = {
     {"flash", true, wants_flash, expect_flash, step_flash},
     {"eeprom", true, attempt_wants_eeprom, expect_eeprom, attempt_step_eeprom},
     {"verify", true, NULL, expect_verify, attempt_step_verify},
-    {"fuses", true, wants_fuses, expect_few, step_fuses},
-    {"reenter", true, NULL, expect_session, step_reenter},
-    {"recheck", false, NULL, expect_few, step_recheck},
-    {"lock", true, wants_lock, expect_few, step_lock},
+    {"fuses", true, attempt_wants_fuses, expect_few, attempt_step_fuses},
+    {"reenter", true, NULL, expect_session, attempt_step_reenter},
+    {"recheck", false, NULL, expect_few, attempt_step_recheck},
+    {"lock", true, attempt_wants_lock, expect_few, attempt_step_lock},
     {"release", false, NULL, expect_session, step_release},
 };
 

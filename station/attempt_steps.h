@@ -1,5 +1,5 @@
 /* The steps of one attempt and what they share. For attempt.c and the files of the steps alone:
- * attempt_steps.c, attempt_clock.c, attempt_eeprom.c, attempt_verify.c. */
+ * attempt_steps.c, attempt_clock.c, attempt_eeprom.c, attempt_fuses.c, attempt_verify.c. */
 #ifndef STATION_ATTEMPT_STEPS_H
 #define STATION_ATTEMPT_STEPS_H
 
@@ -74,6 +74,13 @@ bool attempt_can_read_memories(const struct attempt *attempt);
 /* Reads the signature twice and lets the gate judge it: permits can be had from here on. */
 int attempt_identify(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure);
+int attempt_read_byte(struct attempt *attempt, enum part_memory memory, uint8_t *value,
+                      const struct operation *operation, struct failure *failure);
+/* What of the board is not as it was found. */
+void attempt_mark_touched(struct attempt *attempt, enum touched touched);
+/* Ends the session and begins another: fuses written in it act, permits made in it are void. */
+int attempt_reenter(struct attempt *attempt, const struct operation *operation,
+                    struct failure *failure);
 int attempt_read_memory(struct attempt *attempt, enum part_memory memory, uint32_t start,
                         uint8_t *bytes, uint32_t count, const struct operation *operation,
                         struct failure *failure);
@@ -121,6 +128,27 @@ uint8_t attempt_eeprom_target(const struct attempt *attempt, uint32_t at);
 /* At the end: says in the log that what was saved stands in the board again, or in `why` how to get
  * it. -1: the log failed. */
 int attempt_settle_eeprom(struct attempt *attempt, struct failure *why, struct failure *failure);
+
+/* attempt_fuses.c */
+
+/* Writes those of `order` that are to be written, in this order, each after the signature was read
+ * again, and reads each back in the same session. */
+int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
+                        const struct operation *operation, struct failure *failure);
+/* Reads a byte back for the record. -1: it cannot be read, or is not `expected`. */
+int attempt_check_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
+                       const struct operation *operation, struct failure *failure);
+bool attempt_wants_fuses(const struct attempt *attempt);
+int attempt_step_fuses(struct attempt *attempt, const struct operation *operation,
+                       struct failure *failure);
+/* Enters anew and reads everything back: the clock that the fuses choose runs. */
+int attempt_step_reenter(struct attempt *attempt, const struct operation *operation,
+                         struct failure *failure);
+int attempt_step_recheck(struct attempt *attempt, const struct operation *operation,
+                         struct failure *failure);
+bool attempt_wants_lock(const struct attempt *attempt);
+int attempt_step_lock(struct attempt *attempt, const struct operation *operation,
+                      struct failure *failure);
 
 /* attempt_verify.c */
 

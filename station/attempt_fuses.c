@@ -1,0 +1,186 @@
+/* Writing the fuses and the lock byte, and reading them back. */
+#include <string.h>
+
+#include "profiles/fuse_gate.h"
+#include "station/attempt_steps.h"
+
+/* -1: cannot be read; 1: another value. */
+static int expect_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
+                       uint8_t *value, const struct operation *operation, struct failure *failure)
+{
+    if (attempt_read_byte(attempt, memory, value, operation, failure) < 0)
+        return -1;
+    if (part_byte_equal(attempt->part, memory, *value, expected))
+        return 0;
+    failure_set(failure, memory == PART_LOCK ? FAILURE_LOCK_MISMATCH : FAILURE_FUSE_MISMATCH,
+                "%s: expected 0x%02X, reads back 0x%02X (bits 0x%02X exist)",
+                part_memory_name(attempt->part, memory), expected, *value,
+                part_byte(attempt->part, memory)->mask);
+    return 1;
+}
+
+/* Reads a byte back for the record. */
+int attempt_check_byte(struct attempt *attempt, enum part_memory memory, uint8_t expected,
+                       const struct operation *operation, struct failure *failure)
+{
+    struct record_fuse *record = attempt_byte_of(attempt, memory)->record;
+    uint8_t value;
+    int result;
+
+    record->read_back = -1;
+    result = expect_byte(attempt, memory, expected, &value, operation, failure);
+    if (result >= 0)
+        record->read_back = value;
+    if (result != 0 && record->decision == FUSE_DECISION_WRITTEN)
+        record->decision = FUSE_DECISION_UNKNOWN;
+    return result == 0 ? 0 : -1;
+}
+
+static int send_byte(struct attempt *attempt, enum part_memory memory, struct fuse_permit *permit,
+                     const struct operation *operation, struct failure *failure)
+{
+    struct attempt_byte *byte = attempt_byte_of(attempt, memory);
+
+    attempt_mark_touched(attempt, memory == PART_LOCK ? TOUCHED_LOCKED : TOUCHED_FUSED);
+    byte->record->decision = FUSE_DECISION_UNKNOWN;
+    byte->record->read_back = -1;
+    if (programmer_write(attempt->programmer, memory, 0, &byte->value, 1, permit, operation,
+                         failure) == 0)
+        return 0;
+    if (failure->code == FAILURE_FUSE_REFUSED) /* by the door: nothing left the station */
+        byte->record->decision = FUSE_DECISION_REFUSED;
+    return -1;
+}
+
+/* Writes one fuse or the lock byte, after the signature was read again, and reads it back in the
+ * same session. */
+static int write_byte(struct attempt *attempt, enum part_memory memory,
+                      const struct operation *operation, struct failure *failure)
+{
+    struct attempt_byte *byte = attempt_byte_of(attempt, memory);
+    struct fuse_permit *permit;
+
+    if (attempt_identify(attempt, operation, failure) < 0 ||
+        attempt_check_byte(attempt, memory, byte->expected, operation, failure) < 0 ||
+        fuse_gate_permit_write(attempt->gate, memory, (uint8_t)byte->record->read_back, byte->value,
+                               &permit, failure) < 0 ||
+        send_byte(attempt, memory, permit, operation, failure) < 0 ||
+        attempt_check_byte(attempt, memory, byte->value, operation, failure) < 0)
+        return -1;
+    byte->expected = byte->value;
+    byte->record->decision = FUSE_DECISION_WRITTEN;
+    return 0;
+}
+
+bool attempt_wants_fuses(const struct attempt *attempt)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (attempt->bytes[memory - PART_FIRST_FUSE].to_write)
+            return true;
+    return false;
+}
+
+int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
+                        const struct operation *operation, struct failure *failure)
+{
+    for (size_t i = 0; i < count; i++)
+        if (attempt_byte_of(attempt, order[i])->to_write &&
+            write_byte(attempt, order[i], operation, failure) < 0)
+            return -1;
+    return 0;
+}
+
+int attempt_step_fuses(struct attempt *attempt, const struct operation *operation,
+                       struct failure *failure)
+{
+    static const enum part_memory order[] = {PART_FUSE_LOW, PART_FUSE_HIGH, PART_FUSE_EXTENDED};
+
+    return attempt_write_bytes(attempt, order, sizeof order / sizeof order[0], operation, failure);
+}
+
+bool attempt_wants_lock(const struct attempt *attempt)
+{
+    return attempt->bytes[PART_LOCK - PART_FIRST_FUSE].to_write;
+}
+
+/* The oldest parts, fully locked, hide their signature: they give back the number of the byte that
+ * is asked for. So does a part that is out of step; a pulse on RESET leaves none so. */
+static int confirm_hidden(struct attempt *attempt, const struct operation *operation,
+                          struct failure *failure)
+{
+    static const uint8_t echo[3] = {0, 1, 2};
+    uint8_t value = attempt_byte_of(attempt, PART_LOCK)->value;
+    uint8_t signature[3] = {0};
+
+    if (attempt_reenter(attempt, operation, failure) < 0 ||
+        attempt_check_byte(attempt, PART_LOCK, value, operation, failure) < 0)
+        return -1;
+    if (programmer_identify(attempt->programmer, signature, operation, failure) == 0)
+        return attempt_identify(attempt, operation, failure);
+    return failure->code == FAILURE_CONTACT_UNSTABLE && memcmp(signature, echo, sizeof echo) == 0
+               ? 0
+               : -1;
+}
+
+static bool hides_signature(const struct attempt *attempt)
+{
+    uint8_t value = attempt->bytes[PART_LOCK - PART_FIRST_FUSE].value;
+
+    return programmer_may_hide_signature(attempt->part) &&
+           (value & part_byte(attempt->part, PART_LOCK)->mask) == 0;
+}
+
+/* Ends with a sign of the board, as the other readings do: a lock byte of 0 is also what a place
+ * gives at which nothing answers. */
+int attempt_step_lock(struct attempt *attempt, const struct operation *operation,
+                      struct failure *failure)
+{
+    if (write_byte(attempt, PART_LOCK, operation, failure) < 0)
+        return -1;
+    return hides_signature(attempt) ? confirm_hidden(attempt, operation, failure)
+                                    : attempt_identify(attempt, operation, failure);
+}
+
+/* Silence after new fuses may be their doing. */
+static void suspect_clock(struct attempt *attempt, struct failure *failure)
+{
+    struct part_bit cksel = attempt->part->cksel;
+    const struct attempt_byte *byte;
+
+    if (failure_lookup(failure->code)->blame != FAILURE_BLAME_CONTACT || cksel.mask == 0)
+        return;
+    byte = attempt_byte_of(attempt, cksel.memory);
+    if (byte->to_write && ((byte->found ^ byte->value) & cksel.mask) != 0)
+        failure_set(failure, failure->code,
+                    "%s, since its fuses choose another clock: perhaps that clock does not run",
+                    failure->detail);
+}
+
+int attempt_step_reenter(struct attempt *attempt, const struct operation *operation,
+                         struct failure *failure)
+{
+    if (attempt_reenter(attempt, operation, failure) == 0)
+        return 0;
+    suspect_clock(attempt, failure);
+    return -1;
+}
+
+/* Ends with the signature, which no empty place gives: what was read before it came from the board,
+ * even if it was FF. */
+int attempt_step_recheck(struct attempt *attempt, const struct operation *operation,
+                         struct failure *failure)
+{
+    if (attempt_identify(attempt, operation, failure) < 0) {
+        suspect_clock(attempt, failure);
+        return -1;
+    }
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        const struct attempt_byte *byte = attempt_byte_of(attempt, memory);
+
+        if (byte->exists &&
+            attempt_check_byte(attempt, memory, byte->expected, operation, failure) < 0)
+            return -1;
+    }
+    /* The lock step begins with it. */
+    return attempt_wants_lock(attempt) ? 0 : attempt_identify(attempt, operation, failure);
+}
