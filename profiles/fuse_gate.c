@@ -116,6 +116,26 @@ static int issue(struct fuse_gate *gate, enum part_memory memory, uint8_t value,
     return 0;
 }
 
+/* Would the value take this station's way into the board, with no risk accepted for it? The rules
+ * refused such a profile long before; this is for whoever comes here without them. */
+static bool shuts_door(const struct profile *profile, enum part_memory memory, uint8_t value)
+{
+    const struct part *part = profile->part;
+    const struct {
+        struct part_bit bit;
+        const char *rule;
+    } doors[] = {{part->rstdisbl, "rstdisbl"}, {part->dwen, "dwen"}};
+
+    if (part->spien.mask != 0 && part->spien.memory == memory &&
+        !part_bit_programmed(part->spien, value))
+        return true;
+    for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++)
+        if (doors[i].bit.memory == memory && part_bit_programmed(doors[i].bit, value) &&
+            !profile_find_risk(profile, doors[i].rule))
+            return true;
+    return false;
+}
+
 static int check_open(const struct fuse_gate *gate, struct failure *failure)
 {
     if (gate->open)
@@ -150,6 +170,11 @@ int fuse_gate_permit_write(struct fuse_gate *gate, enum part_memory memory, uint
         return failure_set(failure, FAILURE_FUSE_REFUSED,
                            "%s: %02X was asked for, the profile calls for %02X",
                            part_memory_name(part, memory), asked, called_for);
+    if (shuts_door(gate->profile, memory, asked))
+        return failure_set(failure, FAILURE_FUSE_REFUSED,
+                           "%s: %02X would take the way into the board, and the profile accepts no "
+                           "such risk",
+                           part_memory_name(part, memory), asked);
     return issue(gate, memory, asked, permit, failure);
 }
 

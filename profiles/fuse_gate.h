@@ -35,7 +35,9 @@ enum fuse_decision fuse_gate_decide(const struct profile *profile, enum part_mem
                                     uint8_t found, uint8_t *value);
 
 /* A permit to write `asked` to a fuse or the lock byte. FAILURE_FUSE_REFUSED unless the profile
- * calls for exactly this value there and `found` needs it. The gate owns the permit. */
+ * calls for exactly this value there and `found` needs it, and where the value takes the way into
+ * the board (SPIEN off; RSTDISBL or DWEN on without that risk accepted). The gate owns the permit.
+ */
 int fuse_gate_permit_write(struct fuse_gate *gate, enum part_memory memory, uint8_t found,
                            uint8_t asked, struct fuse_permit **permit, struct failure *failure);
 /* A permit for one chip erase. */

@@ -48,6 +48,14 @@ static int need_text(struct profile_reader *reader, const struct document_node *
     return profile_read_text(reader, node, field, field_bytes);
 }
 
+struct profile_position profile_position_of(const struct document_node *node)
+{
+    struct profile_position position;
+
+    document_position(node, &position.line, &position.column);
+    return position;
+}
+
 /* ---- who it is ---- */
 
 static int read_format(struct profile_reader *reader, const struct document_node *root)
@@ -150,7 +158,13 @@ static int64_t parse_frequency(const char *text)
 
 static int read_clock(struct profile_reader *reader, const struct document_node *node)
 {
-    static const char *const kinds[] = {"crystal ", "internal ", "external ", "resonator ", NULL};
+    static const struct {
+        const char *text;
+        enum profile_clock_source source;
+    } kinds[] = {{"crystal ", PROFILE_CLOCK_CRYSTAL},
+                 {"internal ", PROFILE_CLOCK_INTERNAL},
+                 {"external ", PROFILE_CLOCK_EXTERNAL},
+                 {"resonator ", PROFILE_CLOCK_RESONATOR}};
     /* No AVR of this kind runs above 20 MHz, nor from a crystal below the watch crystal's. */
     const int64_t slowest_hz = 32768, fastest_hz = 20000000;
     struct profile *profile = reader->profile;
@@ -158,9 +172,12 @@ static int read_clock(struct profile_reader *reader, const struct document_node 
 
     if (profile_read_text(reader, node, profile->clock_text, sizeof(profile->clock_text)) != 0)
         return -1;
-    for (size_t i = 0; kinds[i]; i++)
-        if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
-            profile->clock_hz = parse_frequency(text + strlen(kinds[i]));
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strncmp(text, kinds[i].text, strlen(kinds[i].text)) != 0)
+            continue;
+        profile->clock_source = kinds[i].source;
+        profile->clock_hz = parse_frequency(text + strlen(kinds[i].text));
+    }
     if (profile->clock_hz >= slowest_hz && profile->clock_hz <= fastest_hz)
         return 0;
     return document_fail(reader->document, node, reader->failure,
@@ -177,6 +194,7 @@ static int read_board(struct profile_reader *reader, const struct document_node 
     const struct document_node *board = document_find(root, "board"), *clock, *supply;
     int index = 0;
 
+    reader->profile->board_position = profile_position_of(board ? board : root);
     if (!board)
         return 0;
     if (document_check_keys(reader->document, board, keys, reader->failure) != 0)
@@ -262,13 +280,15 @@ static int refuse_serial(struct profile_reader *reader, const struct document_no
 
 static int read_profile(struct profile_reader *reader)
 {
-    static const char *const keys[] = {
-        "format", "profile", "article", "revision", "via",    "part",       "signature", "board",
-        "images", "fuses",   "lock",    "eeprom",   "verify", "if_already", "retry",     NULL};
+    static const char *const keys[] = {"format", "profile",     "article", "revision", "via",
+                                       "part",   "signature",   "board",   "images",   "fuses",
+                                       "lock",   "accept_risk", "eeprom",  "verify",   "if_already",
+                                       "retry",  NULL};
     /* The part before what depends on it; the images last, since they take longest. */
     static int (*const steps[])(struct profile_reader *, const struct document_node *) = {
-        read_format,        read_names,  read_via,        read_part,  read_board,
-        profile_read_fuses, read_verify, read_if_already, read_retry, profile_read_images};
+        read_format,     read_names,         read_via,           read_part,
+        read_board,      profile_read_fuses, profile_read_risks, read_verify,
+        read_if_already, read_retry,         profile_read_images};
     const struct document_node *root = reader->document->root;
 
     if (refuse_serial(reader, root) != 0 ||
@@ -352,6 +372,14 @@ const struct profile_byte_rule *profile_rule(const struct profile *profile, enum
     if (!part_is_fuse_or_lock(memory) || !profile->rules[memory - PART_FIRST_FUSE].exists)
         return NULL;
     return &profile->rules[memory - PART_FIRST_FUSE];
+}
+
+const struct profile_risk *profile_find_risk(const struct profile *profile, const char *rule)
+{
+    for (size_t i = 0; i < profile->risk_count; i++)
+        if (strcmp(profile->risks[i].rule, rule) == 0)
+            return &profile->risks[i];
+    return NULL;
 }
 
 bool profile_keeps_eeprom(const struct profile *profile)

@@ -11,7 +11,23 @@
 #include "profiles/part.h"
 
 #define PROFILE_ACCEPT_MAX 8
+#define PROFILE_RISKS_MAX 8
 #define PROFILE_TEXT_BYTES 128
+#define PROFILE_RULE_NAME_BYTES 40
+
+/* Where something stands in the profile file; both count from 1. 0: nowhere. */
+struct profile_position {
+    int line, column;
+};
+
+/* What the board is said to run on. */
+enum profile_clock_source {
+    PROFILE_CLOCK_NOT_SAID,
+    PROFILE_CLOCK_CRYSTAL,
+    PROFILE_CLOCK_INTERNAL,
+    PROFILE_CLOCK_EXTERNAL, /* a signal is fed in */
+    PROFILE_CLOCK_RESONATOR
+};
 
 enum profile_eeprom {
     PROFILE_EEPROM_KEEP,    /* a board whose erase would clear it is refused, unless it is blank */
@@ -34,13 +50,22 @@ struct profile_byte_rule {
     bool leave;
     uint8_t write; /* as the profile gives it */
     uint8_t accept[PROFILE_ACCEPT_MAX];
+    struct profile_position position, accept_positions[PROFILE_ACCEPT_MAX];
     size_t accept_count;
     char because[PROFILE_TEXT_BYTES];
+};
+
+/* A rule that the profile breaks with intent (profiles/fuse_rules.h). */
+struct profile_risk {
+    char rule[PROFILE_RULE_NAME_BYTES];
+    char because[PROFILE_TEXT_BYTES];
+    struct profile_position position;
 };
 
 struct profile_image_source {
     char *path; /* as opened: beside the profile file unless absolute */
     char *role; /* "application", "bootloader", or NULL */
+    struct profile_position position;
     enum image_format format;
     char sha256[DIGEST_TEXT_BYTES];
     uint32_t byte_count;
@@ -57,8 +82,11 @@ struct profile {
     char via[16];                        /* "isp" */
     struct part *part;                   /* owned */
     char clock_text[PROFILE_TEXT_BYTES]; /* "crystal 16 MHz"; empty if not given */
-    int64_t clock_hz;                    /* of the board's oscillator; 0: not given */
-    int64_t supply_mv;                   /* 0: not given */
+    enum profile_clock_source clock_source;
+    int64_t clock_hz;  /* of the board's oscillator; 0: not given */
+    int64_t supply_mv; /* 0: not given */
+    /* Of `board`, `images` and `eeprom`; where one is left out, of the profile. */
+    struct profile_position board_position, images_position, eeprom_position;
     struct profile_image_source *sources;
     size_t source_count;
     struct image *flash;                       /* composed of all sources */
@@ -68,13 +96,16 @@ struct profile {
     enum profile_if_already if_already;
     char image_sha256[DIGEST_TEXT_BYTES]; /* image_digest() of `flash` and `eeprom` */
     struct profile_byte_rule rules[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
+    struct profile_risk risks[PROFILE_RISKS_MAX];
+    size_t risk_count;
     bool verify_whole; /* the flash outside the images must read blank, too */
     int retry_contact; /* more tries after a contact failure before the erase */
     int retry_verify;  /* 0 or 1 */
 };
 
 /* Loads a profile, its part from `parts_directory` (one or several, as for part_load()), and its
- * images. The caller frees. */
+ * images. What its values mean for the board is judged elsewhere (profiles/fuse_rules.h), before
+ * every plan. The caller frees. */
 int profile_load(const char *path, const char *parts_directory, struct profile **profile,
                  struct failure *failure);
 /* The same from memory; the images are looked for beside `path`. For fuzzing and tests. */
@@ -85,6 +116,8 @@ void profile_free(struct profile *profile);
 /* NULL where the part has no such byte. */
 const struct profile_byte_rule *profile_rule(const struct profile *profile,
                                              enum part_memory memory);
+/* The risk that the profile accepts by the rule's name; NULL: it does not. */
+const struct profile_risk *profile_find_risk(const struct profile *profile, const char *rule);
 /* The EEPROM is to hold afterwards what it held before. */
 bool profile_keeps_eeprom(const struct profile *profile);
 

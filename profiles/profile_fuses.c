@@ -8,45 +8,14 @@
 
 static const char *const fuse_keys[] = {"low", "high", "extended", "fuse", NULL};
 
-/* ---- what must never be written ---- */
-
-/* The bit that would lock this station out of the board for good if `value` were written; NULL when
- * there is none. */
-static const char *fatal_bit(const struct part *part, enum part_memory memory, uint8_t value)
-{
-    if (part->rstdisbl.memory == memory && part_bit_programmed(part->rstdisbl, value))
-        return "it programs RSTDISBL: the reset pin would be gone";
-    if (part->dwen.memory == memory && part_bit_programmed(part->dwen, value))
-        return "it programs DWEN: debugWIRE would take the reset pin";
-    if (part->spien.mask != 0 && part->spien.memory == memory &&
-        !part_bit_programmed(part->spien, value))
-        return "it unprograms SPIEN: serial programming would be off";
-    return NULL;
-}
-
-static int check_reachable(struct profile_reader *reader, const struct document_node *node,
-                           enum part_memory memory, uint8_t value)
-{
-    const struct part *part = reader->profile->part;
-    const char *reason = fatal_bit(part, memory, value);
-
-    if (!reason)
-        return 0;
-    return document_fail(reader->document, node, reader->failure,
-                         "0x%02X is refused for %s, %s, and this station could never reach the "
-                         "board again",
-                         value, part_memory_name(part, memory), reason);
-}
-
 /* ---- one byte ---- */
 
 static int read_value(struct profile_reader *reader, const struct document_node *node,
-                      enum part_memory memory, uint8_t *value)
+                      uint8_t *value)
 {
     int64_t number = 0;
 
-    if (document_integer(reader->document, node, 0, 255, &number, reader->failure) != 0 ||
-        check_reachable(reader, node, memory, (uint8_t)number) != 0)
+    if (document_integer(reader->document, node, 0, 255, &number, reader->failure) != 0)
         return -1;
     *value = (uint8_t)number;
     return 0;
@@ -130,7 +99,7 @@ static int read_written(struct profile_reader *reader, const struct document_nod
     const struct document_node *write = document_find(map, "write");
     uint8_t named = 0xFF, given = 0; /* bits that do not exist are written as 1 */
 
-    if (write && read_value(reader, write, memory, value) != 0)
+    if (write && read_value(reader, write, value) != 0)
         return -1;
     if (write)
         named = *value;
@@ -141,9 +110,7 @@ static int read_written(struct profile_reader *reader, const struct document_nod
     if (given == 0)
         return document_need(reader->document, map, "write", &write, reader->failure);
     *value = named;
-    if (check_all_named(reader, map, memory, given) != 0)
-        return -1;
-    return check_reachable(reader, map, memory, named);
+    return check_all_named(reader, map, memory, given);
 }
 
 /* The byte's fields, and whatever else may stand beside them. */
@@ -171,12 +138,11 @@ static int read_accepted(struct profile_reader *reader, const struct document_no
     uint8_t given = 0;
 
     if (document_node_kind(node) != DOCUMENT_MAPPING)
-        return read_value(reader, node, memory, value);
+        return read_value(reader, node, value);
     *value = written;
-    if (check_keys(reader, node, memory, none) != 0 ||
-        read_fields(reader, node, memory, value, &given) != 0)
+    if (check_keys(reader, node, memory, none) != 0)
         return -1;
-    return check_reachable(reader, node, memory, *value);
+    return read_fields(reader, node, memory, value, &given);
 }
 
 static int read_accept(struct profile_reader *reader, const struct document_node *list,
@@ -188,10 +154,12 @@ static int read_accept(struct profile_reader *reader, const struct document_node
         return document_fail(reader->document, list, reader->failure,
                              "expected a list of 1 to %d values, as in [0x99] or [{JTAGEN: off}]",
                              PROFILE_ACCEPT_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        rule->accept_positions[i] = profile_position_of(document_item(list, i));
         if (read_accepted(reader, document_item(list, i), memory, rule->write, &rule->accept[i]) !=
             0)
             return -1;
+    }
     rule->accept_count = count;
     return 0;
 }
@@ -200,8 +168,10 @@ static int read_rule_map(struct profile_reader *reader, const struct document_no
                          enum part_memory memory, struct profile_byte_rule *rule)
 {
     static const char *const keys[] = {"write", "accept", "because", NULL};
-    const struct document_node *accept, *because;
+    const struct document_node *accept, *because, *write = document_find(map, "write");
 
+    if (write)
+        rule->position = profile_position_of(write);
     if (check_keys(reader, map, memory, keys) != 0 ||
         read_written(reader, map, memory, &rule->write) != 0)
         return -1;
@@ -224,6 +194,7 @@ static int read_rule(struct profile_reader *reader, const struct document_node *
     const char *text = NULL;
 
     rule->exists = true;
+    rule->position = profile_position_of(node);
     if (document_node_kind(node) == DOCUMENT_MAPPING)
         return read_rule_map(reader, node, memory, rule);
     if (document_node_kind(node) == DOCUMENT_SCALAR &&
@@ -232,7 +203,7 @@ static int read_rule(struct profile_reader *reader, const struct document_node *
         return 0;
     }
     if (text && isdigit((unsigned char)text[0]))
-        return read_value(reader, node, memory, &rule->write);
+        return read_value(reader, node, &rule->write);
     return document_fail(reader->document, node, reader->failure,
                          "found %s%.40s%s, expected a number from 0 to 255, leave, fields as in "
                          "{BOOTRST: on, …}, or {write: …, accept: […], because: …}",

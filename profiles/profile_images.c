@@ -231,6 +231,7 @@ static int read_image(struct profile_reader *reader, const struct document_node 
 
     loaded->source = &profile->sources[index];
     profile->source_count = index + 1;
+    loaded->source->position = profile_position_of(map);
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         read_role(reader, map, loaded->source) != 0 || load_file(reader, map, false, loaded) != 0)
         return -1;
@@ -250,6 +251,7 @@ static int read_image_list(struct profile_reader *reader, const struct document_
 
     if (document_need(reader->document, root, "images", &list, reader->failure) != 0)
         return -1;
+    profile->images_position = profile_position_of(list);
     count = document_count(list);
     if (document_node_kind(list) != DOCUMENT_SEQUENCE || count == 0 || count > IMAGES_MAX)
         return document_fail(reader->document, list, reader->failure,
@@ -314,6 +316,7 @@ static int read_eeprom(struct profile_reader *reader, const struct document_node
     const struct document_node *node = document_find(root, "eeprom");
     int index = 1;
 
+    reader->profile->eeprom_position = profile_position_of(node ? node : root);
     if (node && document_node_kind(node) == DOCUMENT_MAPPING)
         return document_find(node, "keep") ? read_kept_eeprom(reader, node)
                                            : read_eeprom_file(reader, node, loaded);

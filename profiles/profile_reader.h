@@ -1,4 +1,5 @@
-/* Between the files that read a profile: profile.c, profile_fuses.c, profile_images.c. Private. */
+/* Between the files that read a profile: profile.c, profile_fuses.c, profile_images.c,
+ * profile_risks.c. Private. */
 #ifndef PROFILES_PROFILE_READER_H
 #define PROFILES_PROFILE_READER_H
 
@@ -18,8 +19,12 @@ struct profile_reader {
 int profile_read_text(struct profile_reader *reader, const struct document_node *node, char *field,
                       size_t field_bytes);
 
+struct profile_position profile_position_of(const struct document_node *node);
+
 /* `fuses:` and `lock:`. The part is loaded already. */
 int profile_read_fuses(struct profile_reader *reader, const struct document_node *root);
+/* `accept_risk:`. */
+int profile_read_risks(struct profile_reader *reader, const struct document_node *root);
 /* `images:` and `eeprom:`. */
 int profile_read_images(struct profile_reader *reader, const struct document_node *root);
 

@@ -49,6 +49,9 @@ static const struct failure_fact facts[] = {
     {FAILURE_IMAGE_UNKNOWN, "image-unknown", PROFILE, false,
      "Hold the lot and give this message to the engineer: the image file is of no known format, or "
      "a raw binary without its address."},
+    {FAILURE_RULE_REFUSED, "rule-refused", PROFILE, false,
+     "Hold the lot and give this message to the engineer: what the profile asks for would harm the "
+     "board, or the risk is not accepted in it."},
 
     {FAILURE_SIGNATURE_MISMATCH, "signature-mismatch", BOARD, false,
      "Put the board in the reject bin: it carries another part. Nothing on it was changed unless "

@@ -23,6 +23,7 @@ enum failure_code {
     FAILURE_LOT_REFUSED = 10,      /* the lot is bound to another profile or count */
     FAILURE_IMAGE_DISAGREES = 11,  /* a memory, fuse or signature in it is not the profile's */
     FAILURE_IMAGE_UNREADABLE = 12, /* not there, no permission, a directory, too large */
+    FAILURE_RULE_REFUSED = 14,  /* what the profile says breaks a named rule */
     FAILURE_IMAGE_UNKNOWN = 13, /* no format told by content, no address as a raw binary needs it */
 
     /* the board */

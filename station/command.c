@@ -26,6 +26,7 @@ enum command_status command_status_of(enum failure_code code)
     case FAILURE_IMAGE_UNKNOWN:
     case FAILURE_JIG_INVALID:
     case FAILURE_PLAN_REFUSED:
+    case FAILURE_RULE_REFUSED:
     case FAILURE_LOT_REFUSED:
         return COMMAND_REFUSED;
     case FAILURE_LOG:

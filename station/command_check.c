@@ -6,6 +6,7 @@
 
 #include "reports/json.h"
 #include "station/data_paths.h"
+#include "station/findings.h"
 #include "station/plan_sites.h"
 
 struct config {
@@ -16,6 +17,7 @@ struct config {
 
 struct check {
     const struct job *job;
+    struct fuse_findings findings;
     const bool *site_wanted; /* one per jig site; NULL: all */
     bool json;
 };
@@ -262,26 +264,34 @@ static int check_sites(const struct check *check, struct json_array *sites, stru
     return result;
 }
 
+/* What is wrong with the profile itself is not said again for each site. */
+static int judge(const struct check *check, struct json_array *sites, struct failure *failure)
+{
+    if (fuse_findings_judge(check->job->profile, &check->findings, failure) != 0)
+        return -1;
+    return check->job->jig != NULL ? check_sites(check, sites, failure) : 0;
+}
+
 static int print_for_people(const struct check *check, struct failure *failure)
 {
     const struct jig *jig = check->job->jig;
     print_profile(check->job->profile);
-    if (jig == NULL)
-        return 0;
-    printf("jig %s: %s\n  sha256 %s\n", jig->name, jig->path, jig->sha256);
-    return check_sites(check, NULL, failure);
+    findings_print(check->job->profile, &check->findings, stdout);
+    if (jig != NULL)
+        printf("jig %s: %s\n  sha256 %s\n", jig->name, jig->path, jig->sha256);
+    return judge(check, NULL, failure);
 }
 
 static int print_for_programs(const struct check *check, struct failure *failure)
 {
     const struct jig *jig = check->job->jig;
     struct json_object *object = profile_to_json(check->job->profile);
-    int result = 0;
+    struct json_array *sites = jig != NULL ? json_array_create() : NULL;
+    json_add_array(object, "findings", findings_to_json(check->job->profile, &check->findings));
+    int result = judge(check, sites, failure);
     if (jig != NULL) {
-        struct json_array *sites = json_array_create();
         json_add_text(object, "jig", jig->name);
         json_add_text(object, "jig_sha256", jig->sha256);
-        result = check_sites(check, sites, failure);
         json_add_array(object, "sites", sites);
     }
     if (json_object_write_line(object, stdout) != 0 && result == 0)
@@ -292,8 +302,12 @@ static int print_for_programs(const struct check *check, struct failure *failure
 int command_check_print(const struct job *job, const bool *site_wanted, bool json,
                         struct failure *failure)
 {
-    const struct check check = {.job = job, .site_wanted = site_wanted, .json = json};
-    return json ? print_for_programs(&check, failure) : print_for_people(&check, failure);
+    struct check check = {.job = job, .site_wanted = site_wanted, .json = json};
+    int result = fuse_rules_apply(job->profile, 0, &check.findings, failure);
+    if (result == 0)
+        result = json ? print_for_programs(&check, failure) : print_for_people(&check, failure);
+    fuse_findings_free(&check.findings);
+    return result;
 }
 
 static int set_option(void *context, int key, const char *argument, struct failure *failure)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "jigs/operation.h"
+#include "profiles/fuse_rules.h"
 #include "station/bench_process.h"
 #include "station/command.h"
 #include "station/command_check.h"
@@ -595,8 +596,10 @@ static int report_refusal(struct run *run, int status, const struct failure *fai
 
 static int run_boards(struct run *run, int *status, struct failure *failure)
 {
-    /* Every plan is made here before anything is opened; the scheduler makes its own again. */
-    if (plan_check_sites(run->job.profile, run->job.jig, run->site_wanted, &run->refusals,
+    /* What is wrong with the profile itself is said once, not by every site. Every plan is made here
+     * before anything is opened; the scheduler makes its own again. */
+    if (fuse_rules_judge(run->job.profile, 0, failure) != 0 ||
+        plan_check_sites(run->job.profile, run->job.jig, run->site_wanted, &run->refusals,
                          failure) != 0 ||
         open_all(run, failure) != 0)
         return -1;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "profiles/fuse_rules.h"
 #include "station/plan_clock.h"
 
 static const char *const byte_titles[PART_FUSE_AND_LOCK_COUNT] = {"low fuse", "high fuse",
@@ -140,7 +141,8 @@ int plan_make(const struct profile *profile, const struct jig_site *site, struct
     if (check_abilities(plan, failure) < 0)
         return -1;
     measure(plan);
-    if (check_memories(plan, failure) < 0 || check_supply(plan, failure) < 0)
+    if (check_memories(plan, failure) < 0 || check_supply(plan, failure) < 0 ||
+        fuse_rules_judge(profile, site->supply_mv, failure) < 0)
         return -1;
     return plan_check_sck(plan, failure);
 }

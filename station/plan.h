@@ -28,8 +28,9 @@ struct plan {
     int64_t new_sck_hz, done_sck_hz;
 };
 
-/* FAILURE_PLAN_REFUSED with the reason when the site's programmer cannot do what the profile asks.
- */
+/* FAILURE_PLAN_REFUSED with the reason when the site's programmer cannot do what the profile asks;
+ * FAILURE_RULE_REFUSED when the profile breaks a rule (profiles/fuse_rules.h) and accepts no risk
+ * for it. */
 int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,
               struct failure *failure);
 /* The same for a site of `jig`; the reason begins with the place in the jig file, where there is a

@@ -51,6 +51,19 @@ static struct fuse_gate *open_gate(const struct profile *profile)
 
 /* ---- every value ---- */
 
+static bool has_bit(struct part_bit bit, enum part_memory memory)
+{
+    return bit.mask != 0 && bit.memory == memory;
+}
+
+/* Would the rule's value take the way into the board? */
+static bool shuts_door(const struct part *part, enum part_memory memory, uint8_t value)
+{
+    return (has_bit(part->spien, memory) && (value & part->spien.mask) != 0) ||
+           (has_bit(part->rstdisbl, memory) && (value & part->rstdisbl.mask) == 0) ||
+           (has_bit(part->dwen, memory) && (value & part->dwen.mask) == 0);
+}
+
 /* One byte on all 256 × 256 values found and asked: a permit only for the value that is called for
  * and needed, and then the permit lets out that value and no other. */
 static void check_all_values(struct profile *profile, enum part_memory memory)
@@ -61,7 +74,8 @@ static void check_all_values(struct profile *profile, enum part_memory memory)
 
     for (int found = 0; found < 256; found++) {
         bool needed = part_byte_is_programmable(profile->part, memory) && rule->exists &&
-                      !rule->leave && ((found ^ rule->write) & byte->mask);
+                      !rule->leave && ((found ^ rule->write) & byte->mask) &&
+                      !shuts_door(profile->part, memory, rule->write);
 
         for (size_t i = 0; i < rule->accept_count && needed; i++)
             needed = ((found ^ rule->accept[i]) & byte->mask) != 0;
@@ -103,7 +117,9 @@ static void check_part(const char *part, void *context)
         if (part_byte(profile->part, memory) && !is_new_kind(seen, profile->part, memory))
             continue;
         check_all_values(profile, memory); /* left */
-        set_rule(profile, memory, 0xA5);
+        set_rule(profile, memory, 0xA5); /* of most parts' high fuse SPIEN off, so never written */
+        check_all_values(profile, memory);
+        set_rule(profile, memory, 0xC5);
         check_all_values(profile, memory);
         rule_of(profile, memory)->accept_count = 2;
         rule_of(profile, memory)->accept[0] = 0xA4;

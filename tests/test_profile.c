@@ -394,15 +394,6 @@ static const struct {
     {HIGH_TEXT, "{write: 0xD9, BOOTRST: [on]}", ":14:32: ", "expected text"},
     {HIGH_TEXT, "{write: 0xD9, accept: [{JTAGEN: on, write: 1}], because: x}",
      ":14:45: ", "unknown key 'write'"},
-    {HIGH_TEXT, "{write: 0xD9, accept: [{SPIEN: off}], because: x}",
-     ":14:32: ", "0xF9 is refused for high, it unprograms SPIEN"},
-    {HIGH_TEXT,
-     "{BOOTRST: off, BOOTSZ: 2048 words, EESAVE: off, WDTON: off, SPIEN: off, JTAGEN: off, "
-     "OCDEN: off}",
-     ":14:9: ", "0xF9 is refused for high, it unprograms SPIEN"},
-    /* never again */
-    {"write: 0xD9", "write: 0xF9", ":14:17: ", "it unprograms SPIEN"},
-    {"[0x99]", "[0x99, 0xB9]", ":14:38: ", "it unprograms SPIEN"},
     /* images */
     {IMAGES_TEXT, "", ":1:1: ", "the key 'images' is missing"},
     {IMAGES_TEXT, "images: []\n", ":9:9: ", "expected a list of 1 to 16 images"},
@@ -482,61 +473,6 @@ static void test_every_line_twice(void **state)
         assert_non_null(strstr(failure.detail, "profile.yaml:"));
         free(text);
         line += length;
-    }
-}
-
-/* The bits that would lock the station out, for good, on a part that has them all. */
-static void test_fatal_bits(void **state)
-{
-    static const struct {
-        const char *to, *place, *reason;
-    } cases[] = {
-        {"high: 0x59", ":12:9: ", "RSTDISBL"},
-        {"high: 0x99", ":12:9: ", "DWEN"},
-        {"high: 0xF9", ":12:9: ", "SPIEN"},
-        {"high: {write: 0xD9, accept: [0xD8, 0x58], because: x}", ":12:38: ", "RSTDISBL"},
-        {"high: {write: 0xD9, accept: [0x98], because: x}", ":12:32: ", "DWEN"},
-        {"high: {write: 0xD9, accept: [0xFF], because: x}", ":12:32: ", "SPIEN"},
-        {"high: {write: 0x5F}", ":12:17: ", "RSTDISBL"},
-    };
-    static const char base[] =
-        "format: 1\nprofile: p\narticle: a\nrevision: b\nvia: isp\n"
-        "part: ATmega328P\n"
-        "images:\n  - file: app.hex\n"
-        "eeprom: keep\n"
-        "fuses:\n  low: leave\n  high: 0xD9\n  extended: leave\nlock: leave\n";
-    struct profile *profile = NULL;
-
-    assert_int_equal(load_text(*state, base, &profile, NULL), 0);
-    profile_free(profile);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char *text = replace(base, "high: 0xD9", cases[i].to);
-
-        assert_refused(*state, text, FAILURE_PROFILE_INVALID, cases[i].place, cases[i].reason);
-        assert_refused(*state, text, FAILURE_PROFILE_INVALID, cases[i].place,
-                       "this station could never reach the board again");
-        free(text);
-    }
-}
-
-/* All 256 values of the high fuse: exactly those that keep the board reachable are taken. */
-static void test_fatal_bits_every_value(void **state)
-{
-    char to[32];
-
-    for (int value = 0; value < 256; value++) {
-        bool reachable = (value & 0x80) && (value & 0x40) && !(value & 0x20);
-        struct profile *profile = NULL;
-        char *text, *other;
-
-        snprintf(to, sizeof(to), "high: %d", value);
-        text =
-            replace(good, "high: {write: 0xD9, accept: [0x99], because: JTAG is off anyway}", to);
-        other = replace(text, "ATmega32U4\nsignature: 1E 95 87", "ATmega328P");
-        assert_int_equal(load_text(*state, other, &profile, NULL), reachable ? 0 : -1);
-        profile_free(profile);
-        free(text);
-        free(other);
     }
 }
 
@@ -1008,8 +944,6 @@ int main(void)
         BENCH_TEST(test_absolute_image_path),
         BENCH_TEST(test_mistakes),
         BENCH_TEST(test_every_line_twice),
-        BENCH_TEST(test_fatal_bits),
-        BENCH_TEST(test_fatal_bits_every_value),
         BENCH_TEST(test_fuses_of_other_parts),
         BENCH_TEST(test_fuses_out_of_reach),
         BENCH_TEST(test_image_digest_differs),

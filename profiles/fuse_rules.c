@@ -1,0 +1,291 @@
+#include "profiles/fuse_rules.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiles/document.h"
+#include "profiles/fuse_rules_case.h"
+#include "profiles/fuse_words.h"
+
+static void look_for_unused_risks(struct fuse_case *looking);
+
+/* ---- the rules ---- */
+
+static const struct fuse_rule rules[] = {
+    {"spien", FUSE_RULE_REFUSES, false,
+     "Without SPIEN serial programming is off, and this station could never reach the board again.",
+     fuse_rule_spien},
+    {"rstdisbl", FUSE_RULE_REFUSES, true,
+     "RSTDISBL takes the reset pin away, and this station could never reach the board again.",
+     fuse_rule_rstdisbl},
+    {"dwen", FUSE_RULE_REFUSES, true,
+     "With DWEN debugWIRE takes the reset pin, and this station could never reach the board again.",
+     fuse_rule_dwen},
+    /* The last: it looks at what the others found. */
+    {"unused-risk", FUSE_RULE_WARNS, false,
+     "A risk that the profile accepts but does not run would hide a mistake made later.",
+     look_for_unused_risks},
+};
+
+#define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
+
+const struct fuse_rule *fuse_rules_table(size_t *count)
+{
+    *count = RULE_COUNT;
+    return rules;
+}
+
+const struct fuse_rule *fuse_rules_find(const char *name)
+{
+    for (size_t i = 0; i < RULE_COUNT; i++)
+        if (strcmp(rules[i].name, name) == 0)
+            return &rules[i];
+    return NULL;
+}
+
+const char *fuse_rules_nearest(const char *name)
+{
+    const char *names[RULE_COUNT + 1] = {NULL};
+
+    for (size_t i = 0; i < RULE_COUNT; i++)
+        names[i] = rules[i].name;
+    return document_nearest(name, names);
+}
+
+/* ---- what rules ask ---- */
+
+static bool is_known(const struct fuse_case *looking, enum part_memory memory)
+{
+    return part_is_fuse_or_lock(memory) && looking->known[memory - PART_FIRST_FUSE];
+}
+
+bool fuse_case_programmed(const struct fuse_case *looking, struct part_bit bit)
+{
+    return bit.mask != 0 && is_known(looking, bit.memory) &&
+           part_bit_programmed(bit, looking->bytes[bit.memory - PART_FIRST_FUSE]);
+}
+
+bool fuse_case_unprogrammed(const struct fuse_case *looking, struct part_bit bit)
+{
+    return bit.mask != 0 && is_known(looking, bit.memory) &&
+           !part_bit_programmed(bit, looking->bytes[bit.memory - PART_FIRST_FUSE]);
+}
+
+const struct part_field *fuse_case_field(const struct fuse_case *looking, const char *name,
+                                         enum part_memory *memory, uint8_t *code)
+{
+    const struct part_field *field = fuse_words_find(looking->part, name, memory);
+
+    if (!field || !is_known(looking, *memory))
+        return NULL;
+    *code = fuse_words_code(field, looking->bytes[*memory - PART_FIRST_FUSE]);
+    return field;
+}
+
+/* ---- what rules say ---- */
+
+static bool was_said(const struct fuse_findings *findings, const struct fuse_finding *finding)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct fuse_finding *other = &findings->list[i];
+
+        if (other->rule == finding->rule && other->memory == finding->memory &&
+            (finding->memory != PART_MEMORY_COUNT ? other->value == finding->value
+                                                  : strcmp(other->detail, finding->detail) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* The byte as it stands in the profile: what is written, or one of what is accepted. */
+static void locate(const struct fuse_case *looking, struct fuse_finding *finding)
+{
+    int index = (int)finding->memory - (int)PART_FIRST_FUSE;
+    const struct profile_byte_rule *byte = &looking->profile->rules[index];
+    int accepted = looking->accepted[index];
+
+    finding->value = looking->bytes[index];
+    finding->is_accepted_value = accepted >= 0;
+    finding->position = accepted >= 0 ? byte->accept_positions[accepted] : byte->position;
+}
+
+static void add(struct fuse_case *looking, const struct fuse_finding *finding)
+{
+    struct fuse_findings *findings = looking->findings;
+    struct fuse_finding *list;
+
+    if (was_said(findings, finding))
+        return;
+    list = realloc(findings->list, (findings->count + 1) * sizeof(*list));
+    if (!list) {
+        looking->out_of_memory = true;
+        return;
+    }
+    findings->list = list;
+    list[findings->count++] = *finding;
+}
+
+void fuse_case_report(struct fuse_case *looking, enum part_memory memory,
+                      const struct profile_position *position, const char *format, ...)
+{
+    struct fuse_finding finding = {.rule = looking->rule, .memory = memory, .position = {1, 1}};
+    va_list arguments;
+
+    finding.risk = profile_find_risk(looking->profile, looking->rule->name);
+    if (position)
+        finding.position = *position;
+    if (part_is_fuse_or_lock(memory))
+        locate(looking, &finding);
+    va_start(arguments, format);
+    vsnprintf(finding.detail, sizeof(finding.detail), format, arguments);
+    va_end(arguments);
+    add(looking, &finding);
+}
+
+static void look_for_unused_risks(struct fuse_case *looking)
+{
+    for (size_t i = 0; i < looking->profile->risk_count; i++) {
+        const struct profile_risk *risk = &looking->profile->risks[i];
+        bool is_used = false;
+
+        for (size_t j = 0; j < looking->findings->count; j++)
+            is_used = is_used || looking->findings->list[j].risk == risk;
+        if (!is_used)
+            fuse_case_report(looking, PART_MEMORY_COUNT, &risk->position,
+                             "nothing in the profile breaks the rule %s; remove it from "
+                             "accept_risk",
+                             risk->rule);
+    }
+}
+
+/* ---- every case ---- */
+
+/* The byte as the case with this number has it; numbers count through written, then accepted. */
+static void set_byte(struct fuse_case *looking, size_t index, size_t choice)
+{
+    const struct profile_byte_rule *byte = &looking->profile->rules[index];
+
+    looking->known[index] = byte->exists && !byte->leave;
+    looking->accepted[index] = (int)choice - 1;
+    looking->bytes[index] = choice == 0 ? byte->write : byte->accept[choice - 1];
+}
+
+static void look_at_case(struct fuse_case *looking, size_t number)
+{
+    for (size_t i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        size_t choices = looking->profile->rules[i].accept_count + 1;
+
+        set_byte(looking, i, number % choices);
+        number /= choices;
+    }
+    for (size_t i = 0; i < RULE_COUNT - 1; i++) {
+        looking->rule = &rules[i];
+        looking->rule->look(looking);
+    }
+}
+
+static size_t count_cases(const struct profile *profile)
+{
+    size_t count = 1;
+
+    for (size_t i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
+        count *= profile->rules[i].accept_count + 1;
+    return count;
+}
+
+/* Refusals before warnings, each as the rules stand; stable. */
+static void sort(struct fuse_findings *findings)
+{
+    size_t refusals = 0;
+
+    for (size_t i = 0; i < findings->count; i++) {
+        struct fuse_finding finding = findings->list[i];
+
+        if (finding.rule->severity != FUSE_RULE_REFUSES)
+            continue;
+        memmove(findings->list + refusals + 1, findings->list + refusals,
+                (i - refusals) * sizeof(*findings->list));
+        findings->list[refusals++] = finding;
+    }
+}
+
+int fuse_rules_apply(const struct profile *profile, int64_t site_supply_mv,
+                     struct fuse_findings *findings, struct failure *failure)
+{
+    struct fuse_case looking = {.profile = profile,
+                                .part = profile->part,
+                                .supply_mv =
+                                    profile->supply_mv != 0 ? profile->supply_mv : site_supply_mv,
+                                .findings = findings};
+    size_t cases = count_cases(profile);
+
+    *findings = (struct fuse_findings){0};
+    for (size_t i = 0; i < cases; i++)
+        look_at_case(&looking, i);
+    looking.rule = &rules[RULE_COUNT - 1];
+    looking.rule->look(&looking);
+    sort(findings);
+    if (looking.out_of_memory)
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "%s: the rules' findings",
+                           profile->path);
+    return 0;
+}
+
+void fuse_findings_free(struct fuse_findings *findings)
+{
+    free(findings->list);
+    *findings = (struct fuse_findings){0};
+}
+
+/* ---- the judgement ---- */
+
+bool fuse_finding_refuses(const struct fuse_finding *finding)
+{
+    return finding->rule->severity == FUSE_RULE_REFUSES && !finding->risk;
+}
+
+static int refuse(const struct profile *profile, const struct fuse_finding *finding, size_t others,
+                  struct failure *failure)
+{
+    char byte[64] = "", more[64] = "";
+
+    if (part_is_fuse_or_lock(finding->memory))
+        snprintf(byte, sizeof(byte),
+                 "%s 0x%02X%s: ", part_memory_name(profile->part, finding->memory), finding->value,
+                 finding->is_accepted_value ? " (accepted as found)" : "");
+    if (others > 0)
+        snprintf(more, sizeof(more), " (and %zu more: gangflash check shows all)", others);
+    return failure_set(failure, FAILURE_RULE_REFUSED, "%s:%d:%d: rule %s: %s%s. %s%s",
+                       profile->path, finding->position.line, finding->position.column,
+                       finding->rule->name, byte, finding->detail, finding->rule->reason, more);
+}
+
+int fuse_findings_judge(const struct profile *profile, const struct fuse_findings *findings,
+                        struct failure *failure)
+{
+    const struct fuse_finding *first = NULL;
+    size_t others = 0;
+
+    for (size_t i = 0; i < findings->count; i++) {
+        if (!fuse_finding_refuses(&findings->list[i]))
+            continue;
+        if (first)
+            others++;
+        else
+            first = &findings->list[i];
+    }
+    return first ? refuse(profile, first, others, failure) : 0;
+}
+
+int fuse_rules_judge(const struct profile *profile, int64_t site_supply_mv, struct failure *failure)
+{
+    struct fuse_findings findings = {0};
+    int result = fuse_rules_apply(profile, site_supply_mv, &findings, failure);
+
+    if (result == 0)
+        result = fuse_findings_judge(profile, &findings, failure);
+    fuse_findings_free(&findings);
+    return result;
+}
