@@ -5,6 +5,7 @@
 #include "station/worker.h"
 
 #define CLAIM_DEADLINE_US 20000000
+#define CLAIM_TRIES 2
 /* Between two tries to claim a lost programmer: at first, and at most. Opening a port resets many
  * an Arduino, which then needs two seconds of its own. */
 #define RECLAIM_PAUSE_FIRST_US 100000
@@ -46,13 +47,20 @@ static void go_out(struct worker *worker, const struct failure *failure)
     worker->done = true;
 }
 
+/* One that answers, but not what was asked, is asked once more: it is no reason to lose a site that
+ * an answer was late. */
 void worker_claim(struct worker *worker)
 {
     struct failure failure = {0};
 
     worker->owed_value = -1;
-    if (claim(worker, INT64_MAX, &worker->scheduler->cancel, &failure) == 0)
-        return;
+    for (int i = 0; i < CLAIM_TRIES; i++) {
+        failure = (struct failure){0};
+        if (claim(worker, INT64_MAX, &worker->scheduler->cancel, &failure) == 0)
+            return;
+        if (failure.code != FAILURE_PROGRAMMER_OUT_OF_STEP)
+            break;
+    }
     if (failure.code == FAILURE_INTERRUPTED)
         worker->done = true;
     else

@@ -194,6 +194,36 @@ static void drain_gives_up_on_one_that_never_stops(void **state)
     close_fixture(&fixture);
 }
 
+static void *talk_late(void *context)
+{
+    struct chatter *chatter = context;
+
+    usleep(200000);
+    put(chatter->descriptor, "late", 4);
+    chatter->stop = true;
+    return NULL;
+}
+
+/* On a machine that has too much to do. */
+static void drain_does_not_mind_a_few_bytes_that_come_late(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct operation operation = within(60 * SECOND_US);
+    struct failure failure = {0};
+    pthread_t thread;
+
+    open_fixture(&fixture, 19200);
+    struct chatter chatter = {.descriptor = fixture.master};
+    assert_int_equal(pthread_create(&thread, NULL, talk_late, &chatter), 0);
+    do /* once more, if the thread was even later */
+        if (link_stream_drain(fixture.stream, SECOND_US, 50000, &operation, &failure) != 0)
+            fail_msg("%s", failure.detail);
+    while (!chatter.stop);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close_fixture(&fixture);
+}
+
 static void a_device_that_vanishes_is_gone(void **state)
 {
     (void)state;
@@ -427,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_programmer_that_takes_nothing_is_silent),
         cmocka_unit_test(drain_forgets_what_came),
         cmocka_unit_test(drain_gives_up_on_one_that_never_stops),
+        cmocka_unit_test(drain_does_not_mind_a_few_bytes_that_come_late),
         cmocka_unit_test(a_device_that_vanishes_is_gone),
         cmocka_unit_test(a_place_opened_twice_is_busy),
         cmocka_unit_test(another_process_at_the_place_is_named),

@@ -94,7 +94,7 @@ static void write_and_read(struct workplace *workplace, enum part_memory memory,
                            const uint8_t *bytes, uint32_t count)
 {
     struct failure failure = {0};
-    uint8_t *back = malloc(count);
+    uint8_t *back = calloc(count, 1);
 
     if (programmer_write(workplace->programmer, memory, start, bytes, count, NULL,
                          &workplace->operation, &failure) != 0 ||
@@ -301,6 +301,29 @@ static void a_programmer_that_waits_is_found(void **state)
     }
 }
 
+/* On a machine that has too much to do: its name, and what it says of a parameter that it does not
+ * know; within the time that an answer has, and beyond it. */
+static void a_programmer_that_answers_late_is_found(void **state)
+{
+    (void)state;
+    static const char *const late[] = {"match: \"14 41\", for: 300 ms",
+                                       "match: \"14 41\", for: 1200 ms",
+                                       "match: \"14 93 11\", for: 300 ms"};
+
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        struct workplace workplace;
+        struct failure failure = {0};
+        char fault[100];
+
+        snprintf(fault, sizeof fault, "{site: 1, fault: late-reply, %s, times: 1}", late[i]);
+        prepare(&workplace, "ATmega328P", "stk500", "fast", fault);
+        if (claim_and_attach(&workplace, &failure) != 0)
+            fail_msg("%s: %s", late[i], failure.detail);
+        assert_string_equal(workplace.programmer->firmware, "AVR STK 1.14");
+        close_workplace(&workplace);
+    }
+}
+
 /* ---- who is there ---- */
 
 static bool is_in_reset(struct workplace *workplace)
@@ -382,6 +405,7 @@ int main(void)
         cmocka_unit_test(its_time_is_that_of_wire_and_firmware),
         cmocka_unit_test(slow_parts_are_waited_for),
         cmocka_unit_test(a_programmer_that_waits_is_found),
+        cmocka_unit_test(a_programmer_that_answers_late_is_found),
         cmocka_unit_test(a_board_left_in_reset_is_let_go),
         cmocka_unit_test(another_unit_is_refused),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),

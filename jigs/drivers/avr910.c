@@ -76,7 +76,8 @@
 
 #define KNOCK_SILENCE_US 250000
 #define FIND_TIME_US 4000000
-#define FEED_COUNT 4 /* the longest command but a block has so many bytes after its letter */
+#define FIND_ROUNDS 6 /* at least */
+#define FEED_COUNT 4  /* the longest command but a block has so many bytes after its letter */
 #define FEED_BLOCK_COUNT 80
 #define OWED_ROUNDS 8
 #define OWED_RISKY 2 /* of a value that could be a write in the second byte of AC: see the top */
@@ -196,16 +197,15 @@ static int run_finish(struct avr910 *avr, struct run *run, const char *asked,
 
 /* ---- finding the programmer, and finding back into step ---- */
 
-static int feed(struct avr910 *avr, size_t count, const struct operation *operation,
-                struct failure *failure)
+static int feed(struct avr910 *avr, size_t count, int64_t quiet_us,
+                const struct operation *operation, struct failure *failure)
 {
     uint8_t fillers[FEED_BLOCK_COUNT];
 
     memset(fillers, FILLER, sizeof fillers);
     if (link_stream_write(avr->talk.stream, fillers, count, operation, failure) != 0)
         return -1;
-    return stream_talk_drain(&avr->talk,
-                             STREAM_TALK_QUIET_US + (int64_t)count * avr->talk.byte_ns / 1000,
+    return stream_talk_drain(&avr->talk, quiet_us + (int64_t)count * avr->talk.byte_ns / 1000,
                              operation, failure);
 }
 
@@ -272,22 +272,24 @@ static int ask_identity(struct avr910 *avr, struct heard *heard, const struct op
 }
 
 /* It may wait for the rest of a command that a killed program began, and it may just have been
- * reset. */
+ * reset. What answers, but not with a name, may be late: where many share a core. */
 static int find(struct avr910 *avr, struct heard *heard, const struct operation *operation,
                 struct failure *failure)
 {
-    int64_t end_us = operation_now_us() + FIND_TIME_US;
+    int64_t end_us = operation_now_us() + FIND_TIME_US, quiet_us = STREAM_TALK_QUIET_US;
 
-    for (int round = 0; round == 0 || operation_now_us() < end_us; round++) {
+    for (int round = 0; round < FIND_ROUNDS || operation_now_us() < end_us; round++) {
         struct heard now = {0};
 
-        if (feed(avr, round % 2 == 0 ? FEED_COUNT : FEED_BLOCK_COUNT, operation, failure) != 0 ||
+        if (feed(avr, round % 2 == 0 ? FEED_COUNT : FEED_BLOCK_COUNT, quiet_us, operation,
+                 failure) != 0 ||
             ask_identity(avr, &now, operation, failure) != 0)
             return -1;
         if (now.count > 0)
             *heard = now;
         if (is_identity(&now))
             return 0;
+        quiet_us = now.count > 0 ? KNOCK_SILENCE_US : STREAM_TALK_QUIET_US;
     }
     return 0;
 }
@@ -331,7 +333,8 @@ static int recover(struct avr910 *avr, const struct operation *operation, struct
         feed_owed_value(avr, operation, failure) != 0)
         return -1;
     for (int tries = 0; tries < RECOVER_TRIES; tries++) {
-        if (feed(avr, tries == 0 ? FEED_COUNT : FEED_BLOCK_COUNT, operation, failure) != 0 ||
+        if (feed(avr, tries == 0 ? FEED_COUNT : FEED_BLOCK_COUNT,
+                 tries == 0 ? STREAM_TALK_QUIET_US : KNOCK_SILENCE_US, operation, failure) != 0 ||
             ask_identity(avr, &heard, operation, failure) != 0)
             return -1;
         if (is_identity(&heard)) {

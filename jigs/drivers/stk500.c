@@ -79,6 +79,7 @@ enum {
 #define FEED_LIMIT 32 /* the longest command but a page has 20 arguments */
 #define OWED_ROUNDS 24
 #define RECOVER_TRIES 4
+#define NAME_TRIES 3
 
 enum end_rule {
     ENDS_UNKNOWN,
@@ -262,44 +263,92 @@ static int find(struct stk500 *stk, const struct operation *operation, struct fa
     return found ? 0 : tell_version_2(stk, operation, failure);
 }
 
-/* "AVR STK" by AVR061; others say STK500 or AVRISP. */
-static int ask_name(struct stk500 *stk, const struct operation *operation, struct failure *failure)
+/* Up to its OK: names have no fixed length. */
+static int hear_name(struct stk500 *stk, uint8_t *reply, size_t room, size_t *count,
+                     const struct operation *operation, struct failure *failure)
 {
     static const uint8_t command[] = {SIGN_ON, END};
-    uint8_t reply[sizeof stk->name + 2];
-    size_t count = 0;
+    size_t asked = sizeof command, received;
 
-    if (stream_talk_ask(&stk->talk, command, sizeof command, reply, sizeof reply,
-                        STREAM_TALK_QUIET_US * 2, &count, operation, failure) != 0)
-        return -1;
-    if (count < 3 || reply[0] != IN_SYNC || reply[count - 1] != OK)
-        return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
-                           "it answers a sync, but not with its name (31 20) within %d ms: a "
-                           "bootloader, or this computer has too much to do",
-                           STREAM_TALK_QUIET_US * 2 / 1000);
-    for (size_t i = 1; i + 1 < count; i++) {
-        bool printable = reply[i] >= ' ' && reply[i] <= '~';
+    *count = 0;
+    do {
+        if (stream_talk_ask(&stk->talk, command, asked, reply + *count, 1, STREAM_TALK_REPLY_US,
+                            &received, operation, failure) != 0)
+            return -1;
+        *count += received;
+        asked = 0;
+    } while (received == 1 && *count < room && reply[0] == IN_SYNC && reply[*count - 1] != OK);
+    return 0;
+}
 
-        stk->name[i - 1] = '.';
+static void take_name(struct stk500 *stk, const uint8_t *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool printable = text[i] >= ' ' && text[i] <= '~';
+
+        stk->name[i] = '.';
         if (printable)
-            memcpy(stk->name + i - 1, reply + i, 1);
+            memcpy(stk->name + i, text + i, 1);
     }
-    stk->name[count - 2] = '\0';
+    stk->name[count] = '\0';
+}
+
+/* "AVR STK" by AVR061; others say STK500 or AVRISP. Asked again where no name comes: where many
+ * share a core, an answer may be one to an earlier question. */
+static int ask_name(struct stk500 *stk, const struct operation *operation, struct failure *failure)
+{
+    uint8_t reply[sizeof stk->name + 1];
+    size_t count = 0;
+    bool found = true;
+
+    for (int tries = 0; found && tries < NAME_TRIES; tries++) {
+        if (hear_name(stk, reply, sizeof reply, &count, operation, failure) != 0)
+            return -1;
+        if (count >= 3 && reply[0] == IN_SYNC && reply[count - 1] == OK) {
+            take_name(stk, reply + 1, count - 2);
+            return 0;
+        }
+        if (stream_talk_drain(&stk->talk, KNOCK_SILENCE_US, operation, failure) != 0 ||
+            find_step(stk, RECOVER_TRIES, &found, operation, failure) != 0)
+            return -1;
+    }
+    stk->talk.out_of_step = true;
+    return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
+                       "it answers a sync, but not with its name (31 20): a bootloader, not a "
+                       "programmer");
+}
+
+/* AVR061 has a parameter that is not known answered 14, its number, 11; others answer 14 12. */
+static int ask_kind(struct stk500 *stk, uint8_t reply[3], size_t *count,
+                    const struct operation *operation, struct failure *failure)
+{
+    static const uint8_t command[] = {GET_PARAMETER, PARAMETER_KIND, END};
+    size_t more = 0;
+
+    if (stream_talk_ask(&stk->talk, command, sizeof command, reply, 2, STREAM_TALK_REPLY_US, count,
+                        operation, failure) != 0)
+        return -1;
+    if (*count < 2)
+        return 0;
+    bool ended = reply[1] >= OK && reply[1] <= NO_SYNC;
+    if (stream_talk_ask(&stk->talk, NULL, 0, reply + 2, 1,
+                        ended ? STREAM_TALK_QUIET_US : STREAM_TALK_REPLY_US, &more, operation,
+                        failure) != 0)
+        return -1;
+    *count += more;
     return 0;
 }
 
 static int check_kind(struct stk500 *stk, const struct operation *operation,
                       struct failure *failure)
 {
-    static const uint8_t ask_kind[] = {GET_PARAMETER, PARAMETER_KIND, END};
-    uint8_t reply[8];
+    uint8_t reply[3];
     size_t count = 0;
 
     if (ask_name(stk, operation, failure) != 0 ||
         get_parameter(stk, PARAMETER_MAJOR, &stk->major, operation, failure) != 0 ||
         get_parameter(stk, PARAMETER_MINOR, &stk->minor, operation, failure) != 0 ||
-        stream_talk_ask(&stk->talk, ask_kind, sizeof ask_kind, reply, sizeof reply,
-                        STREAM_TALK_QUIET_US, &count, operation, failure) != 0)
+        ask_kind(stk, reply, &count, operation, failure) != 0)
         return -1;
     if (count == 3 && reply[0] == IN_SYNC && reply[1] == 'S')
         return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
