@@ -124,20 +124,12 @@ static uint8_t transfer(struct sketch *sketch, uint8_t a, uint8_t b, uint8_t c, 
     }
     const uint8_t mosi[4] = {a, b, c, d};
     uint8_t miso[4] = {0};
-    int64_t away_us = 0;
-    enum isp_mishap mishap = ISP_MISHAP_HANG;
     wire_spend(sketch->wire, FRAME_US);
     /* With SPI off its flag "transfer complete" never comes, and the sketch waits for it. */
     if (sketch->programming) {
-        mishap = sketch->port->transfer(sketch->port->context, mosi, miso, ARDUINO_ISP_SCK_HZ,
-                                        wire_now_us(sketch->wire), &away_us);
-    }
-    if (mishap == ISP_MISHAP_HANG) {
+        wire_firmware_transfer(sketch->wire, sketch->port, ARDUINO_ISP_SCK_HZ, mosi, miso);
+    } else {
         wire_hang(sketch->wire);
-    } else if (mishap == ISP_MISHAP_RESET) {
-        wire_reset(sketch->wire);
-    } else if (mishap == ISP_MISHAP_UNPLUG) {
-        wire_unplug(sketch->wire, away_us);
     }
     return miso[3];
 }

@@ -98,24 +98,14 @@ static void spend(struct firmware *firmware, int64_t duration_us)
 
 static uint8_t transfer_all(struct firmware *firmware, const uint8_t mosi[4], uint8_t miso[4])
 {
-    int64_t away_us = 0;
-    enum isp_mishap mishap = ISP_MISHAP_NONE;
     memset(miso, 0xFF, 4); /* its pull-up, when nobody drives the line */
     if (interrupted(firmware)) {
         return 0;
     }
     spend(firmware, firmware->variant->frame_us);
     if (firmware->programming) {
-        mishap =
-            firmware->port->transfer(firmware->port->context, mosi, miso, firmware->variant->sck_hz,
-                                     wire_now_us(firmware->wire), &away_us);
-    }
-    if (mishap == ISP_MISHAP_HANG) {
-        wire_hang(firmware->wire);
-    } else if (mishap == ISP_MISHAP_RESET) {
-        wire_reset(firmware->wire);
-    } else if (mishap == ISP_MISHAP_UNPLUG) {
-        wire_unplug(firmware->wire, away_us);
+        wire_firmware_transfer(firmware->wire, firmware->port, firmware->variant->sck_hz, mosi,
+                               miso);
     }
     return miso[3];
 }

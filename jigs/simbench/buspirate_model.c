@@ -121,17 +121,7 @@ static void spend_spi(struct pirate *pirate)
 
 static void pass_frame(struct pirate *pirate, uint8_t miso[4])
 {
-    int64_t away_us = 0;
-    enum isp_mishap mishap =
-        pirate->port->transfer(pirate->port->context, pirate->frame, miso, pirate->sck_hz,
-                               wire_now_us(pirate->wire), &away_us);
-    if (mishap == ISP_MISHAP_HANG) {
-        wire_hang(pirate->wire);
-    } else if (mishap == ISP_MISHAP_RESET) {
-        wire_reset(pirate->wire);
-    } else if (mishap == ISP_MISHAP_UNPLUG) {
-        wire_unplug(pirate->wire, away_us);
-    }
+    wire_firmware_transfer(pirate->wire, pirate->port, pirate->sck_hz, pirate->frame, miso);
     pirate->echoes = miso[1] == pirate->frame[0] && miso[2] == pirate->frame[1];
 }
 

@@ -97,23 +97,13 @@ static int64_t sck_hz(const struct firmware *firmware)
 
 static uint8_t transfer_all(struct firmware *firmware, const uint8_t mosi[4], uint8_t miso[4])
 {
-    int64_t away_us = 0;
-    enum isp_mishap mishap = ISP_MISHAP_NONE;
     memset(miso, 0xFF, 4);
     if (interrupted(firmware)) {
         return 0;
     }
     wire_spend(firmware->wire, 32 * 1000000 / sck_hz(firmware));
     if (firmware->programming) {
-        mishap = firmware->port->transfer(firmware->port->context, mosi, miso, sck_hz(firmware),
-                                          wire_now_us(firmware->wire), &away_us);
-    }
-    if (mishap == ISP_MISHAP_HANG) {
-        wire_hang(firmware->wire);
-    } else if (mishap == ISP_MISHAP_RESET) {
-        wire_reset(firmware->wire);
-    } else if (mishap == ISP_MISHAP_UNPLUG) {
-        wire_unplug(firmware->wire, away_us);
+        wire_firmware_transfer(firmware->wire, firmware->port, sck_hz(firmware), mosi, miso);
     }
     return miso[3];
 }

@@ -65,22 +65,9 @@ static void let_go(void *context)
 static bool transfer(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz)
 {
     const struct programmer *programmer = context;
-    const struct isp_port *port = programmer->run->port;
     struct wire *wire = programmer->run->wire;
-    int64_t away_us = 0;
-    if (wire_event(wire) != WIRE_EVENT_NONE) {
-        return false;
-    }
-    enum isp_mishap mishap =
-        port->transfer(port->context, mosi, miso, sck_hz, wire_now_us(wire), &away_us);
-    if (mishap == ISP_MISHAP_HANG) {
-        wire_hang(wire);
-    } else if (mishap == ISP_MISHAP_RESET) {
-        wire_reset(wire);
-    } else if (mishap == ISP_MISHAP_UNPLUG) {
-        wire_unplug(wire, away_us);
-    }
-    return mishap == ISP_MISHAP_NONE;
+    return wire_event(wire) == WIRE_EVENT_NONE &&
+           wire_firmware_transfer(wire, programmer->run->port, sck_hz, mosi, miso);
 }
 
 /* --- frames --- */

@@ -41,3 +41,27 @@ const struct wire_firmware *wire_firmware_by_name(const char *name)
     }
     return NULL;
 }
+
+bool wire_firmware_transfer(struct wire *wire, const struct isp_port *port, int64_t sck_hz,
+                            const uint8_t mosi[4], uint8_t miso[4])
+{
+    int64_t away_us = 0;
+    switch (port->transfer(port->context, mosi, miso, sck_hz, wire_now_us(wire), &away_us)) {
+    case ISP_MISHAP_NONE:
+        return true;
+    case ISP_MISHAP_HANG:
+        wire_hang(wire);
+        break;
+    case ISP_MISHAP_RESET:
+        wire_reset(wire);
+        break;
+    case ISP_MISHAP_UNPLUG:
+        wire_unplug(wire, away_us);
+        break;
+    case ISP_MISHAP_STALL: /* of USB transfers */
+    case ISP_MISHAP_SHORT:
+    case ISP_MISHAP_NAK:
+        break;
+    }
+    return false;
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "jigs/simbench/isp_port.h"
 #include "jigs/simbench/usb_firmware.h"
@@ -37,6 +38,11 @@ struct wire_firmware {
     int (*run)(const struct wire_firmware_run *run);
     const void *variant; /* the model's own: what this generation of the firmware does */
 };
+
+/* One frame to the board, now. What befalls the programmer with it befalls it here: it hangs, is
+ * reset or unplugged. False then. */
+bool wire_firmware_transfer(struct wire *wire, const struct isp_port *port, int64_t sck_hz,
+                            const uint8_t mosi[4], uint8_t miso[4]);
 
 /* All models there are, from the files that have them; NULL if there is none of that name. */
 const struct wire_firmware *wire_firmware_by_name(const char *name);
