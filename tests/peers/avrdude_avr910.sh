@@ -3,71 +3,12 @@
 # verifies and reads flash, EEPROM, fuses and lock bits, and the board must then hold what avrdude
 # was told to write.
 . "${SOURCE:?}/tests/peers/simbench.bash"
+. "$SOURCE/tests/peers/few_parts.bash"
 need_avrdude
 
-# part, avrdude's name, device code, flash bytes to write, EEPROM bytes, fuses and lock as they must
-# read back. avrdude has no device code for the younger parts; that of one with the same pages does.
-parts='ATmega328P m328p 0x72 4096 64 lfuse=255,hfuse=222,efuse=253,lock=207
-ATmega32A  m32a   0x72 4096 64 lfuse=31,hfuse=192,lock=207'
+# avrdude has no device code for the younger parts; that of one with the same pages does.
+parts='ATmega328P m328p 4096 64 lfuse=255,hfuse=222,efuse=253,lock=207 -x devcode=0x72
+ATmega32A  m32a   4096 64 lfuse=31,hfuse=192,lock=207 -x devcode=0x72'
 
-# try_part SITE BAUD PART NAME CODE FLASH EEPROM FUSES
-try_part() {
-    local site=$1 baud=$2 part=$3 name=$4 code=$5 pair key
-    local -a arguments=()
-    run() {
-        timeout 100 avrdude -q -q -c avr910 -x devcode="$code" -p "$name" -P "${place[$site]}" \
-            -b "$baud" "$@" >"$work/avrdude.log" 2>&1 || {
-            cat "$work/avrdude.log" >&2
-            fail "avrdude $part $*"
-        }
-    }
-    random_hex "$6" "$site" flash
-    random_hex "$7" "$((site + 10))" eeprom
-    run -e -U flash:w:"$work/flash.hex":i
-    read_record "$site"
-    [ "${record#*"\"flash\":\"$(cat "$work/flash.bytes")"}" != "$record" ] ||
-        fail "$part: the flash is not as written"
-    expect_field erases 1 "$part"
-    run -D -U eeprom:w:"$work/eeprom.hex":i
-    read_record "$site"
-    [ "${record#*"\"eeprom\":\"$(cat "$work/eeprom.bytes")"}" != "$record" ] ||
-        fail "$part: the EEPROM is not as written"
-    for pair in ${8//,/ }; do
-        arguments+=(-U "${pair%=*}:w:${pair#*=}:m")
-    done
-    run "${arguments[@]}"
-    read_record "$site"
-    for pair in ${8//,/ }; do
-        key=${pair%=*}
-        case $key in
-        lfuse) key=low ;;
-        hfuse) key=high ;;
-        efuse) key=extended ;;
-        esac
-        expect_field "$key" "${pair#*=}" "$part"
-    done
-    run -U flash:r:"$work/back.bin":r
-}
-
-# try_model MODEL BAUD
-try_model() {
-    local site=0 part name code flash eeprom fuses
-    {
-        printf 'format: 1\njig: peers\nbench: simulated\nsites:\n'
-        while read -r part _; do
-            site=$((site + 1))
-            echo "  - {site: $site, programmer: avr910, model: $1, board: $part, crystal: 16 MHz}"
-        done <<<"$parts"
-    } >"$work/jig.yaml"
-    start_bench "$work/jig.yaml" fast
-    site=0
-    while read -r part name code flash eeprom fuses; do
-        site=$((site + 1))
-        try_part "$site" "$2" "$part" "$name" "$code" "$flash" "$eeprom" "$fuses"
-        echo "$1, $part: written, read and compared"
-    done <<<"$parts"
-    stop_bench
-}
-
-try_model avr910 19200
-try_model avr910-block 115200
+try_model avr910 avr910 '-c avr910 -b 19200'
+try_model avr910-block avr910 '-c avr910 -b 115200'
