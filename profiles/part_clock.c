@@ -1,6 +1,7 @@
 #include "profiles/part_clock.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CKDIV8_DIVIDER 8
@@ -34,63 +35,67 @@ enum source {
 static const struct {
     const char *prefix;
     enum source source;
+    enum part_oscillator_kind kind;
     int64_t hz;
 } sources[] = {
-    {"INTRCOSC_128KHZ", INTERNAL, 128000},
-    {"INTRCOSC_1MHZ", INTERNAL, 1000000},
-    {"INTRCOSC_2MHZ", INTERNAL, 2000000},
-    {"INTRCOSC_4MHZ8", INTERNAL, 4800000},
-    {"INTRCOSC_4MHZ", INTERNAL, 4000000},
+    {"INTRCOSC_128KHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 128000},
+    {"INTRCOSC_1MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 1000000},
+    {"INTRCOSC_2MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 2000000},
+    {"INTRCOSC_4MHZ8", INTERNAL, PART_OSCILLATOR_INTERNAL, 4800000},
+    {"INTRCOSC_4MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 4000000},
     /* ATtiny15 compatibility mode: 6.4 MHz divided by four (ATtiny25/45/85, 2586, table 6-8) */
-    {"INTRCOSC_6MHZ4", INTERNAL, 1600000},
-    {"INTRCOSC_8MHZ", INTERNAL, 8000000},
-    {"INTRCOSC_9MHZ6", INTERNAL, 9600000},
-    {"INTRCOSC", PLAIN_RC, 0},
+    {"INTRCOSC_6MHZ4", INTERNAL, PART_OSCILLATOR_INTERNAL, 1600000},
+    {"INTRCOSC_8MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 8000000},
+    {"INTRCOSC_9MHZ6", INTERNAL, PART_OSCILLATOR_INTERNAL, 9600000},
+    {"INTRCOSC", PLAIN_RC, PART_OSCILLATOR_INTERNAL, 0},
     /* ATtiny441/828/841: other fuses may make it faster */
-    {"INTULPOSC_32KHZ", AT_LEAST, 32000},
-    {"WDOSC_128KHZ", INTERNAL, 128000},
-    {"RC_1MHZ", INTERNAL, 1000000},
-    {"RC_8MHZ", INTERNAL, 8000000},
+    {"INTULPOSC_32KHZ", AT_LEAST, PART_OSCILLATOR_INTERNAL, 32000},
+    {"WDOSC_128KHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 128000},
+    {"RC_1MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 1000000},
+    {"RC_8MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 8000000},
     /* ATtiny15 knows but its own oscillator; the names tell how it starts. */
-    {"SLOWPWR", INTERNAL, 1600000},
-    {"QUICKPWR", INTERNAL, 1600000},
-    {"VQUICKPWR", INTERNAL, 1600000},
+    {"SLOWPWR", INTERNAL, PART_OSCILLATOR_INTERNAL, 1600000},
+    {"QUICKPWR", INTERNAL, PART_OSCILLATOR_INTERNAL, 1600000},
+    {"VQUICKPWR", INTERNAL, PART_OSCILLATOR_INTERNAL, 1600000},
     /* Fed from outside it makes more of it, 16 MHz of 8 MHz (ATmega64M1, 7647, "PLL"). */
-    {"PLLCLK_PLLIN_EXT", FED_PLL, 16000000},
-    {"PLLCLK_DIV4_PLLIN_EXTCLK", FED_PLL, 16000000},
-    {"PLLCLK_DIV4_PLLIN_XOSC", FED_PLL, 16000000},
+    {"PLLCLK_PLLIN_EXTCLK", FED_PLL, PART_OSCILLATOR_SIGNAL, 16000000},
+    {"PLLCLK_PLLIN_EXTXOSC", FED_PLL, PART_OSCILLATOR_CRYSTAL, 16000000},
+    {"PLLCLK_DIV4_PLLIN_EXTCLK", FED_PLL, PART_OSCILLATOR_SIGNAL, 16000000},
+    {"PLLCLK_DIV4_PLLIN_XOSC", FED_PLL, PART_OSCILLATOR_CRYSTAL, 16000000},
     /* 32 to 64 MHz, divided by four (AT90PWM81/161, 7734, "PLL") */
-    {"PLLCLK_DIV4_PLLIN_RC_8MHZ", AT_LEAST, 8000000},
-    {"PLLCLK", INTERNAL, 16000000},
-    {"EXTLOFXTALRES", BOARD, 400000},
-    {"EXTMEDFXTALRES", BOARD, 900000},
+    {"PLLCLK_DIV4_PLLIN_RC_8MHZ", AT_LEAST, PART_OSCILLATOR_INTERNAL, 8000000},
+    {"PLLCLK", INTERNAL, PART_OSCILLATOR_INTERNAL, 16000000},
+    {"EXTLOFXTALRES", BOARD, PART_OSCILLATOR_CRYSTAL, 400000},
+    {"EXTMEDFXTALRES", BOARD, PART_OSCILLATOR_CRYSTAL, 900000},
     /* From 3 MHz on, but from 1 MHz on with CKOPT, which stands elsewhere (ATmega16, 2466) */
-    {"EXTHIFXTALRES", BOARD, 1000000},
-    {"EXTLOFXTAL", WATCH_CRYSTAL, 0},
-    {"EXTFSXTAL", BOARD, 400000},
-    {"FSOSC", BOARD, 400000},
-    {"EXTXOSC_0MHZ4_", BOARD, 400000},
-    {"EXTXOSC_0MHZ9_", BOARD, 900000},
-    {"EXTXOSC_3MHZ_", BOARD, 3000000},
-    {"EXTXOSC_8MHZ_", BOARD, 8000000},
-    {"EXTXOSC", BOARD, 0},
-    {"EXTCRES_0MHZ4_", BOARD, 400000},
-    {"EXTCRES_0MHZ9_", BOARD, 900000},
-    {"EXTCRES_3MHZ_", BOARD, 3000000},
-    {"EXTCRES_8MHZ_", BOARD, 8000000},
-    {"EXTXTALCRES", BOARD, 0},
-    {"EXTRCOSC_0MHZ9_", BOARD_OR_SO, 900000},
-    {"EXTRCOSC_3MHZ_", BOARD_OR_SO, 3000000},
-    {"EXTRCOSC_8MHZ_", BOARD_OR_SO, 8000000},
-    {"EXTRCOSC", BOARD_OR_SO, 0},
-    {"EXTCLK", BOARD, 0},
-    {"XOSC_3MHZ_", BOARD, 3000000},
-    {"XOSC_8MHZ_", BOARD, 8000000},
-    {"XOSC", BOARD, 0},
-    {"CRES", BOARD, 0},
-    {"TRXOSC", AT_LEAST, 8000000}, /* of the transceiver, 16 MHz */
-    {"TOSC", AT_LEAST, WATCH_CRYSTAL_HZ},
+    {"EXTHIFXTALRES", BOARD, PART_OSCILLATOR_CRYSTAL, 1000000},
+    {"EXTLOFXTAL", WATCH_CRYSTAL, PART_OSCILLATOR_WATCH_CRYSTAL, 0},
+    {"EXTFSXTAL", BOARD, PART_OSCILLATOR_CRYSTAL, 400000},
+    {"FSOSC", BOARD, PART_OSCILLATOR_CRYSTAL, 400000},
+    {"EXTXOSC_0MHZ4_", BOARD, PART_OSCILLATOR_CRYSTAL, 400000},
+    {"EXTXOSC_0MHZ9_", BOARD, PART_OSCILLATOR_CRYSTAL, 900000},
+    {"EXTXOSC_3MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 3000000},
+    {"EXTXOSC_8MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 8000000},
+    {"EXTXOSC", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
+    {"EXTCRES_0MHZ4_", BOARD, PART_OSCILLATOR_CRYSTAL, 400000},
+    {"EXTCRES_0MHZ9_", BOARD, PART_OSCILLATOR_CRYSTAL, 900000},
+    {"EXTCRES_3MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 3000000},
+    {"EXTCRES_8MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 8000000},
+    {"EXTXTALCRES", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
+    {"EXTRCOSC_0MHZ9_", BOARD_OR_SO, PART_OSCILLATOR_RC_NETWORK, 900000},
+    {"EXTRCOSC_3MHZ_", BOARD_OR_SO, PART_OSCILLATOR_RC_NETWORK, 3000000},
+    {"EXTRCOSC_8MHZ_", BOARD_OR_SO, PART_OSCILLATOR_RC_NETWORK, 8000000},
+    {"EXTRCOSC", BOARD_OR_SO, PART_OSCILLATOR_RC_NETWORK, 0},
+    {"EXTCLK", BOARD, PART_OSCILLATOR_SIGNAL, 0},
+    {"XOSC_3MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 3000000},
+    {"XOSC_8MHZ_", BOARD, PART_OSCILLATOR_CRYSTAL, 8000000},
+    {"XOSC", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
+    {"CRES", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
+    {"TRXOSC", AT_LEAST, PART_OSCILLATOR_CRYSTAL, 8000000}, /* of the transceiver, 16 MHz */
+    {"TOSC", AT_LEAST, PART_OSCILLATOR_CRYSTAL, WATCH_CRYSTAL_HZ},
 };
+
+#define SOURCE_COUNT (sizeof sources / sizeof sources[0])
 
 static const struct part_clock not_known = {0, false};
 
@@ -120,16 +125,23 @@ static struct part_clock board_clock(int64_t board_hz, int64_t lower_end_hz)
     return (struct part_clock){board_hz != 0 ? board_hz : lower_end_hz, board_hz != 0};
 }
 
+/* The number of rows: none fits. */
+static size_t find_source(const char *name)
+{
+    size_t i = 0;
+
+    while (i < SOURCE_COUNT && strncmp(name, sources[i].prefix, strlen(sources[i].prefix)) != 0)
+        i++;
+    return i;
+}
+
 /* Undivided. */
 static struct part_clock clock_of_source(const struct part *part, const char *name,
                                          int64_t board_hz)
 {
-    size_t i = 0;
-    const size_t count = sizeof sources / sizeof sources[0];
+    size_t i = find_source(name);
 
-    while (i < count && strncmp(name, sources[i].prefix, strlen(sources[i].prefix)) != 0)
-        i++;
-    if (i == count)
+    if (i == SOURCE_COUNT)
         return not_known;
     switch (sources[i].source) {
     case INTERNAL:
@@ -213,9 +225,25 @@ struct part_clock part_clock_of_new(const struct part *part, int64_t board_hz)
     return part_clock_by_fuses(part, bytes, board_hz);
 }
 
+/* Fields that act on the clock beside CKSEL and CKDIV8: CKOPT (ATmega8, 2486, "Crystal
+ * Oscillator") and ULPOSCSEL (ATtiny441/841, 8495, "Internal Ultra Low Power Oscillator"). */
+static const char *const other_fields[] = {"CKOPT", "ULPOSCSEL"};
+
+static uint8_t other_clock_bits(const struct part *part, enum part_memory memory)
+{
+    const struct part_byte *byte = part_byte(part, memory);
+    uint8_t bits = 0;
+
+    for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
+        for (size_t n = 0; n < sizeof other_fields / sizeof other_fields[0]; n++)
+            if (strcmp(byte->fields[i].name, other_fields[n]) == 0)
+                bits |= byte->fields[i].mask;
+    return bits;
+}
+
 bool part_clock_depends_on(const struct part *part, enum part_memory memory, uint8_t *mask)
 {
-    uint8_t bits = 0;
+    uint8_t bits = other_clock_bits(part, memory);
 
     if (part->cksel.mask != 0 && part->cksel.memory == memory)
         bits |= part->cksel.mask;
@@ -263,4 +291,120 @@ int64_t part_clock_for_slow_sck_hz(const struct part *part, int64_t sck_hz)
     int64_t divider = part->sck_divider > SAFE_DIVIDER ? part->sck_divider : SAFE_DIVIDER;
 
     return sck_hz * divider + 1;
+}
+
+/* ---- what the fuses want at the clock pins ---- */
+
+/* "0MHZ9" or "8MHZ" at the start of a word of a value's name, with what follows; false where it is
+ * neither that nor XX, which is no limit. */
+static bool read_limit(const char **word, int64_t *hz)
+{
+    char *end = NULL;
+    long whole, tenths = 0;
+
+    *hz = 0;
+    if (strncmp(*word, "XX", 2) == 0) {
+        *word += 2;
+        return true;
+    }
+    whole = strtol(*word, &end, 10);
+    if (end == *word || strncmp(end, "MHZ", 3) != 0)
+        return false;
+    end += 3;
+    if (*end >= '0' && *end <= '9')
+        tenths = *end++ - '0';
+    *hz = whole * 1000000 + tenths * 100000;
+    *word = end;
+    return true;
+}
+
+/* "EXTXOSC_0MHZ9_3MHZ_258CK_4MS1": the range stands right behind the source, if anywhere. */
+static void read_range(const char *name, struct part_oscillator *oscillator)
+{
+    const char *word = strchr(name, '_');
+    int64_t lowest_hz, highest_hz;
+
+    if (word == NULL)
+        return;
+    word++;
+    if (!read_limit(&word, &lowest_hz) || *word++ != '_' || !read_limit(&word, &highest_hz))
+        return;
+    oscillator->lowest_hz = lowest_hz;
+    oscillator->highest_hz = highest_hz;
+}
+
+/* "Full Swing Crystal Oscillator": 0.4 to 20 MHz (ATmega328, 8271, table 9-5). Those with CKOPT
+ * have three ranges, and one from 1 to 16 MHz when it is on (ATmega8, 2486, table 4; ATmega32,
+ * 2503, table 4). */
+static const struct {
+    const char *prefix;
+    int64_t lowest_hz, highest_hz;
+    bool has_ckopt;
+} ranges[] = {
+    {"EXTLOFXTALRES", 400000, 900000, true},   {"EXTMEDFXTALRES", 900000, 3000000, true},
+    {"EXTHIFXTALRES", 3000000, 8000000, true}, {"EXTFSXTAL", 400000, 20000000, false},
+    {"FSOSC", 400000, 20000000, false},
+};
+#define CKOPT_LOWEST_HZ 1000000
+#define CKOPT_HIGHEST_HZ 16000000
+
+static bool ckopt_is_on(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
+        const struct part_byte *byte = part_byte(part, memory);
+
+        for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
+            if (strcmp(byte->fields[i].name, "CKOPT") == 0)
+                return (bytes[memory - PART_FIRST_FUSE] & byte->fields[i].mask) == 0;
+    }
+    return false;
+}
+
+static void find_range(const struct part *part, const char *name,
+                       const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                       struct part_oscillator *oscillator)
+{
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        bool swings = ranges[i].has_ckopt && ckopt_is_on(part, bytes);
+
+        if (strncmp(name, ranges[i].prefix, strlen(ranges[i].prefix)) != 0)
+            continue;
+        oscillator->lowest_hz = swings ? CKOPT_LOWEST_HZ : ranges[i].lowest_hz;
+        oscillator->highest_hz = swings ? CKOPT_HIGHEST_HZ : ranges[i].highest_hz;
+        return;
+    }
+    read_range(name, oscillator);
+}
+
+/* Of parts whose clock field is not there, or does not tell. */
+static enum part_oscillator_kind kind_without_name(const struct part *part,
+                                                   const struct part_field *field, uint8_t byte)
+{
+    if (field == NULL)
+        return part->factory_clock_hz != 0 ? PART_OSCILLATOR_INTERNAL : PART_OSCILLATOR_EITHER;
+    return factory_source(part, field, byte).hz != 0 ? PART_OSCILLATOR_INTERNAL
+                                                     : PART_OSCILLATOR_UNKNOWN;
+}
+
+struct part_oscillator part_clock_oscillator(const struct part *part,
+                                             const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+{
+    const struct part_field *field = clock_field(part);
+    uint8_t byte = field != NULL ? bytes[part->cksel.memory - PART_FIRST_FUSE] : 0;
+    const char *name = field != NULL ? value_name(field, byte) : NULL;
+    size_t i = name != NULL ? find_source(name) : SOURCE_COUNT;
+    struct part_oscillator oscillator = {PART_OSCILLATOR_UNKNOWN, 0, 0};
+
+    if (i == SOURCE_COUNT) {
+        oscillator.kind = kind_without_name(part, field, byte);
+        return oscillator;
+    }
+    oscillator.kind = sources[i].kind;
+    /* RCEN off is "crystal or external clock", whatever the part files call it (AT90S1200, 0838,
+     * "Clock Options"). */
+    if (strcmp(field->name, "RCEN") == 0 && oscillator.kind == PART_OSCILLATOR_SIGNAL)
+        oscillator.kind = PART_OSCILLATOR_EITHER;
+    if (oscillator.kind != PART_OSCILLATOR_INTERNAL)
+        find_range(part, name, bytes, &oscillator);
+    return oscillator;
 }

@@ -20,10 +20,34 @@ struct part_clock part_clock_by_fuses(const struct part *part,
                                       int64_t board_hz);
 /* The same of a part as it leaves the factory. */
 struct part_clock part_clock_of_new(const struct part *part, int64_t board_hz);
-/* Do some bits of this byte choose or divide the clock? `mask` (may be NULL) receives them. */
+/* Do some bits of this byte choose, drive or divide the clock? `mask` (may be NULL) receives them.
+ */
 bool part_clock_depends_on(const struct part *part, enum part_memory memory, uint8_t *mask);
 /* The one of which less may be hoped for. */
 struct part_clock part_clock_slower(struct part_clock a, struct part_clock b);
+
+/* What the fuses want at the part's clock pins. */
+enum part_oscillator_kind {
+    PART_OSCILLATOR_UNKNOWN,  /* a value that is none of the part file's, or whose name says nothing
+                               */
+    PART_OSCILLATOR_INTERNAL, /* nothing */
+    PART_OSCILLATOR_SIGNAL,   /* a clock that is fed in */
+    PART_OSCILLATOR_CRYSTAL,  /* or a ceramic resonator */
+    PART_OSCILLATOR_WATCH_CRYSTAL,
+    PART_OSCILLATOR_RC_NETWORK,
+    PART_OSCILLATOR_EITHER /* the oldest parts: a signal or a crystal */
+};
+
+/* And of what frequency, by the datasheet. */
+struct part_oscillator {
+    enum part_oscillator_kind kind;
+    int64_t lowest_hz, highest_hz; /* 0: the part file knows no limit */
+};
+
+/* What the fuses in `bytes` choose (index as above). CKOPT counts where a part has it: it makes the
+ * swing of the crystal's oscillator larger, and its range another. */
+struct part_oscillator part_clock_oscillator(const struct part *part,
+                                             const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT]);
 
 /* SCK must stay below this at a clock of `clock_hz`, rounded down, as the part's datasheet has it.
  */

@@ -253,6 +253,98 @@ static void test_which_bits(void **state)
     part_free(old);
 }
 
+static void test_other_bits(void **state)
+{
+    struct part *swings = load("ATmega8");
+    struct part *slow = load("ATtiny841");
+    uint8_t mask = 0;
+
+    (void)state;
+    assert_true(part_clock_depends_on(swings, PART_FUSE_HIGH, &mask));
+    assert_int_equal(mask, 0x10); /* CKOPT */
+    assert_true(part_clock_depends_on(slow, PART_FUSE_EXTENDED, &mask));
+    assert_int_equal(mask, 0xE0); /* ULPOSCSEL */
+    part_free(swings);
+    part_free(slow);
+}
+
+static const struct {
+    const char *part;
+    uint8_t low, high; /* or the only one */
+    struct part_oscillator oscillator;
+} oscillators[] = {
+    {"ATmega328P", 0x62, 0xD9, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+    {"ATmega328P", 0xE0, 0xD9, {PART_OSCILLATOR_SIGNAL, 0, 0}},
+    {"ATmega328P", 0xFF, 0xD9, {PART_OSCILLATOR_CRYSTAL, 8 * MHZ, 0}},
+    {"ATmega328P", 0xFD, 0xD9, {PART_OSCILLATOR_CRYSTAL, 3 * MHZ, 8 * MHZ}},
+    {"ATmega328P", 0xF9, 0xD9, {PART_OSCILLATOR_CRYSTAL, 400000, 900000}},
+    {"ATmega328P", 0xF7, 0xD9, {PART_OSCILLATOR_CRYSTAL, 400000, 20 * MHZ}},
+    {"ATmega328P", 0xE5, 0xD9, {PART_OSCILLATOR_WATCH_CRYSTAL, 0, 0}},
+    {"ATmega328P", 0xC1, 0xD9, {PART_OSCILLATOR_UNKNOWN, 0, 0}},
+    {"ATmega8", 0xFF, 0xD9, {PART_OSCILLATOR_CRYSTAL, 3 * MHZ, 8 * MHZ}},
+    {"ATmega8", 0xFF, 0xC9, {PART_OSCILLATOR_CRYSTAL, 1 * MHZ, 16 * MHZ}}, /* CKOPT on */
+    {"ATmega8", 0xFA, 0xD9, {PART_OSCILLATOR_CRYSTAL, 400000, 900000}},
+    {"ATmega8", 0xFA, 0xC9, {PART_OSCILLATOR_CRYSTAL, 1 * MHZ, 16 * MHZ}},
+    {"ATmega8", 0xE1, 0xC9, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+    {"ATmega8", 0xE5, 0xD9, {PART_OSCILLATOR_RC_NETWORK, 0, 900000}},
+    /* CKOPT stands beside CKSEL */
+    {"ATtiny26", 0xBF, 0xF7, {PART_OSCILLATOR_CRYSTAL, 1 * MHZ, 16 * MHZ}},
+    {"ATtiny26", 0xFF, 0xF7, {PART_OSCILLATOR_CRYSTAL, 3 * MHZ, 8 * MHZ}},
+    /* behind a PLL */
+    {"ATmega64M1", 0xE1, 0xD9, {PART_OSCILLATOR_SIGNAL, 0, 0}},
+    {"ATtiny841", 0x44, 0xDF, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+    {"ATmega16HVA", 0x00, 0x00, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+    {"ATmega16HVB", 0xDD, 0xE9, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+    {"AT90S8515", 0xFF, 0x00, {PART_OSCILLATOR_EITHER, 0, 0}},
+    {"AT90S2343", 0xFF, 0x00, {PART_OSCILLATOR_EITHER, 0, 0}},
+    {"AT90S2343", 0xFE, 0x00, {PART_OSCILLATOR_INTERNAL, 0, 0}},
+};
+
+static void test_oscillators(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof oscillators / sizeof oscillators[0]; i++) {
+        struct part *part = load(oscillators[i].part);
+        const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {oscillators[i].low, oscillators[i].high,
+                                                         0xFF, 0xFF};
+        struct part_oscillator found = part_clock_oscillator(part, bytes);
+
+        if (found.kind != oscillators[i].oscillator.kind ||
+            found.lowest_hz != oscillators[i].oscillator.lowest_hz ||
+            found.highest_hz != oscillators[i].oscillator.highest_hz)
+            fail_msg("row %zu, %s: kind %d, from %ld to %ld Hz", i, oscillators[i].part,
+                     (int)found.kind, (long)found.lowest_hz, (long)found.highest_hz);
+        part_free(part);
+    }
+}
+
+/* A clock without which the part is not known to run is never taken for its own. */
+static void check_oscillators_of(const char *name, void *context)
+{
+    struct part *part = load(name);
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {0};
+
+    for (int value = 0; value < 256; value++) {
+        struct part_oscillator oscillator;
+
+        *clock_byte(part, bytes) = (uint8_t)value;
+        oscillator = part_clock_oscillator(part, bytes);
+        if (oscillator.kind == PART_OSCILLATOR_INTERNAL && avr_clock_hz(part, bytes, 0) == 0)
+            fail_msg("%s 0x%02X: internal, but the model does not run", part->name, value);
+        ++*(int *)context;
+    }
+    part_free(part);
+}
+
+static void test_internal_everywhere(void **state)
+{
+    int values = 0;
+
+    (void)state;
+    check_shipped_parts(check_oscillators_of, &values);
+    assert_true(values > 40000);
+}
+
 static void test_slower(void **state)
 {
     struct part_clock exact = {8 * MHZ, true}, range = {8 * MHZ, false}, unknown = {0, false};
@@ -288,13 +380,11 @@ static void test_sck(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_new_parts),
-        cmocka_unit_test(test_factory_agrees),
-        cmocka_unit_test(test_every_value_of_every_part),
-        cmocka_unit_test(test_which_bits),
-        cmocka_unit_test(test_slower),
-        cmocka_unit_test(test_sck),
+        cmocka_unit_test(test_by_hand),        cmocka_unit_test(test_new_parts),
+        cmocka_unit_test(test_factory_agrees), cmocka_unit_test(test_every_value_of_every_part),
+        cmocka_unit_test(test_which_bits),     cmocka_unit_test(test_other_bits),
+        cmocka_unit_test(test_oscillators),    cmocka_unit_test(test_internal_everywhere),
+        cmocka_unit_test(test_slower),         cmocka_unit_test(test_sck),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,13 +10,16 @@
 #define PLAIN_RC_HZ 8000000
 /* The PLL of ATtiny25/45/85 (2586Q) as system clock. */
 #define PLAIN_PLL_HZ 16000000
+#define TINY15_HZ 1600000
 #define WATCH_CRYSTAL_MAX_HZ 100000
 
 enum clock_source {
     CLOCK_INTERNAL,
     CLOCK_CRYSTAL,
     CLOCK_WATCH_CRYSTAL,
-    CLOCK_NEVER /* a generator or RC network that no board of ours has */
+    CLOCK_TINY15,
+    CLOCK_CRYSTAL_PLL, /* 16 MHz, made of whatever crystal there is */
+    CLOCK_NEVER        /* a generator or RC network that no board of ours has */
 };
 
 /* How names begin; the first that fits counts. */
@@ -24,13 +27,29 @@ static const struct {
     const char *prefix;
     enum clock_source source;
 } sources[] = {
-    {"INTRCOSC", CLOCK_INTERNAL},     {"INTULPOSC", CLOCK_INTERNAL},
-    {"WDOSC", CLOCK_INTERNAL},        {"PLLCLK", CLOCK_INTERNAL},
-    {"EXTCLK", CLOCK_NEVER},          {"EXTRCOSC", CLOCK_NEVER},
-    {"EXTLOFXTALRES", CLOCK_CRYSTAL}, {"EXTLOFXTAL", CLOCK_WATCH_CRYSTAL},
-    {"TOSC", CLOCK_WATCH_CRYSTAL},    {"EXT", CLOCK_CRYSTAL},
-    {"FSOSC", CLOCK_CRYSTAL},         {"XOSC", CLOCK_CRYSTAL},
-    {"RC_", CLOCK_INTERNAL},          {"CRES", CLOCK_CRYSTAL},
+    {"INTRCOSC", CLOCK_INTERNAL},
+    {"INTULPOSC", CLOCK_INTERNAL},
+    {"WDOSC", CLOCK_INTERNAL},
+    {"PLLCLK_PLLIN_EXTXOSC", CLOCK_CRYSTAL_PLL},
+    {"PLLCLK_PLLIN_EXTCLK", CLOCK_NEVER},
+    {"PLLCLK_DIV4_PLLIN_XOSC", CLOCK_CRYSTAL_PLL},
+    {"PLLCLK_DIV4_PLLIN_EXTCLK", CLOCK_NEVER},
+    {"PLLCLK", CLOCK_INTERNAL},
+    {"EXTCLK", CLOCK_NEVER},
+    {"EXTRCOSC", CLOCK_NEVER},
+    {"EXTLOFXTALRES", CLOCK_CRYSTAL},
+    {"EXTLOFXTAL", CLOCK_WATCH_CRYSTAL},
+    {"TOSC", CLOCK_WATCH_CRYSTAL},
+    {"EXT", CLOCK_CRYSTAL},
+    {"FSOSC", CLOCK_CRYSTAL},
+    {"XOSC", CLOCK_CRYSTAL},
+    {"RC_", CLOCK_INTERNAL},
+    {"CRES", CLOCK_CRYSTAL},
+    /* ATtiny15 has nothing but its RC oscillator: what is chosen is how it starts (1187, table 5).
+     */
+    {"SLOWPWR", CLOCK_TINY15},
+    {"QUICKPWR", CLOCK_TINY15},
+    {"VQUICKPWR", CLOCK_TINY15},
 };
 
 static enum clock_source source_of(const char *name)
@@ -133,6 +152,10 @@ static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t cryst
         return crystal_hz;
     case CLOCK_WATCH_CRYSTAL:
         return crystal_hz <= WATCH_CRYSTAL_MAX_HZ ? crystal_hz : 0;
+    case CLOCK_TINY15:
+        return TINY15_HZ;
+    case CLOCK_CRYSTAL_PLL:
+        return crystal_hz != 0 ? PLAIN_PLL_HZ : 0;
     case CLOCK_NEVER:
         break;
     }
