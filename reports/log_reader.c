@@ -7,6 +7,7 @@
 
 #include "reports/json.h"
 #include "reports/log_chain.h"
+#include "reports/log_rows.h"
 #include "reports/record.h"
 #include "reports/text.h"
 
@@ -300,6 +301,18 @@ static const char show_fuses_sql[] =
     "SELECT fuse, iif(found IS NULL, '-', printf('%02X', found)) AS found,"
     " iif(asked IS NULL, '-', printf('%02X', asked)) AS asked, decision,"
     " iif(read_back IS NULL, '-', printf('%02X', read_back)) AS \"read back\"" FUSE_ORDER;
+/* Written in one go with the opening row: the next 64 rows are more than there can be of them and
+ * of the fuses before them. The whole table has some for every board there was. */
+#define RISK_BEGIN "('attempt ' || ?1 || ': ')"
+#define RISK_TEXT "substr(e.detail, length(" RISK_BEGIN ") + 1)"
+#define RISK_BECAUSE "', because: '"
+static const char show_risks_sql[] =
+    "SELECT substr(" RISK_TEXT ", 1, instr(" RISK_TEXT ", " RISK_BECAUSE ") - 1) AS rule,"
+    " substr(" RISK_TEXT ", instr(" RISK_TEXT ", " RISK_BECAUSE ") + length(" RISK_BECAUSE
+    ")) AS because FROM event e JOIN attempt_opened o ON o.attempt = ?1"
+    " AND e.sequence BETWEEN o.sequence AND o.sequence + 64"
+    " WHERE e.kind = '" LOG_RISK_ACCEPTED "' AND instr(e.detail, " RISK_BEGIN ") = 1"
+    " ORDER BY e.sequence";
 #define STEP_ORDER " FROM steps WHERE attempt = ?1 ORDER BY started_at"
 static const char show_steps_json_sql[] =
     "SELECT step, started_at, duration_us, bytes, failure" STEP_ORDER;
@@ -359,26 +372,32 @@ static const struct {
     [LOG_EEPROM_OWED] = {"owed", "saved before the erase, and not put back as far as is known"},
 };
 
+/* What an attempt has several of. `result` is what came before. */
+static int add_array(struct log_reader *reader, const struct query *query, const char *name,
+                     struct json_object *object, int result, struct failure *failure)
+{
+    struct json_array *array = json_array_create();
+    if (result == 0) {
+        result = for_each_row(reader, query, append_json_row, array, failure);
+    }
+    json_add_array(object, name, array);
+    return result;
+}
+
 static int show_json(struct log_reader *reader, const struct database_value *key,
                      const struct found_attempt *known, FILE *out, struct failure *failure)
 {
     const struct query attempt = {show_attempt_sql, key, 1};
+    const struct query risks = {show_risks_sql, key, 1};
     const struct query fuses = {show_fuses_json_sql, key, 1};
     const struct query steps = {show_steps_json_sql, key, 1};
     struct json_object *object = json_object_create();
-    struct json_array *fuse_array = json_array_create();
-    struct json_array *step_array = json_array_create();
     int result = for_each_row(reader, &attempt, add_attempt, object, failure);
-    if (result == 0) {
-        result = for_each_row(reader, &fuses, append_json_row, fuse_array, failure);
-    }
-    if (result == 0) {
-        result = for_each_row(reader, &steps, append_json_row, step_array, failure);
-    }
+    result = add_array(reader, &risks, "risks", object, result, failure);
     json_add_text(object, "eeprom_saved", eeprom_states[known->eeprom].name);
     json_add_text(object, "operator_sentence", sentence_of(known));
-    json_add_array(object, "fuses", fuse_array);
-    json_add_array(object, "steps", step_array);
+    result = add_array(reader, &fuses, "fuses", object, result, failure);
+    result = add_array(reader, &steps, "steps", object, result, failure);
     if (result < 0) {
         json_object_free(object);
         return -1;
@@ -389,13 +408,23 @@ static int show_json(struct log_reader *reader, const struct database_value *key
     return 0;
 }
 
+static int print_risk(void *context, const struct database_statement *row)
+{
+    char rule[CELL_BYTES], because[CELL_BYTES];
+    cell_text(database_column(row, 0), rule);
+    cell_text(database_column(row, 1), because);
+    return fprintf(context, "%-20s %s, because: %s\n", "accepted risk", rule, because) < 0 ? -1 : 0;
+}
+
 static int show_text(struct log_reader *reader, const struct database_value *key,
                      const struct found_attempt *known, FILE *out, struct failure *failure)
 {
     const struct query attempt = {show_attempt_sql, key, 1};
+    const struct query risks = {show_risks_sql, key, 1};
     const struct query fuses = {show_fuses_sql, key, 1};
     const struct query steps = {show_steps_sql, key, 1};
-    if (for_each_row(reader, &attempt, print_columns, out, failure) < 0) {
+    if (for_each_row(reader, &attempt, print_columns, out, failure) < 0 ||
+        for_each_row(reader, &risks, print_risk, out, failure) < 0) {
         return -1;
     }
     (void)fputs("\nfuses and lock\n", out);

@@ -31,8 +31,8 @@ int log_reader_list(struct log_reader *reader, const struct log_list_options *op
  * saved. `last` 0: all. As a table, in which a detail may be cut, or JSON lines. */
 int log_reader_events(struct log_reader *reader, int64_t last, bool json, FILE *out,
                       struct failure *failure);
-/* All that is known of one attempt: its row, fuses byte by byte, steps. FAILURE_USAGE if there is
- * no such attempt. */
+/* All that is known of one attempt: its row, the risks accepted for it, fuses byte by byte, steps.
+ * FAILURE_USAGE if there is no such attempt. */
 int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE *out,
                     struct failure *failure);
 /* The EEPROM that this attempt saved before its erase, and what became of it; the caller frees its

@@ -1,5 +1,8 @@
 #include "reports/log_rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 static struct database_value text(const char *value)
@@ -46,6 +49,15 @@ static int add_result(struct log_chain *chain, int64_t attempt, const struct rec
     return log_chain_append(chain, LOG_TABLE_FUSE_RESULT, row, COUNT_OF(row), failure);
 }
 
+static int add_risk(struct log_chain *chain, const struct record_attempt *record,
+                    const struct record_risk *risk, struct failure *failure)
+{
+    char detail[sizeof *risk + 64];
+    (void)snprintf(detail, sizeof detail, "attempt %" PRId64 ": %s, because: %s", record->attempt,
+                   risk->rule, risk->because);
+    return log_rows_add_event(chain, record->started_at_us, LOG_RISK_ACCEPTED, detail, failure);
+}
+
 int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,
                         struct failure *failure)
 {
@@ -78,6 +90,11 @@ int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *re
     }
     for (int i = 0; i < record->fuse_count; i++) {
         if (add_intent(chain, record->attempt, &record->fuses[i], failure) < 0) {
+            return -1;
+        }
+    }
+    for (int i = 0; i < record->risk_count && record->verdict != VERDICT_EMPTY; i++) {
+        if (add_risk(chain, record, &record->risks[i], failure) < 0) {
             return -1;
         }
     }

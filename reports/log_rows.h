@@ -6,7 +6,12 @@
 #include "reports/log_chain.h"
 #include "reports/record.h"
 
-/* The opening row and the fuse intents. */
+/* The kind of the event that says of an attempt which rule over profiles was set aside for it. Its
+ * detail: "attempt 17: dwen, because: the boards are debugged in the field". */
+#define LOG_RISK_ACCEPTED "risk-accepted"
+
+/* The opening row, the fuse intents, and an event for each risk that was accepted; none of these
+ * where there was no board. */
 int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,
                         struct failure *failure);
 /* What became of each fuse, and then the closing row. */

@@ -49,6 +49,7 @@ int verdict_by_name(const char *name);
 #define RECORD_TEXT_BYTES 128
 #define RECORD_DIGEST_BYTES 65 /* SHA-256 as lower-case hex and a NUL */
 #define RECORD_FUSES_MAX 5     /* low, high, extended, lock, and one to spare */
+#define RECORD_RISKS_MAX 16
 
 /* One fuse or the lock byte of one attempt. */
 struct record_fuse {
@@ -57,6 +58,12 @@ struct record_fuse {
     int asked;     /* -1: the profile leaves it */
     enum fuse_decision decision;
     int read_back; /* -1: not read back */
+};
+
+/* A rule over profiles that an engineer set aside for this board, and why. */
+struct record_risk {
+    char rule[32];
+    char because[RECORD_TEXT_BYTES];
 };
 
 /* The steps of an attempt in their order. `touched`: what a board may have suffered from the moment
@@ -113,6 +120,8 @@ struct record_attempt {
     char jig_sha256[RECORD_DIGEST_BYTES];
     struct record_fuse fuses[RECORD_FUSES_MAX];
     int fuse_count;
+    struct record_risk risks[RECORD_RISKS_MAX]; /* no column: events of the log tell */
+    int risk_count;
     bool eeprom_owed; /* cleared, and not back; no column: the log tells by its eeprom- events */
 };
 

@@ -245,6 +245,79 @@ static void test_show_one_as_json(void **state)
     log_reader_close(reader);
 }
 
+/* Boards 1 and 3 are made under two accepted risks; 2 never was there. 1 is opened before it is
+ * closed, the others are opened and closed at once. */
+static void make_risky_log(const struct sample *sample)
+{
+    struct log_options options = sample_options(sample->path);
+    struct failure failure = {0};
+    struct log *log = NULL;
+    int recovered;
+    assert_int_equal(log_open(&options, &log, &recovered, &failure), 0);
+    for (int site = 1; site <= 3; site++) {
+        struct record_attempt record = sample_record("L1", site);
+        record.risks[0] = (struct record_risk){"dwen", "debugged, because: 2 in the field"};
+        record.risks[1] = (struct record_risk){"clock-frequency", "as its maker has it"};
+        record.risk_count = 2;
+        if (site == 1) {
+            assert_int_equal(log_open_attempt(log, &record, &failure), 0);
+        }
+        sample_pass(&record);
+        record.verdict = site == 2 ? VERDICT_EMPTY : VERDICT_PASS;
+        record.fuse_count = site == 2 ? 0 : record.fuse_count;
+        assert_int_equal(log_close_attempt(log, &record, NULL, 0, &failure), 0);
+    }
+    assert_int_equal(log_close(log, &failure), 0);
+}
+
+static void test_accepted_risks_are_logged_with_every_board(void **state)
+{
+    static const char *const expected[] = {
+        "attempt 1: dwen, because: debugged, because: 2 in the field",
+        "attempt 1: clock-frequency, because: as its maker has it",
+        "attempt 3: dwen, because: debugged, because: 2 in the field",
+        "attempt 3: clock-frequency, because: as its maker has it"};
+    const struct sample *sample = *state;
+    struct failure failure = {0};
+    make_risky_log(sample);
+    for (int i = 0; i < 5; i++) {
+        char sql[160];
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT detail FROM events WHERE kind = 'risk-accepted' ORDER BY event "
+                       "LIMIT 1 OFFSET %d",
+                       i);
+        assert_string_equal(sample_query(sample->path, sql), i < 4 ? expected[i] : "(none)");
+    }
+    assert_int_equal(sample_verify(sample->path, &failure), 0);
+}
+
+static void test_show_accepted_risks(void **state)
+{
+    static const char *const json[] = {
+        NULL,
+        "\"risks\":[{\"rule\":\"dwen\",\"because\":\"debugged, because: 2 in the field\"},"
+        "{\"rule\":\"clock-frequency\",\"because\":\"as its maker has it\"}],",
+        "\"risks\":[],",
+        "\"risks\":[{\"rule\":\"dwen\",\"because\":\"debugged, because: 2 in the field\"},",
+    };
+    const struct sample *sample = *state;
+    struct output output;
+    make_risky_log(sample);
+    struct log_reader *reader = open_reader(sample);
+    for (int attempt = 1; attempt <= 3; attempt++) {
+        assert_int_equal(log_reader_show(reader, attempt, true, begin(&output), NULL), 0);
+        assert_non_null(strstr(end(&output), json[attempt]));
+        free(output.text);
+        assert_int_equal(log_reader_show(reader, attempt, false, begin(&output), NULL), 0);
+        const char *text = strstr(end(&output), "accepted risk        dwen, because: debugged, "
+                                                "because: 2 in the field\n"
+                                                "accepted risk        clock-frequency, because: ");
+        assert_true((text != NULL) == (attempt != 2));
+        free(output.text);
+    }
+    log_reader_close(reader);
+}
+
 static void test_show_an_attempt_that_is_not_there(void **state)
 {
     const struct sample *sample = *state;
@@ -478,6 +551,8 @@ int main(void)
         WITH_SAMPLE(test_list_as_json_has_every_column),
         WITH_SAMPLE(test_show_one),
         WITH_SAMPLE(test_show_one_as_json),
+        WITH_SAMPLE(test_accepted_risks_are_logged_with_every_board),
+        WITH_SAMPLE(test_show_accepted_risks),
         WITH_SAMPLE(test_show_an_attempt_that_is_not_there),
         WITH_SAMPLE(test_control_characters_stay_off_the_terminal),
         WITH_SAMPLE(test_output_that_cannot_be_written),
