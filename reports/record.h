@@ -49,7 +49,7 @@ int verdict_by_name(const char *name);
 #define RECORD_TEXT_BYTES 128
 #define RECORD_DIGEST_BYTES 65 /* SHA-256 as lower-case hex and a NUL */
 #define RECORD_FUSES_MAX 5     /* low, high, extended, lock, and one to spare */
-#define RECORD_RISKS_MAX 16
+#define RECORD_RISKS_MAX 8
 
 /* One fuse or the lock byte of one attempt. */
 struct record_fuse {
@@ -62,7 +62,7 @@ struct record_fuse {
 
 /* A rule over profiles that an engineer set aside for this board, and why. */
 struct record_risk {
-    char rule[32];
+    char rule[40];
     char because[RECORD_TEXT_BYTES];
 };
 

@@ -356,6 +356,18 @@ static void push_unknown(const struct run *run, const struct failure *failure)
     event_queue_push(run->attempt.options->events, &event);
 }
 
+static void add_risks(struct record_attempt *record, const struct profile *profile)
+{
+    _Static_assert(RECORD_RISKS_MAX == PROFILE_RISKS_MAX, "the log keeps each risk");
+    for (size_t i = 0; i < profile->risk_count; i++) {
+        struct record_risk *risk = &record->risks[i];
+
+        record_set_text(risk->rule, sizeof risk->rule, profile->risks[i].rule);
+        record_set_text(risk->because, sizeof risk->because, profile->risks[i].because);
+    }
+    record->risk_count = (int)profile->risk_count;
+}
+
 static void fill_record(struct attempt *attempt)
 {
     struct record_attempt *record = &attempt->record;
@@ -373,6 +385,7 @@ static void fill_record(struct attempt *attempt)
     FILL(part_sha256, part->sha256);
     FILL(verification, "none");
 #undef FILL
+    add_risks(record, profile);
     record_set_signature(record->expected_signature, part->signature);
     /* Where SCK is chosen, each session has its own. */
     record->sck_hz = attempt->programmer->driver->sck_hz != 0 ? attempt->programmer->sck_hz : 0;

@@ -75,6 +75,22 @@ static void add_causes(struct json_object *object, const struct cause_tally *cau
     json_add_array(object, "causes", array);
 }
 
+static void append_risk(struct json_array *risks, const char *rule, const char *because)
+{
+    struct json_object *risk = json_object_create();
+    json_add_text(risk, "rule", rule);
+    json_add_text(risk, "because", because);
+    json_append_object(risks, risk);
+}
+
+static void add_risks_of_run(struct json_object *object, const struct profile *profile)
+{
+    struct json_array *risks = json_array_create();
+    for (size_t i = 0; i < profile->risk_count; i++)
+        append_risk(risks, profile->risks[i].rule, profile->risks[i].because);
+    json_add_array(object, "risks", risks);
+}
+
 static void add_started(struct json_object *object, const struct view_run *run)
 {
     static const char *const go[] = {
@@ -95,6 +111,7 @@ static void add_started(struct json_object *object, const struct view_run *run)
     json_add_text(object, "go", go[run->go]);
     json_add_text(object, "log", run->log_path);
     json_add_integer(object, "recovered", run->recovered);
+    add_risks_of_run(object, run->profile);
     struct json_array *sites = json_array_create();
     for (size_t i = 0; i < run->jig->site_count; i++) {
         if (view_site_wanted(run, i))
@@ -126,6 +143,14 @@ static void add_fuses(struct json_object *object, const struct record_attempt *r
         json_append_object(fuses, child);
     }
     json_add_array(object, "fuses", fuses);
+}
+
+static void add_risks(struct json_object *object, const struct record_attempt *record)
+{
+    struct json_array *risks = json_array_create();
+    for (int i = 0; i < record->risk_count; i++)
+        append_risk(risks, record->risks[i].rule, record->risks[i].because);
+    json_add_array(object, "risks", risks);
 }
 
 /* The record's texts, named as the columns of the log's view `attempts`. */
@@ -183,6 +208,7 @@ static void add_record(struct json_object *object, const struct record_attempt *
     if (record->previous_attempt != 0)
         json_add_integer(object, "previous_attempt", record->previous_attempt);
     add_fuses(object, record);
+    add_risks(object, record);
 }
 
 static void add_facts(struct json_object *object, const struct event_json *json,

@@ -39,6 +39,9 @@ static void show_started(const struct event_text *text)
     if (run->recovered > 0)
         printf("%d attempts that an earlier run left open were closed as interrupted\n",
                run->recovered);
+    for (size_t i = 0; i < run->profile->risk_count; i++)
+        printf("ACCEPTED RISK %s, because: %s\n", run->profile->risks[i].rule,
+               run->profile->risks[i].because);
     printf("%s\n", how[run->go]);
 }
 

@@ -82,6 +82,25 @@ static void draw_title(struct screen_grid *grid, const struct screen_model *mode
     screen_grid_put_right(grid, row, 0, grid->columns, SCREEN_STYLE_TITLE, right[choices[i][1]]);
 }
 
+/* "RISK dwen": which rules were set aside for this run, on the right; as much as half the row has.
+ * Returns its columns. */
+static int draw_risks(struct screen_grid *grid, const struct screen_model *model, int row)
+{
+    const struct profile *profile = model->run->profile;
+    char text[ROW_BYTES] = "";
+    for (size_t i = 0; i < profile->risk_count; i++) {
+        append(text, i == 0 ? "RISK " : ", ");
+        append(text, profile->risks[i].rule);
+    }
+    int columns = screen_text_columns(grid, text);
+    if (columns == 0)
+        return 0;
+    columns = columns < grid->columns / 2 ? columns : grid->columns / 2;
+    (void)screen_grid_put_cut(grid, row, grid->columns - 1 - columns, columns, SCREEN_STYLE_BOLD,
+                              text);
+    return columns + 2;
+}
+
 /* Which sites are armed, at work, to be emptied, out, not in use. */
 static void draw_status(struct screen_grid *grid, const struct screen_model *model, int row)
 {
@@ -103,7 +122,9 @@ static void draw_status(struct screen_grid *grid, const struct screen_model *mod
     for (size_t state = 0; state <= SITE_STOPPED; state++)
         append_sites(text, words[state], in[state]);
     append_sites(text, "not in use", unused);
-    (void)screen_grid_put_cut(grid, row, 1, grid->columns - 2, SCREEN_STYLE_PLAIN, text);
+    int risk_columns = draw_risks(grid, model, row);
+    (void)screen_grid_put_cut(grid, row, 1, grid->columns - 2 - risk_columns, SCREEN_STYLE_PLAIN,
+                              text);
 }
 
 /* ------------------------------------------------------------------ below the sites */

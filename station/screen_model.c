@@ -128,6 +128,17 @@ static bool message_is_done(const struct screen_model *model, const struct stati
     return happens && event->site == model->message_site;
 }
 
+/* Until the first GO; the rules' names stay on the screen. */
+static void tell_risks(struct screen_model *model)
+{
+    const struct profile *profile = model->run->profile;
+    if (profile->risk_count == 0)
+        return;
+    (void)snprintf(model->message, sizeof(model->message), "ACCEPTED RISK %s, because: %s",
+                   profile->risks[0].rule, profile->risks[0].because);
+    model->message_site = 0;
+}
+
 void screen_model_show(struct screen_model *model, const struct station_event *event)
 {
     struct screen_site *site = event->site != 0 ? find_site(model, event->site) : NULL;
@@ -136,8 +147,11 @@ void screen_model_show(struct screen_model *model, const struct station_event *e
     if (message_is_done(model, event))
         model->message[0] = '\0';
     switch (event->kind) {
-    case STATION_EVENT_CYCLE:
     case STATION_EVENT_STARTED:
+        tell_risks(model);
+        model->counts = event->counts;
+        break;
+    case STATION_EVENT_CYCLE:
     case STATION_EVENT_VERDICT:
         model->counts = event->counts;
         break;

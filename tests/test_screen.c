@@ -646,6 +646,41 @@ static void messages_stay_until_they_are_done(void **state)
     close_fixture(&fixture);
 }
 
+static void accept_risk(struct fixture *fixture, const char *rule, const char *because)
+{
+    struct profile_risk *risk = &fixture->profile.risks[fixture->profile.risk_count++];
+
+    snprintf(risk->rule, sizeof risk->rule, "%s", rule);
+    snprintf(risk->because, sizeof risk->because, "%s", because);
+}
+
+/* Why until the first GO, which all the time. */
+static void accepted_risks_are_shown(void **state)
+{
+    struct fixture fixture;
+    const struct station_event started = {.kind = STATION_EVENT_STARTED};
+    const struct station_event cycle = {.kind = STATION_EVENT_CYCLE};
+
+    (void)state;
+    open_fixture(&fixture, 8, 4);
+    show(&fixture, &started);
+    draw(&fixture, 80, 24);
+    assert_hides(&fixture, "RISK");
+    accept_risk(&fixture, "dwen", "the debugger is wanted");
+    accept_risk(&fixture, "clock-frequency", "as its maker has it");
+    show(&fixture, &started);
+    set_all(&fixture, SITE_ARMED);
+    draw(&fixture, 80, 24);
+    assert_shows(&fixture, "ACCEPTED RISK dwen, because: the debugger is wanted");
+    assert_shows(&fixture, "armed 1-8");
+    assert_shows(&fixture, "RISK dwen, clock-frequency");
+    show(&fixture, &cycle);
+    draw(&fixture, 80, 24);
+    assert_hides(&fixture, "because");
+    assert_shows(&fixture, "RISK dwen, clock-frequency");
+    close_fixture(&fixture);
+}
+
 /* Put back and done again it would only be refused: the engineer has what its EEPROM held. */
 static void a_board_that_lacks_its_eeprom_goes_to_the_engineer(void **state)
 {
@@ -831,6 +866,8 @@ static void every_size_can_be_drawn(void **state)
         struct fixture fixture;
 
         open_fixture(&fixture, counts[i], counts[i] >= 8 ? 8 : 0);
+        if (i % 2 == 0)
+            accept_risk(&fixture, "bootrst-without-bootloader", "it is loaded later");
         set_all(&fixture, SITE_WORKING);
         for (int site = 1; site <= counts[i]; site++) {
             size_t which = (size_t)site % (sizeof cases / sizeof cases[0] + 2);
@@ -927,6 +964,7 @@ int main(void)
         cmocka_unit_test(every_shape_tells_number_and_verdict),
         cmocka_unit_test(counts_and_causes),
         cmocka_unit_test(messages_stay_until_they_are_done),
+        cmocka_unit_test(accepted_risks_are_shown),
         cmocka_unit_test(a_board_that_lacks_its_eeprom_goes_to_the_engineer),
         cmocka_unit_test(a_board_that_was_done_already_passes_and_says_so),
         cmocka_unit_test(a_lost_programmer_is_shown_unless_a_board_needs_hands),
