@@ -10,102 +10,27 @@
 
 #include <cmocka.h>
 
-#include "jigs/jig.h"
-#include "jigs/programmer.h"
-#include "jigs/simbench/bench.h"
+#include "tests/workplace.h"
 
-#define SECOND_US INT64_C(1000000)
-
-static struct operation within(int64_t duration_us)
+static struct workplace_options on(const char *part, const char *model)
 {
-    return (struct operation){.deadline_us = operation_now_us() + duration_us};
+    return (struct workplace_options){
+        .driver = "stk500", .model = model, .part = part, .baud = 115200};
 }
 
-/* ---- a board on the simulated bench, and a session on it ---- */
-
-struct workplace {
-    struct jig *jig;
-    struct bench *bench;
-    struct part *part;
-    struct programmer *programmer;
-    struct programmer_settings settings;
-    struct operation operation;
-};
-
-static void prepare_for(struct workplace *workplace, const char *driver, const char *part,
-                        const char *model, const char *pace, const char *fault)
+static void open_workplace(struct workplace *workplace, const char *part, const char *model)
 {
-    char text[500];
-    struct failure failure = {0};
-    struct bench_options options = {.parts_directory = TEST_SOURCE_DIR "/profiles/parts"};
+    const struct workplace_options options = on(part, model);
 
-    memset(workplace, 0, sizeof *workplace);
-    snprintf(text, sizeof text,
-             "jig: parts\nbench: {simulated: true, pace: %s}\nsites:\n"
-             "  - {site: 1, programmer: %s, model: %s, board: %s, crystal: 8 MHz}\n"
-             "%s%s\n",
-             pace, driver, model, part, fault[0] != '\0' ? "faults:\n  - " : "", fault);
-    workplace->operation = within(60 * SECOND_US);
-    workplace->programmer = programmer_create(programmer_driver_by_name("stk500"));
-    if (jig_parse("bench", text, strlen(text), &workplace->jig, &failure) != 0 ||
-        part_load(options.parts_directory, part, &workplace->part, &failure) != 0)
-        fail_msg("%s", failure.detail);
-    options.jig = workplace->jig;
-    options.real_pace = strcmp(pace, "real") == 0;
-    if (bench_start(&options, &workplace->bench, &failure) != 0 ||
-        place_parse(bench_place(workplace->bench, 1), &workplace->settings.place, &failure) != 0)
-        fail_msg("%s", failure.detail);
+    workplace_open(workplace, &options);
 }
 
-static void prepare(struct workplace *workplace, const char *part, const char *model,
-                    const char *pace, const char *fault)
+static void prepare_with_fault(struct workplace *workplace, const char *model, const char *fault)
 {
-    prepare_for(workplace, "stk500", part, model, pace, fault);
-}
+    struct workplace_options options = on("ATmega328P", model);
 
-static int claim_and_attach(struct workplace *workplace, struct failure *failure)
-{
-    if (programmer_claim(workplace->programmer, &workplace->settings, &workplace->operation,
-                         failure) != 0)
-        return -1;
-    return programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
-                             failure);
-}
-
-static void open_workplace(struct workplace *workplace, const char *part, const char *model,
-                           const char *pace)
-{
-    struct failure failure = {0};
-
-    prepare(workplace, part, model, pace, "");
-    if (claim_and_attach(workplace, &failure) != 0)
-        fail_msg("%s: %s", part, failure.detail);
-}
-
-static void close_workplace(struct workplace *workplace)
-{
-    programmer_destroy(workplace->programmer);
-    assert_int_equal(bench_stop(workplace->bench), 0);
-    part_free(workplace->part);
-    jig_free(workplace->jig);
-}
-
-static void write_and_read(struct workplace *workplace, enum part_memory memory, uint32_t start,
-                           const uint8_t *bytes, uint32_t count)
-{
-    struct failure failure = {0};
-    uint8_t *back = calloc(count, 1);
-
-    if (programmer_write(workplace->programmer, memory, start, bytes, count, NULL,
-                         &workplace->operation, &failure) != 0 ||
-        programmer_read(workplace->programmer, memory, start, back, count, &workplace->operation,
-                        &failure) != 0)
-        fail_msg("%s: %s", workplace->part->name, failure.detail);
-    for (uint32_t i = 0; i < count; i++)
-        if (back[i] != bytes[i])
-            fail_msg("%s: %s 0x%X is %02X, expected %02X", workplace->part->name,
-                     part_memory_name(workplace->part, memory), start + i, back[i], bytes[i]);
-    free(back);
+    options.faults = fault;
+    workplace_prepare(workplace, &options);
 }
 
 /* Full of what are commands, with blank stretches. */
@@ -126,18 +51,12 @@ static void fill(uint8_t *bytes, uint32_t count)
 
 static void program_on_bench(const char *part, const char *model, uint32_t start, uint32_t count)
 {
-    struct workplace workplace;
-    struct failure failure = {0};
-    uint8_t *bytes = malloc(count), signature[3];
+    const struct workplace_options options = on(part, model);
+    uint8_t *bytes = malloc(count);
 
+    assert_non_null(bytes);
     fill(bytes, count);
-    open_workplace(&workplace, part, model, "fast");
-    if (programmer_identify(workplace.programmer, signature, &workplace.operation, &failure) != 0)
-        fail_msg("%s: %s", part, failure.detail);
-    assert_memory_equal(signature, workplace.part->signature, 3);
-    write_and_read(&workplace, PART_FLASH, start, bytes, count);
-    write_and_read(&workplace, PART_EEPROM, 5, bytes, 40);
-    close_workplace(&workplace);
+    workplace_program_bytes(&options, start, bytes, count);
     free(bytes);
 }
 
@@ -155,12 +74,12 @@ static void its_firmware_is_told(void **state)
     (void)state;
     struct workplace workplace;
 
-    open_workplace(&workplace, "ATmega328P", "stk500", "fast");
+    open_workplace(&workplace, "ATmega328P", "stk500");
     assert_string_equal(workplace.programmer->firmware, "AVR STK 1.14");
-    close_workplace(&workplace);
-    open_workplace(&workplace, "ATmega328P", "avrisp", "fast");
+    workplace_close(&workplace);
+    open_workplace(&workplace, "ATmega328P", "avrisp");
     assert_string_equal(workplace.programmer->firmware, "AVR STK 1.10");
-    close_workplace(&workplace);
+    workplace_close(&workplace);
 }
 
 /* A sixth of 1 MHz, and of 800 kHz; 8 is what the unit remembers. */
@@ -168,22 +87,22 @@ static void sck_is_chosen_by_the_clock(void **state)
 {
     (void)state;
     struct workplace workplace;
-    struct failure failure = {0};
 
-    open_workplace(&workplace, "ATmega328P", "stk500", "fast");
+    open_workplace(&workplace, "ATmega328P", "stk500");
     assert_int_equal(workplace.programmer->sck_hz, 921600 / 6);
-    assert_int_equal(programmer_release(workplace.programmer, &failure), 0);
+    assert_int_equal(programmer_release(workplace.programmer, &workplace.failure), 0);
     workplace.programmer->target_hz = 800000;
-    assert_int_equal(
-        programmer_attach(workplace.programmer, workplace.part, &workplace.operation, &failure), 0);
+    assert_int_equal(programmer_attach(workplace.programmer, workplace.part, &workplace.operation,
+                                       &workplace.failure),
+                     0);
     assert_int_equal(workplace.programmer->sck_hz, 921600 / 7);
-    assert_int_equal(programmer_release(workplace.programmer, &failure), 0);
+    assert_int_equal(programmer_release(workplace.programmer, &workplace.failure), 0);
     workplace.programmer->target_hz = 20000; /* a sixth is slower than anything it has */
-    assert_int_equal(
-        programmer_attach(workplace.programmer, workplace.part, &workplace.operation, &failure),
-        -1);
-    assert_int_equal(failure.code, FAILURE_PROGRAMMER_REFUSED);
-    close_workplace(&workplace);
+    assert_int_equal(programmer_attach(workplace.programmer, workplace.part, &workplace.operation,
+                                       &workplace.failure),
+                     -1);
+    assert_int_equal(workplace.failure.code, FAILURE_PROGRAMMER_REFUSED);
+    workplace_close(&workplace);
 }
 
 static void firmware_of_others_is_refused(void **state)
@@ -195,82 +114,43 @@ static void firmware_of_others_is_refused(void **state)
                   {"stk500v2", "stk500-v2", "its driver is stk500v2"}};
 
     for (size_t i = 0; i < 2; i++) {
+        const struct workplace_options options = {.driver = others[i].driver,
+                                                  .model = others[i].model,
+                                                  .part = "ATmega328P",
+                                                  .claimed_as = "stk500"};
         struct workplace workplace;
-        struct failure failure = {0};
 
-        prepare_for(&workplace, others[i].driver, "ATmega328P", others[i].model, "fast", "");
-        assert_int_equal(claim_and_attach(&workplace, &failure), -1);
-        assert_int_equal(failure.code, FAILURE_PROGRAMMER_UNKNOWN);
-        assert_non_null(strstr(failure.detail, others[i].says));
-        close_workplace(&workplace);
+        workplace_prepare(&workplace, &options);
+        assert_int_equal(workplace_claim_and_attach(&workplace), -1);
+        assert_int_equal(workplace.failure.code, FAILURE_PROGRAMMER_UNKNOWN);
+        assert_non_null(strstr(workplace.failure.detail, others[i].says));
+        workplace_close(&workplace);
     }
 }
 
 /* ---- times ---- */
 
-static void fill_harmless(uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        bytes[i] = (uint8_t)(0x80 + i * 7 % 0x7F);
-}
-
-static void check_pace(const char *model, uint32_t count)
-{
-    struct workplace workplace;
-    uint8_t bytes[2048];
-    struct programmer_speed speed = {.baud = 115200};
-
-    fill_harmless(bytes, count);
-    open_workplace(&workplace, "ATmega328P", model, "real");
-    speed.sck_hz = workplace.programmer->sck_hz;
-    int64_t before_us = operation_now_us();
-    write_and_read(&workplace, PART_FLASH, 0, bytes, count);
-    int64_t took_us = operation_now_us() - before_us;
-    int64_t floor_us =
-        workplace.programmer->driver->floor_us(workplace.part, &speed, count, count, NULL, 0);
-    printf("%s: %lld us, floor %lld us\n", model, (long long)took_us, (long long)floor_us);
-    assert_true(took_us >= floor_us);
-    assert_true(took_us < 2 * floor_us); /* the machine may be busy */
-    close_workplace(&workplace);
-}
-
 static void its_time_is_that_of_wire_and_firmware(void **state)
 {
     (void)state;
-    check_pace("stk500", 2048);
-}
-
-static int count_of(struct workplace *workplace, const char *key)
-{
-    char *record = NULL, quoted[40];
-    size_t size = 0;
-    FILE *stream = open_memstream(&record, &size);
-    int count = -1;
-
-    assert_non_null(stream);
-    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
-    assert_int_equal(fclose(stream), 0);
-    snprintf(quoted, sizeof quoted, "\"%s\":", key);
-    const char *at = strstr(record, quoted);
-    assert_non_null(at);
-    assert_int_equal(sscanf(at + strlen(quoted), "%d", &count), 1);
-    free(record);
-    return count;
+    workplace_check_pace(on("ATmega328P", "stk500"), 2048);
 }
 
 /* What is written too early is lost, and counted by the board. */
 static void wait_for_part(const char *part, const char *model, uint32_t count)
 {
+    struct workplace_options options = on(part, model);
     struct workplace workplace;
     uint8_t bytes[256];
 
     fill(bytes, sizeof bytes);
-    open_workplace(&workplace, part, model, "real");
-    write_and_read(&workplace, PART_FLASH, 0, bytes, count);
-    write_and_read(&workplace, PART_EEPROM, 3, bytes, 12);
-    if (count_of(&workplace, "ignored_busy") != 0)
-        fail_msg("%s: %d writes came too early", part, count_of(&workplace, "ignored_busy"));
-    close_workplace(&workplace);
+    options.real_pace = true;
+    workplace_open(&workplace, &options);
+    workplace_write_and_read(&workplace, PART_FLASH, 0, bytes, count);
+    workplace_write_and_read(&workplace, PART_EEPROM, 3, bytes, 12);
+    if (workplace_count(&workplace, "ignored_busy") != 0)
+        fail_msg("%s: %d writes came too early", part, workplace_count(&workplace, "ignored_busy"));
+    workplace_close(&workplace);
 }
 
 static void slow_parts_are_waited_for(void **state)
@@ -290,14 +170,13 @@ static void a_programmer_that_waits_is_found(void **state)
 
     for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
         struct workplace workplace;
-        struct failure failure = {0};
         char fault[100];
 
         snprintf(fault, sizeof fault, "{site: 1, fault: wrong-mode, bytes: \"%s\"}", begun[i]);
-        prepare(&workplace, "ATmega328P", "stk500", "fast", fault);
-        if (claim_and_attach(&workplace, &failure) != 0)
-            fail_msg("%s: %s", begun[i], failure.detail);
-        close_workplace(&workplace);
+        prepare_with_fault(&workplace, "stk500", fault);
+        if (workplace_claim_and_attach(&workplace) != 0)
+            fail_msg("%s: %s", begun[i], workplace.failure.detail);
+        workplace_close(&workplace);
     }
 }
 
@@ -312,34 +191,18 @@ static void a_programmer_that_answers_late_is_found(void **state)
 
     for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
         struct workplace workplace;
-        struct failure failure = {0};
         char fault[100];
 
         snprintf(fault, sizeof fault, "{site: 1, fault: late-reply, %s, times: 1}", late[i]);
-        prepare(&workplace, "ATmega328P", "stk500", "fast", fault);
-        if (claim_and_attach(&workplace, &failure) != 0)
-            fail_msg("%s: %s", late[i], failure.detail);
+        prepare_with_fault(&workplace, "stk500", fault);
+        if (workplace_claim_and_attach(&workplace) != 0)
+            fail_msg("%s: %s", late[i], workplace.failure.detail);
         assert_string_equal(workplace.programmer->firmware, "AVR STK 1.14");
-        close_workplace(&workplace);
+        workplace_close(&workplace);
     }
 }
 
 /* ---- who is there ---- */
-
-static bool is_in_reset(struct workplace *workplace)
-{
-    char *record = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&record, &size);
-
-    assert_non_null(stream);
-    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
-    assert_int_equal(fclose(stream), 0);
-    assert_non_null(strstr(record, "\"in_reset\":"));
-    bool is = strstr(record, "\"in_reset\":true") != NULL;
-    free(record);
-    return is;
-}
 
 /* A program before us was killed in a session. */
 static void a_board_left_in_reset_is_let_go(void **state)
@@ -349,15 +212,13 @@ static void a_board_left_in_reset_is_let_go(void **state)
 
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         struct workplace workplace;
-        struct failure failure = {0};
 
-        prepare(&workplace, "ATmega328P", models[i], "fast",
-                "{site: 1, fault: wrong-mode, bytes: \"50 20\"}");
+        prepare_with_fault(&workplace, models[i], "{site: 1, fault: wrong-mode, bytes: \"50 20\"}");
         if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
-                             &failure) != 0)
-            fail_msg("%s: %s", models[i], failure.detail);
-        assert_false(is_in_reset(&workplace));
-        close_workplace(&workplace);
+                             &workplace.failure) != 0)
+            fail_msg("%s: %s", models[i], workplace.failure.detail);
+        assert_false(workplace_is_in_reset(&workplace));
+        workplace_close(&workplace);
     }
 }
 
@@ -365,18 +226,17 @@ static void another_unit_is_refused(void **state)
 {
     (void)state;
     struct workplace workplace;
-    struct failure failure = {0};
 
-    open_workplace(&workplace, "ATmega328P", "stk500", "fast");
-    assert_int_equal(programmer_release(workplace.programmer, &failure), 0);
+    open_workplace(&workplace, "ATmega328P", "stk500");
+    assert_int_equal(programmer_release(workplace.programmer, &workplace.failure), 0);
     /* As if another one had been claimed. */
     strcpy(workplace.programmer->firmware, "STK500 1.7");
-    assert_int_equal(
-        programmer_attach(workplace.programmer, workplace.part, &workplace.operation, &failure),
-        -1);
-    assert_int_equal(failure.code, FAILURE_PROGRAMMER_UNKNOWN);
-    assert_non_null(strstr(failure.detail, "but was 'STK500 1.7' before"));
-    close_workplace(&workplace);
+    assert_int_equal(programmer_attach(workplace.programmer, workplace.part, &workplace.operation,
+                                       &workplace.failure),
+                     -1);
+    assert_int_equal(workplace.failure.code, FAILURE_PROGRAMMER_UNKNOWN);
+    assert_non_null(strstr(workplace.failure.detail, "but was 'STK500 1.7' before"));
+    workplace_close(&workplace);
 }
 
 static void the_floor_is_the_sum_of_its_parts(void **state)

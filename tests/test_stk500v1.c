@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "jigs/programmer.h"
-#include "jigs/simbench/bench.h"
 #include "tests/standard_part.h"
+#include "tests/workplace.h"
 
 #define SECOND_US INT64_C(1000000)
 #define LOG_MAX (1 << 20)
@@ -1021,84 +1021,15 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
 
 /* ---- every part on the simulated bench ---- */
 
-/* A board in a simulated bench, and a session on it. */
-struct workplace {
-    struct jig *jig;
-    struct bench *bench;
-    struct part *part;
-    struct programmer *programmer;
-    struct operation operation;
-};
-
-static void open_workplace(struct workplace *workplace, const char *part, const char *model,
-                           const char *pace)
-{
-    char text[300];
-    struct failure failure = {0};
-    struct programmer_settings settings = {0};
-    struct bench_options options = {.parts_directory = TEST_SOURCE_DIR "/profiles/parts"};
-
-    snprintf(text, sizeof text,
-             "jig: parts\nbench: {simulated: true, pace: %s}\nsites:\n"
-             "  - {site: 1, programmer: stk500v1, model: %s, board: %s, crystal: 8 MHz}\n",
-             pace, model, part);
-    workplace->operation = within(60 * SECOND_US);
-    workplace->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
-    if (jig_parse("bench", text, strlen(text), &workplace->jig, &failure) != 0 ||
-        part_load(options.parts_directory, part, &workplace->part, &failure) != 0)
-        fail_msg("%s", failure.detail);
-    options.jig = workplace->jig;
-    options.real_pace = strcmp(pace, "real") == 0;
-    if (bench_start(&options, &workplace->bench, &failure) != 0 ||
-        place_parse(bench_place(workplace->bench, 1), &settings.place, &failure) != 0 ||
-        programmer_claim(workplace->programmer, &settings, &workplace->operation, &failure) != 0 ||
-        programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
-                          &failure) != 0)
-        fail_msg("%s: %s", part, failure.detail);
-}
-
-static void close_workplace(struct workplace *workplace)
-{
-    programmer_destroy(workplace->programmer);
-    assert_int_equal(bench_stop(workplace->bench), 0);
-    part_free(workplace->part);
-    jig_free(workplace->jig);
-}
-
-/* Writes and reads back. */
-static void write_and_read(struct workplace *workplace, enum part_memory memory, uint32_t start,
-                           const uint8_t *bytes, uint32_t count)
-{
-    struct failure failure = {0};
-    uint8_t *back = malloc(count);
-
-    if (programmer_write(workplace->programmer, memory, start, bytes, count, NULL,
-                         &workplace->operation, &failure) != 0 ||
-        programmer_read(workplace->programmer, memory, start, back, count, &workplace->operation,
-                        &failure) != 0)
-        fail_msg("%s: %s", workplace->part->name, failure.detail);
-    for (uint32_t i = 0; i < count; i++)
-        if (back[i] != bytes[i])
-            fail_msg("%s: %s 0x%X is %02X, expected %02X", workplace->part->name,
-                     part_memory_name(workplace->part, memory), start + i, back[i], bytes[i]);
-    free(back);
-}
-
 static void program_on_bench(const char *part, const char *model, uint32_t start, uint32_t count)
 {
-    struct workplace workplace;
-    struct failure failure = {0};
-    uint8_t *bytes = malloc(count), signature[3];
+    const struct workplace_options options = {.driver = "stk500v1", .model = model, .part = part};
+    uint8_t *bytes = malloc(count);
 
+    assert_non_null(bytes);
     fill_random(bytes, count, 7);
     memcpy(bytes + 70, "\x56\xAC\xA0\x00\x20", 5);
-    open_workplace(&workplace, part, model, "fast");
-    if (programmer_identify(workplace.programmer, signature, &workplace.operation, &failure) != 0)
-        fail_msg("%s: %s", part, failure.detail);
-    assert_memory_equal(signature, workplace.part->signature, 3);
-    write_and_read(&workplace, PART_FLASH, start, bytes, count);
-    write_and_read(&workplace, PART_EEPROM, 5, bytes, 11);
-    close_workplace(&workplace);
+    workplace_program_bytes(&options, start, bytes, count);
     free(bytes);
 }
 
@@ -1114,43 +1045,11 @@ static void every_part_is_programmed_on_the_simulated_bench(void **state)
     program_on_bench("AT90S8515", "pro-micro-isp", 0x123, 0x401); /* no pages */
 }
 
-/* What the bench's record says of the board under `key`. */
-static int count_of(struct workplace *workplace, const char *key)
-{
-    char *record = NULL, quoted[40];
-    size_t size = 0;
-    FILE *stream = open_memstream(&record, &size);
-    int count = -1;
-
-    assert_non_null(stream);
-    assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
-    assert_int_equal(fclose(stream), 0);
-    snprintf(quoted, sizeof quoted, "\"%s\":", key);
-    const char *at = strstr(record, quoted);
-    assert_non_null(at);
-    assert_int_equal(sscanf(at + strlen(quoted), "%d", &count), 1);
-    free(record);
-    return count;
-}
-
-/* On boards that take their time: what is written too early is lost, and counted by the board. The
- * values are those that tell when a part is ready, and those that do not. */
 static void program_slow_part(const char *part, uint32_t flash_bytes, uint32_t eeprom_bytes)
 {
-    static const uint8_t values[] = {0x12, 0x7F, 0x80, 0x00, 0xFF, 0x34, 0x35, 0x7F, 0x00, 0x80};
-    struct workplace workplace;
-    uint8_t bytes[512];
-
-    for (uint32_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = values[i % sizeof values];
-    open_workplace(&workplace, part, "pro-micro-isp", "real");
-    uint32_t page_size = workplace.part->flash.page_size;
-    write_and_read(&workplace, PART_FLASH, page_size, bytes, flash_bytes);
-    write_and_read(&workplace, PART_EEPROM, 3, bytes, eeprom_bytes);
-    if (count_of(&workplace, "ignored_busy") != 0)
-        fail_msg("%s: %d writes came too early", part, count_of(&workplace, "ignored_busy"));
-    assert_true(count_of(&workplace, "eeprom_writes") > 0);
-    close_workplace(&workplace);
+    workplace_program_slowly(
+        (struct workplace_options){.driver = "stk500v1", .model = "pro-micro-isp", .part = part},
+        flash_bytes, eeprom_bytes);
 }
 
 static void slow_parts_are_waited_for(void **state)

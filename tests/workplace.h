@@ -15,34 +15,49 @@ struct workplace {
     struct bench *bench;
     struct part *part;
     struct programmer *programmer;
+    struct programmer_settings settings;
     struct operation operation;
     struct failure failure;
 };
 
 struct workplace_options {
     const char *driver, *model, *part;
+    const char *claimed_as; /* the driver that claims it; NULL: its own */
     bool real_pace;
+    unsigned baud;      /* 0: the driver's own */
     int64_t target_hz;  /* 0: not known */
-    const char *faults; /* of the jig file's bench; NULL: none */
+    const char *faults; /* of the jig file, items of its list; NULL: none */
 };
 
-static inline void workplace_open(struct workplace *workplace,
-                                  const struct workplace_options *wanted)
+static inline void workplace_write_jig(const struct workplace_options *wanted, char *text,
+                                       size_t text_bytes)
+{
+    char baud[24] = "";
+
+    if (wanted->baud != 0)
+        snprintf(baud, sizeof baud, ", baud: %u", wanted->baud);
+    snprintf(text, text_bytes,
+             "jig: parts\nbench: {simulated: true, pace: %s}\nsites:\n"
+             "  - {site: 1, programmer: %s, model: %s, board: %s, crystal: 8 MHz%s}\n%s%s\n",
+             wanted->real_pace ? "real" : "fast", wanted->driver, wanted->model, wanted->part, baud,
+             wanted->faults != NULL ? "faults:\n  - " : "",
+             wanted->faults != NULL ? wanted->faults : "");
+}
+
+/* Starts the bench; nothing is claimed yet. */
+static inline void workplace_prepare(struct workplace *workplace,
+                                     const struct workplace_options *wanted)
 {
     char text[600];
-    struct programmer_settings settings = {0};
     struct bench_options options = {.parts_directory = TEST_SOURCE_DIR "/profiles/parts",
                                     .real_pace = wanted->real_pace};
 
     memset(workplace, 0, sizeof *workplace);
-    snprintf(text, sizeof text,
-             "jig: parts\nbench: {simulated: true, pace: %s%s%s}\nsites:\n"
-             "  - {site: 1, programmer: %s, model: %s, board: %s, crystal: 8 MHz}\n",
-             wanted->real_pace ? "real" : "fast", wanted->faults != NULL ? ", faults: " : "",
-             wanted->faults != NULL ? wanted->faults : "", wanted->driver, wanted->model,
-             wanted->part);
+    workplace_write_jig(wanted, text, sizeof text);
+    workplace->settings.baud = wanted->baud;
     workplace->operation.deadline_us = operation_now_us() + 60000000;
-    workplace->programmer = programmer_create(programmer_driver_by_name(wanted->driver));
+    workplace->programmer = programmer_create(programmer_driver_by_name(
+        wanted->claimed_as != NULL ? wanted->claimed_as : wanted->driver));
     assert_non_null(workplace->programmer);
     workplace->programmer->target_hz = wanted->target_hz;
     if (jig_parse("bench", text, strlen(text), &workplace->jig, &workplace->failure) != 0 ||
@@ -51,11 +66,25 @@ static inline void workplace_open(struct workplace *workplace,
         fail_msg("%s", workplace->failure.detail);
     options.jig = workplace->jig;
     if (bench_start(&options, &workplace->bench, &workplace->failure) != 0 ||
-        place_parse(bench_place(workplace->bench, 1), &settings.place, &workplace->failure) != 0 ||
-        programmer_claim(workplace->programmer, &settings, &workplace->operation,
-                         &workplace->failure) != 0 ||
-        programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
-                          &workplace->failure) != 0)
+        place_parse(bench_place(workplace->bench, 1), &workplace->settings.place,
+                    &workplace->failure) != 0)
+        fail_msg("%s", workplace->failure.detail);
+}
+
+static inline int workplace_claim_and_attach(struct workplace *workplace)
+{
+    if (programmer_claim(workplace->programmer, &workplace->settings, &workplace->operation,
+                         &workplace->failure) != 0)
+        return -1;
+    return programmer_attach(workplace->programmer, workplace->part, &workplace->operation,
+                             &workplace->failure);
+}
+
+static inline void workplace_open(struct workplace *workplace,
+                                  const struct workplace_options *wanted)
+{
+    workplace_prepare(workplace, wanted);
+    if (workplace_claim_and_attach(workplace) != 0)
         fail_msg("%s on %s: %s", wanted->part, wanted->model, workplace->failure.detail);
 }
 
@@ -93,17 +122,25 @@ static inline void workplace_write_and_read(struct workplace *workplace, enum pa
     free(back);
 }
 
-/* What the bench's record says of the board under `key`. */
-static inline int workplace_count(struct workplace *workplace, const char *key)
+/* What the bench writes of the board. The caller frees. */
+static inline char *workplace_record(struct workplace *workplace)
 {
-    char *record = NULL, quoted[40];
+    char *record = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&record, &size);
-    int count = -1;
 
     assert_non_null(stream);
     assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
     assert_int_equal(fclose(stream), 0);
+    return record;
+}
+
+/* What the bench's record says of the board under `key`. */
+static inline int workplace_count(struct workplace *workplace, const char *key)
+{
+    char *record = workplace_record(workplace), quoted[40];
+    int count = -1;
+
     snprintf(quoted, sizeof quoted, "\"%s\":", key);
     const char *at = strstr(record, quoted);
     assert_non_null(at);
@@ -112,23 +149,67 @@ static inline int workplace_count(struct workplace *workplace, const char *key)
     return count;
 }
 
-/* Some flash from `start` on and some EEPROM of a board without pace. */
-static inline void workplace_program(const struct workplace_options *options, uint32_t start,
-                                     uint32_t count)
+static inline bool workplace_is_in_reset(struct workplace *workplace)
+{
+    char *record = workplace_record(workplace);
+    bool is = strstr(record, "\"in_reset\":true") != NULL;
+
+    assert_non_null(strstr(record, "\"in_reset\":"));
+    free(record);
+    return is;
+}
+
+/* Flash at real pace: no quicker than the floor says, and not much slower. */
+static inline void workplace_check_pace(struct workplace_options options, uint32_t count)
 {
     struct workplace workplace;
-    uint8_t *bytes = malloc(count), signature[3];
+    struct programmer_speed speed = {.baud = options.baud};
+    uint8_t *bytes = malloc(count);
 
     assert_non_null(bytes);
-    workplace_fill(bytes, count, 7);
+    for (uint32_t i = 0; i < count; i++) /* none that costs a driver more than others */
+        bytes[i] = (uint8_t)(0x80 + i * 7 % 0x7F);
+    options.real_pace = true;
+    workplace_open(&workplace, &options);
+    speed.sck_hz = workplace.programmer->sck_hz;
+    int64_t before_us = operation_now_us();
+    workplace_write_and_read(&workplace, PART_FLASH, 0, bytes, count);
+    int64_t took_us = operation_now_us() - before_us;
+    int64_t floor_us =
+        workplace.programmer->driver->floor_us(workplace.part, &speed, count, count, NULL, 0);
+    printf("%s: %lld us, floor %lld us\n", options.model, (long long)took_us, (long long)floor_us);
+    assert_true(took_us >= floor_us);
+    assert_true(took_us < 2 * floor_us); /* the machine may be busy */
+    workplace_close(&workplace);
+    free(bytes);
+}
+
+/* These bytes from `start` of the flash on, and the first of them as EEPROM, on a board without
+ * pace. */
+static inline void workplace_program_bytes(const struct workplace_options *options, uint32_t start,
+                                           const uint8_t *bytes, uint32_t count)
+{
+    struct workplace workplace;
+    uint8_t signature[3];
+
     workplace_open(&workplace, options);
     if (programmer_identify(workplace.programmer, signature, &workplace.operation,
                             &workplace.failure) != 0)
         fail_msg("%s: %s", options->part, workplace.failure.detail);
     assert_memory_equal(signature, workplace.part->signature, 3);
     workplace_write_and_read(&workplace, PART_FLASH, start, bytes, count);
-    workplace_write_and_read(&workplace, PART_EEPROM, 5, bytes, 11);
+    workplace_write_and_read(&workplace, PART_EEPROM, 5, bytes, count < 40 ? count : 40);
     workplace_close(&workplace);
+}
+
+static inline void workplace_program(const struct workplace_options *options, uint32_t start,
+                                     uint32_t count)
+{
+    uint8_t *bytes = malloc(count);
+
+    assert_non_null(bytes);
+    workplace_fill(bytes, count, 7);
+    workplace_program_bytes(options, start, bytes, count);
     free(bytes);
 }
 
