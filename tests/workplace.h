@@ -122,25 +122,24 @@ static inline void workplace_write_and_read(struct workplace *workplace, enum pa
     free(back);
 }
 
-/* What the bench writes of the board. The caller frees. */
-static inline char *workplace_record(struct workplace *workplace)
+/* What the bench writes of the board. The caller frees `record`. */
+static inline void workplace_read_record(struct workplace *workplace, char **record)
 {
-    char *record = NULL;
     size_t size = 0;
-    FILE *stream = open_memstream(&record, &size);
+    FILE *stream = open_memstream(record, &size);
 
     assert_non_null(stream);
     assert_int_equal(bench_record_board(workplace->bench, 1, stream), 0);
     assert_int_equal(fclose(stream), 0);
-    return record;
 }
 
 /* What the bench's record says of the board under `key`. */
 static inline int workplace_count(struct workplace *workplace, const char *key)
 {
-    char *record = workplace_record(workplace), quoted[40];
+    char *record = NULL, quoted[40];
     int count = -1;
 
+    workplace_read_record(workplace, &record);
     snprintf(quoted, sizeof quoted, "\"%s\":", key);
     const char *at = strstr(record, quoted);
     assert_non_null(at);
@@ -151,10 +150,11 @@ static inline int workplace_count(struct workplace *workplace, const char *key)
 
 static inline bool workplace_is_in_reset(struct workplace *workplace)
 {
-    char *record = workplace_record(workplace);
-    bool is = strstr(record, "\"in_reset\":true") != NULL;
+    char *record = NULL;
 
+    workplace_read_record(workplace, &record);
     assert_non_null(strstr(record, "\"in_reset\":"));
+    bool is = strstr(record, "\"in_reset\":true") != NULL;
     free(record);
     return is;
 }
