@@ -43,4 +43,19 @@ void fuse_rule_spien(struct fuse_case *looking);
 void fuse_rule_rstdisbl(struct fuse_case *looking);
 void fuse_rule_dwen(struct fuse_case *looking);
 
+/* fuse_rules_boot.c */
+void fuse_rule_bootrst_without_bootloader(struct fuse_case *looking);
+void fuse_rule_bootloader_not_at_section(struct fuse_case *looking);
+void fuse_rule_application_in_boot_section(struct fuse_case *looking);
+void fuse_rule_bootloader_unreached(struct fuse_case *looking);
+void fuse_rule_lock_hides(struct fuse_case *looking);
+void fuse_rule_selfprgen(struct fuse_case *looking);
+
+/* fuse_rules_memory.c */
+void fuse_rule_eesave(struct fuse_case *looking);
+void fuse_rule_eesave_elsewhere(struct fuse_case *looking);
+void fuse_rule_lock_forbids(struct fuse_case *looking);
+void fuse_rule_missing_bits(struct fuse_case *looking);
+void fuse_rule_shared_signature(struct fuse_case *looking);
+
 #endif

@@ -120,11 +120,12 @@ static uint8_t factory_value(const struct part *part, enum part_memory memory)
     return part->spien.memory == memory ? value & (uint8_t)~part->spien.mask : value;
 }
 
-/* A fuse bit that may be turned over: the clock, the reset pin and ISP itself stay. */
+/* A fuse bit that may be turned over: the clock, the reset pin, ISP itself and where the part
+ * starts stay. */
 static uint8_t harmless_bit(const struct part *part, enum part_memory memory)
 {
-    const struct part_bit bits[] = {part->spien, part->rstdisbl, part->dwen, part->cksel,
-                                    part->ckdiv8};
+    const struct part_bit bits[] = {part->spien, part->rstdisbl, part->dwen,
+                                    part->cksel, part->ckdiv8,   part->bootrst};
     uint8_t mask = part_byte(part, memory)->mask;
 
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)

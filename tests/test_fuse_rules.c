@@ -35,8 +35,8 @@ static void test_doors(void **state)
         {"0x99", "dwen", 9, false},
         {"0xF9", "spien", 9, false},
         {"{write: 0x5F}", "rstdisbl", 17, false},
-        {"{write: 0xD9, accept: [0xD8, 0x58], because: x}", "rstdisbl", 38, true},
-        {"{write: 0xD9, accept: [0x98], because: x}", "dwen", 32, true},
+        {"{write: 0xD9, accept: [0xDB, 0x5B], because: x}", "rstdisbl", 38, true},
+        {"{write: 0xD9, accept: [0x9B], because: x}", "dwen", 32, true},
         {"{write: 0xD9, accept: [{SPIEN: off}], because: x}", "spien", 32, true},
         {"{BOOTRST: off, BOOTSZ: 256 words, EESAVE: off, WDTON: off, SPIEN: on, DWEN: on, "
          "RSTDISBL: off}",

@@ -45,8 +45,11 @@ sed -i '$d' "$work/own.yaml"
 
 # What the rules have against it is shown whole, refused, and accepted by name only.
 expect 0 "$gangflash" check "$work/own.yaml"
+says out "warning shared-signature, $work/own.yaml:1:1:"
+sed -e 's/^part: .*/part: ATmega2560/' -e '/^signature:/d' "$work/own.yaml" >"$work/other.yaml"
+expect 0 "$gangflash" check "$work/other.yaml"
 says out "rules: none has anything against it"
-sed "s/^\( *high\): .*/\1: 0x1E/" "$work/own.yaml" >"$work/doors.yaml"
+sed "s/^\( *high\): .*/\1: 0x1F/" "$work/own.yaml" >"$work/doors.yaml"
 line=$(grep -n '^ *high:' "$work/doors.yaml" | cut -d: -f1)
 expect 3 "$gangflash" check "$work/doors.yaml"
 says out "REFUSED rstdisbl, $work/doors.yaml:$line:"
@@ -55,11 +58,11 @@ says err "rule-refused: $work/doors.yaml:$line:"
 says err "1 more: gangflash check shows all"
 echo "accept_risk: {rule: dwen, because: debugged in the field}" >>"$work/doors.yaml"
 expect 3 "$gangflash" check "$work/doors.yaml" --json
-equal "$(jq -r '[.findings[] | .rule, .refuses, .accepted_because] | map(tostring) | join(" ")' \
+equal "$(jq -r '[.findings[] | select(.severity == "refused") | .rule, .refuses, .accepted_because] | map(tostring) | join(" ")' \
     "$work/out")" "rstdisbl true null dwen false debugged in the field" "findings"
 expect 3 "$gangflash" flash "$work/doors.yaml" --jig "$work/bench.yaml"
-says err "rule rstdisbl: high 0x1E"
-sed -i "s/0x1E/0x9E/" "$work/doors.yaml"
+says err "rule rstdisbl: high 0x1F"
+sed -i "s/0x1F/0x9F/" "$work/doors.yaml"
 expect 0 "$gangflash" check "$work/doors.yaml"
 says out "risk accepted dwen"
 says out "accepted because: debugged in the field"

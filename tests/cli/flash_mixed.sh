@@ -33,7 +33,7 @@ revision: 1
 via: isp
 part: ATmega2560
 images: [{file: mega.bin, address: 0x0}]
-fuses: {low: 0xFF, high: 0xD8, extended: 0xFD}
+fuses: {low: 0xFF, high: 0xD9, extended: 0xFD}
 lock: 0xFF
 eeprom: erase
 END

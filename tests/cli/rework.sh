@@ -43,7 +43,7 @@ profile() {
 }
 profile restore 0xD9 'lock: 0xCF' 'eeprom: {keep: restore}'
 profile restore-on 0xD1 'lock: 0xCF' 'eeprom: {keep: restore}'
-profile keep 0xD9 'lock: 0xCF' 'eeprom: keep'
+profile keep 0xD9 'lock: 0xCF' 'eeprom: keep' 'accept_risk: {rule: eesave, because: test}'
 profile erase 0xD9 'lock: 0xFC'
 profile rescue 0xD9 'lock: 0xCF' 'eeprom: {file: rescued.hex}'
 profile pass 0xD9 'lock: 0xCF' 'if_already: pass'
