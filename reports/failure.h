@@ -23,7 +23,7 @@ enum failure_code {
     FAILURE_LOT_REFUSED = 10,      /* the lot is bound to another profile or count */
     FAILURE_IMAGE_DISAGREES = 11,  /* a memory, fuse or signature in it is not the profile's */
     FAILURE_IMAGE_UNREADABLE = 12, /* not there, no permission, a directory, too large */
-    FAILURE_RULE_REFUSED = 14,  /* what the profile says breaks a named rule */
+    FAILURE_RULE_REFUSED = 14,     /* what the profile says breaks a named rule */
     FAILURE_IMAGE_UNKNOWN = 13, /* no format told by content, no address as a raw binary needs it */
 
     /* the board */
@@ -35,6 +35,7 @@ enum failure_code {
     FAILURE_BOARD_BUSY = 25,           /* still busy long after the datasheet's time */
     FAILURE_EEPROM_WOULD_BE_LOST = 26, /* profile keeps the EEPROM, an erase would clear it */
     FAILURE_ALREADY_PROGRAMMED = 27,   /* carries exactly this profile, which says to refuse it */
+    FAILURE_NO_SAFE_ORDER = 28, /* its fuses can only be written through a state that loses it */
 
     /* the contact between programmer and board */
     FAILURE_NO_BOARD = 40,

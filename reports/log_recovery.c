@@ -163,21 +163,26 @@ static bool intends_write(const struct record_attempt *record, bool of_lock)
     return false;
 }
 
-/* The level of the first step after the last one that changes the board further than is known. */
+/* The level of the first step after the last one that changes the board further than is known, and
+ * of those before it that few attempts have. */
 static enum touched touched_at_most(const struct progress *progress,
                                     const struct record_attempt *record)
 {
     int count;
     const struct record_step_fact *steps = record_step_table(&count);
+    enum touched most = progress->touched;
     for (int i = progress->last + 1; i < count; i++) {
         enum touched touched = steps[i].touched;
         bool skipped = (touched == TOUCHED_FUSED && !intends_write(record, false)) ||
                        (touched == TOUCHED_LOCKED && !intends_write(record, true));
-        if (!skipped && touched > progress->touched) {
-            return touched;
+        if (!skipped && touched > most) {
+            most = touched;
+            if (!steps[i].rare) {
+                break;
+            }
         }
     }
-    return progress->touched;
+    return most;
 }
 
 /* Says in words and in `touched` how far the board got. Which steps were wanted is not logged, so

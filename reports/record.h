@@ -71,6 +71,7 @@ struct record_risk {
 struct record_step_fact {
     const char *name;
     enum touched touched;
+    bool rare; /* few attempts have it: not to be counted on */
 };
 const struct record_step_fact *record_step_table(int *count);
 /* Place in the table; -1 if there is no such step. */

@@ -165,6 +165,12 @@ static void find_cause(struct attempt *attempt, struct failure *why)
         why->code = FAILURE_CONTACT_LOST;
 }
 
+/* What begins to take the way into a board ends it: nobody can finish the board later. */
+static bool may_be_stopped(const struct run *run)
+{
+    return run->attempt.door == NULL && run->table[run->step].run != attempt_step_doors;
+}
+
 static int run_step(struct run *run, struct failure *failure)
 {
     const struct attempt_step *step = &run->table[run->step];
@@ -172,7 +178,7 @@ static int run_step(struct run *run, struct failure *failure)
     int64_t began_us = operation_now_us();
     struct operation operation = {.deadline_us = began_us + DEADLINE_MARGIN_US +
                                                  DEADLINE_FACTOR * step->expected_us(attempt),
-                                  .cancel = attempt->options->cancel,
+                                  .cancel = may_be_stopped(run) ? attempt->options->cancel : NULL,
                                   .progress = progressed,
                                   .context = run};
     struct record_step ended = {.step = step->name, .started_at_us = operation_wall_us()};
@@ -253,7 +259,7 @@ static int run_steps(struct run *run, struct failure *why)
         }
         *why = (struct failure){0};
         /* The last step releases a finished board: there is nothing left to cancel. */
-        if (!last && operation_check(&now, why) < 0)
+        if (!last && run->attempt.door == NULL && operation_check(&now, why) < 0)
             return -1;
         if (run_step(run, why) == 0) {
             run->step++;
@@ -272,7 +278,7 @@ static int run_steps(struct run *run, struct failure *why)
 static bool is_refusal(enum failure_code code)
 {
     return code == FAILURE_SIGNATURE_MISMATCH || code == FAILURE_EEPROM_WOULD_BE_LOST ||
-           code == FAILURE_ALREADY_PROGRAMMED ||
+           code == FAILURE_ALREADY_PROGRAMMED || code == FAILURE_NO_SAFE_ORDER ||
            failure_lookup(code)->blame == FAILURE_BLAME_PROFILE;
 }
 
@@ -302,6 +308,19 @@ static void note_pass(struct attempt *attempt)
                         "EEPROM kept, but not proved: the lock bits hid it");
 }
 
+/* Whoever has the board in hand must know that pressing GO again is no use, whatever the end. */
+static void note_door(const struct attempt *attempt, char *detail, size_t detail_bytes)
+{
+    char before[FAILURE_DETAIL_BYTES];
+
+    if (attempt->door == NULL)
+        return;
+    record_set_text(before, sizeof before, detail);
+    snprintf(detail, detail_bytes,
+             "%s was turned on: this station cannot reach the board any more%s%s", attempt->door,
+             before[0] != '\0' ? "; " : "", before);
+}
+
 static void judge(struct run *run, int result, struct failure *why)
 {
     struct record_attempt *record = &run->attempt.record;
@@ -310,6 +329,7 @@ static void judge(struct run *run, int result, struct failure *why)
     if (result == 0) {
         record->verdict = VERDICT_PASS;
         note_pass(&run->attempt);
+        note_door(&run->attempt, record->detail, sizeof record->detail);
         return;
     }
     if (why->code == FAILURE_NONE)
@@ -317,6 +337,7 @@ static void judge(struct run *run, int result, struct failure *why)
                     run->table[run->step].name);
     record->failure = why->code;
     record_set_text(record->detail, sizeof record->detail, why->detail);
+    note_door(&run->attempt, record->detail, sizeof record->detail);
     record->verdict = verdict_of_failure(record);
 }
 

@@ -40,15 +40,20 @@ static int send_byte(struct attempt *attempt, enum part_memory memory, struct fu
                      const struct operation *operation, struct failure *failure)
 {
     struct attempt_byte *byte = attempt_byte_of(attempt, memory);
+    const char *before = attempt->door;
+    const char *door = fuse_order_door(attempt->part, memory, byte->value);
 
     attempt_mark_touched(attempt, memory == PART_LOCK ? TOUCHED_LOCKED : TOUCHED_FUSED);
+    attempt->door = door != NULL ? door : before;
     byte->record->decision = FUSE_DECISION_UNKNOWN;
     byte->record->read_back = -1;
     if (programmer_write(attempt->programmer, memory, 0, &byte->value, 1, permit, operation,
                          failure) == 0)
         return 0;
-    if (failure->code == FAILURE_FUSE_REFUSED) /* by the door: nothing left the station */
+    if (failure->code == FAILURE_FUSE_REFUSED) { /* by isp_door: nothing left the station */
         byte->record->decision = FUSE_DECISION_REFUSED;
+        attempt->door = before;
+    }
     return -1;
 }
 
@@ -74,18 +79,21 @@ static int write_byte(struct attempt *attempt, enum part_memory memory,
 
 bool attempt_wants_fuses(const struct attempt *attempt)
 {
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
-        if (attempt->bytes[memory - PART_FIRST_FUSE].to_write)
-            return true;
-    return false;
+    return attempt->order.before > 0;
+}
+
+static bool is_owed(const struct attempt *attempt, enum part_memory memory)
+{
+    const struct attempt_byte *byte = &attempt->bytes[memory - PART_FIRST_FUSE];
+
+    return byte->to_write && !part_byte_equal(attempt->part, memory, byte->expected, byte->value);
 }
 
 int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
                         const struct operation *operation, struct failure *failure)
 {
     for (size_t i = 0; i < count; i++)
-        if (attempt_byte_of(attempt, order[i])->to_write &&
-            write_byte(attempt, order[i], operation, failure) < 0)
+        if (is_owed(attempt, order[i]) && write_byte(attempt, order[i], operation, failure) < 0)
             return -1;
     return 0;
 }
@@ -93,9 +101,45 @@ int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, 
 int attempt_step_fuses(struct attempt *attempt, const struct operation *operation,
                        struct failure *failure)
 {
-    static const enum part_memory order[] = {PART_FUSE_LOW, PART_FUSE_HIGH, PART_FUSE_EXTENDED};
+    return attempt_write_bytes(attempt, attempt->order.writes, attempt->order.before, operation,
+                               failure);
+}
 
-    return attempt_write_bytes(attempt, order, sizeof order / sizeof order[0], operation, failure);
+/* Where the lock byte stands in the order; the number of writes: nowhere. */
+static size_t place_of_lock(const struct fuse_order *order)
+{
+    size_t place = order->before;
+
+    while (place < order->count && order->writes[place] != PART_LOCK)
+        place++;
+    return place;
+}
+
+bool attempt_wants_doors_before_lock(const struct attempt *attempt)
+{
+    return place_of_lock(&attempt->order) > attempt->order.before;
+}
+
+bool attempt_wants_doors_after_lock(const struct attempt *attempt)
+{
+    const struct fuse_order *order = &attempt->order;
+
+    return place_of_lock(order) + 1 < order->count;
+}
+
+/* The board is not entered anew behind them: what proves them is read in this session, and ends
+ * with a sign of the board. */
+int attempt_step_doors(struct attempt *attempt, const struct operation *operation,
+                       struct failure *failure)
+{
+    const struct fuse_order *order = &attempt->order;
+
+    for (size_t i = order->before; i < order->count; i++) {
+        if (order->writes[i] != PART_LOCK &&
+            write_byte(attempt, order->writes[i], operation, failure) < 0)
+            return -1;
+    }
+    return attempt_identify(attempt, operation, failure);
 }
 
 bool attempt_wants_lock(const struct attempt *attempt)
@@ -181,6 +225,8 @@ int attempt_step_recheck(struct attempt *attempt, const struct operation *operat
             attempt_check_byte(attempt, memory, byte->expected, operation, failure) < 0)
             return -1;
     }
-    /* The lock step begins with it. */
-    return attempt_wants_lock(attempt) ? 0 : attempt_identify(attempt, operation, failure);
+    /* What is written last begins with it. */
+    return attempt->order.count > attempt->order.before && !attempt->already
+               ? 0
+               : attempt_identify(attempt, operation, failure);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "profiles/fuse_gate.h"
+#include "station/plan_order.h"
 
 struct attempt_byte *attempt_byte_of(struct attempt *attempt, enum part_memory memory)
 {
@@ -167,6 +168,16 @@ static void note_eesave(struct attempt *attempt)
         part_bit_programmed(eesave, attempt_byte_of(attempt, eesave.memory)->found);
 }
 
+/* A board that might be lost between two writes is not begun. */
+static int find_order(struct attempt *attempt, struct failure *failure)
+{
+    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
+
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
+        found[i] = attempt->bytes[i].found;
+    return plan_find_order(attempt->plan, found, &attempt->order, failure);
+}
+
 static int step_read(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure)
 {
@@ -184,7 +195,7 @@ static int step_read(struct attempt *attempt, const struct operation *operation,
     }
     note_eesave(attempt);
     attempt->fuses_read = true;
-    return 0;
+    return find_order(attempt, failure);
 }
 
 /* open */
@@ -445,7 +456,9 @@ static const struct attempt_step steps[] = {
     {"fuses", true, attempt_wants_fuses, expect_few, attempt_step_fuses},
     {"reenter", true, NULL, expect_session, attempt_step_reenter},
     {"recheck", false, NULL, expect_few, attempt_step_recheck},
+    {"doors", true, attempt_wants_doors_before_lock, expect_few, attempt_step_doors},
     {"lock", true, attempt_wants_lock, expect_few, attempt_step_lock},
+    {"last-doors", true, attempt_wants_doors_after_lock, expect_few, attempt_step_doors},
     {"release", false, NULL, expect_session, step_release},
 };
 

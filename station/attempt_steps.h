@@ -3,6 +3,7 @@
 #ifndef STATION_ATTEMPT_STEPS_H
 #define STATION_ATTEMPT_STEPS_H
 
+#include "profiles/fuse_order.h"
 #include "station/attempt.h"
 
 #define ATTEMPT_BLANK 0xFF
@@ -26,7 +27,9 @@ struct attempt {
     struct fuse_gate *gate;
     struct record_attempt record;
     struct attempt_byte bytes[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
-    bool eeprom_survives_erase;                          /* as EESAVE was found */
+    struct fuse_order order; /* of the bytes that are to be written; from the reading on */
+    const char *door; /* sent, so that the board may be out of reach: "RSTDISBL"; NULL: none */
+    bool eeprom_survives_erase; /* as EESAVE was found */
     uint8_t *kept_eeprom;  /* owned; what the erase clears and is to be put back; NULL: nothing */
     uint8_t *found_eeprom; /* owned; what an EEPROM that is kept held before the erase, and must
                               hold in the end; NULL: kept_eeprom says it, or nothing does */
@@ -131,8 +134,8 @@ int attempt_settle_eeprom(struct attempt *attempt, struct failure *why, struct f
 
 /* attempt_fuses.c */
 
-/* Writes those of `order` that are to be written, in this order, each after the signature was read
- * again, and reads each back in the same session. */
+/* Writes those of `order` that are to be written and were not yet, in this order, each after the
+ * signature was read again, and reads each back in the same session. */
 int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
                         const struct operation *operation, struct failure *failure);
 /* Reads a byte back for the record. -1: it cannot be read, or is not `expected`. */
@@ -146,6 +149,12 @@ int attempt_step_reenter(struct attempt *attempt, const struct operation *operat
                          struct failure *failure);
 int attempt_step_recheck(struct attempt *attempt, const struct operation *operation,
                          struct failure *failure);
+/* Last of all, in that session: the lock byte, and the fuses that take the way into the board,
+ * before lock bits that forbid writing fuses, else after them. */
+bool attempt_wants_doors_before_lock(const struct attempt *attempt);
+bool attempt_wants_doors_after_lock(const struct attempt *attempt);
+int attempt_step_doors(struct attempt *attempt, const struct operation *operation,
+                       struct failure *failure);
 bool attempt_wants_lock(const struct attempt *attempt);
 int attempt_step_lock(struct attempt *attempt, const struct operation *operation,
                       struct failure *failure);

@@ -5,6 +5,7 @@
 
 #include "profiles/fuse_rules.h"
 #include "station/plan_clock.h"
+#include "station/plan_order.h"
 
 static const char *const byte_titles[PART_FUSE_AND_LOCK_COUNT] = {"low fuse", "high fuse",
                                                                   "extended fuse", "lock byte"};
@@ -304,9 +305,11 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fputs("  8  fuses: written only where they differ, read back\n", out);
     for (int memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
         print_byte(plan, (enum part_memory)memory, out);
+    plan_print_order(plan, out);
     fputs("  9  leave programming mode and enter again: signature and all bytes read back\n", out);
     fputs(" 10  lock, last\n", out);
     print_byte(plan, PART_LOCK, out);
+    plan_print_doors(plan, out);
     fputs(" 11  release the board; log the verdict, durably\n", out);
     print_floor(plan, out);
 }

@@ -73,6 +73,7 @@ const char *view_step_words(const char *step)
         {"flash", "writing flash"},      {"eeprom", "writing EEPROM"},
         {"verify", "verifying"},         {"fuses", "writing fuses"},
         {"reenter", "connecting again"}, {"recheck", "checking fuses"},
+        {"doors", "writing last fuses"}, {"last-doors", "writing last fuses"},
         {"lock", "writing lock bits"},   {"release", "letting go"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -1,0 +1,282 @@
+#include "profiles/fuse_order.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "profiles/part_clock.h"
+
+#define FUSE_COUNT (PART_LOCK - PART_FIRST_FUSE)
+
+/* ---- doors and lock ---- */
+
+const char *fuse_order_door(const struct part *part, enum part_memory memory, uint8_t value)
+{
+    if (part->rstdisbl.memory == memory && part_bit_programmed(part->rstdisbl, value))
+        return "RSTDISBL";
+    if (part->dwen.memory == memory && part_bit_programmed(part->dwen, value))
+        return "DWEN";
+    return NULL;
+}
+
+/* Modes 2 and 3 lock the fuses, too ("Lock Bit Protection Modes", ATmega328P, 8271). */
+bool fuse_order_lock_leaves_fuses(const struct part *part, uint8_t lock)
+{
+    const struct part_byte *byte = part_byte(part, PART_LOCK);
+
+    for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
+        if (strcmp(byte->fields[i].name, "LB") == 0)
+            return (lock & byte->fields[i].mask) == byte->fields[i].mask;
+    return false;
+}
+
+static bool is_door(const struct fuse_order_case *board, int fuse)
+{
+    return fuse_order_door(board->part, (enum part_memory)(PART_FIRST_FUSE + fuse),
+                           board->wanted[fuse]) != NULL;
+}
+
+/* ---- the clock in between ---- */
+
+/* Where the byte's bits choose the oscillator, or how it swings; CKDIV8 only divides. */
+static uint8_t oscillator_mask(const struct part *part, int fuse)
+{
+    enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + fuse);
+    uint8_t mask;
+
+    part_clock_depends_on(part, memory, &mask);
+    if (part->ckdiv8.memory == memory)
+        mask &= (uint8_t)~part->ckdiv8.mask;
+    return mask;
+}
+
+static bool has_same_oscillator(const struct part *part, const uint8_t *a, const uint8_t *b)
+{
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++)
+        if (((a[fuse] ^ b[fuse]) & oscillator_mask(part, fuse)) != 0)
+            return false;
+    return true;
+}
+
+/* The end that the profile gives as a whole was judged with it, by rules that know the board. */
+static bool is_given_oscillator(const struct fuse_order_case *board, const uint8_t *bytes)
+{
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++)
+        if (oscillator_mask(board->part, fuse) != 0 && !board->given[fuse])
+            return false;
+    return has_same_oscillator(board->part, bytes, board->wanted);
+}
+
+static int refuse_range(const struct fuse_order_case *board,
+                        const struct part_oscillator *oscillator, struct failure *failure)
+{
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                       "a crystal or resonator of %g to %g MHz, and the board's %g MHz",
+                       (double)oscillator->lowest_hz / 1e6, (double)oscillator->highest_hz / 1e6,
+                       (double)board->board_hz / 1e6);
+}
+
+static bool is_in_range(const struct fuse_order_case *board,
+                        const struct part_oscillator *oscillator)
+{
+    return board->board_hz >= oscillator->lowest_hz &&
+           (oscillator->highest_hz == 0 || board->board_hz <= oscillator->highest_hz);
+}
+
+/* Does an oscillator that is neither the one found nor the one given run on this board? */
+static int check_oscillator(const struct fuse_order_case *board, const uint8_t *bytes,
+                            struct failure *failure)
+{
+    struct part_oscillator oscillator = part_clock_oscillator(board->part, bytes);
+
+    switch (oscillator.kind) {
+    case PART_OSCILLATOR_INTERNAL:
+        return 0;
+    case PART_OSCILLATOR_CRYSTAL:
+    case PART_OSCILLATOR_EITHER:
+        if (!board->has_crystal || board->board_hz == 0)
+            break;
+        return is_in_range(board, &oscillator) ? 0 : refuse_range(board, &oscillator, failure);
+    case PART_OSCILLATOR_SIGNAL:
+        if (board->has_signal)
+            return 0;
+        break;
+    case PART_OSCILLATOR_WATCH_CRYSTAL: /* CKOPT adds the capacitors that it needs… */
+    case PART_OSCILLATOR_RC_NETWORK:    /* …or that make it slower */
+    case PART_OSCILLATOR_UNKNOWN:
+        break;
+    }
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                       "a clock that is not known to run on this board (board: clock may say so)");
+}
+
+static bool is_divided(const struct part *part, const uint8_t *bytes)
+{
+    return part->ckdiv8.mask != 0 &&
+           part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
+}
+
+/* Is the clock, with an oscillator that runs, fast enough for the next try? At the clock found it
+ * was reached, and for the one given the plan was made. */
+static bool is_fast_enough(const struct fuse_order_case *board, const uint8_t *bytes)
+{
+    const struct part *part = board->part;
+    int64_t hz = part_clock_by_fuses(part, bytes, board->board_hz).hz;
+    int64_t found_hz = part_clock_by_fuses(part, board->found, board->board_hz).hz;
+
+    if (hz != 0 && (hz >= board->reach_hz || (found_hz != 0 && hz >= found_hz)))
+        return true;
+    if (has_same_oscillator(part, bytes, board->found) &&
+        is_divided(part, bytes) <= is_divided(part, board->found))
+        return true;
+    return has_same_oscillator(part, bytes, board->wanted) &&
+           is_divided(part, bytes) <= is_divided(part, board->wanted);
+}
+
+static int check_state(const struct fuse_order_case *board, const uint8_t *bytes,
+                       struct failure *failure)
+{
+    if (!has_same_oscillator(board->part, bytes, board->found) &&
+        !is_given_oscillator(board, bytes) && check_oscillator(board, bytes, failure) < 0)
+        return -1;
+    if (is_fast_enough(board, bytes))
+        return 0;
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                       "a clock of %" PRId64
+                       " Hz, too slow for the SCK that the next try begins with",
+                       part_clock_by_fuses(board->part, bytes, board->board_hz).hz);
+}
+
+/* ---- the search ---- */
+
+struct search {
+    const struct fuse_order_case *board;
+    struct fuse_order *order;
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT]; /* after the writes so far */
+    bool pending[FUSE_COUNT];
+    size_t ordinary;    /* fuses to be written that are no doors */
+    struct failure why; /* the first state that cannot be had */
+};
+
+/* "low 0xBF, high 0xD9" */
+static void describe(const struct search *search, char *text, size_t text_bytes)
+{
+    const struct part *part = search->board->part;
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int fuse = 0; fuse < FUSE_COUNT && used < text_bytes; fuse++) {
+        enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + fuse);
+
+        if (part_clock_depends_on(part, memory, NULL))
+            used += (size_t)snprintf(text + used, text_bytes - used, "%s%s 0x%02X",
+                                     used > 0 ? ", " : "", part_memory_name(part, memory),
+                                     search->bytes[fuse]);
+    }
+}
+
+static bool is_reachable(struct search *search)
+{
+    struct failure why = {0};
+    char state[64];
+
+    if (check_state(search->board, search->bytes, &why) == 0)
+        return true;
+    describe(search, state, sizeof state);
+    if (search->why.code == FAILURE_NONE)
+        (void)failure_set(&search->why, why.code, "between two writes %s would choose %s", state,
+                          why.detail);
+    return false;
+}
+
+/* Low before high before extended, but where that loses the board. */
+static bool try_from(struct search *search, size_t count)
+{
+    if (count == search->ordinary)
+        return true;
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++) {
+        if (!search->pending[fuse])
+            continue;
+        search->pending[fuse] = false;
+        search->bytes[fuse] = search->board->wanted[fuse];
+        search->order->writes[count] = (enum part_memory)(PART_FIRST_FUSE + fuse);
+        if (is_reachable(search) && try_from(search, count + 1))
+            return true;
+        search->pending[fuse] = true;
+        search->bytes[fuse] = search->board->found[fuse];
+    }
+    return false;
+}
+
+static int refuse(const struct search *search, struct failure *failure)
+{
+    const struct fuse_order_case *board = search->board;
+
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++)
+        if (board->writes[fuse] && is_door(board, fuse) && oscillator_mask(board->part, fuse) != 0)
+            return failure_set(
+                failure, FAILURE_NO_SAFE_ORDER,
+                "%s; %s comes last since it turns %s on: do it without that first",
+                search->why.detail,
+                part_memory_name(board->part, (enum part_memory)(PART_FIRST_FUSE + fuse)),
+                fuse_order_door(board->part, (enum part_memory)(PART_FIRST_FUSE + fuse),
+                                board->wanted[fuse]));
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER, "%s", search->why.detail);
+}
+
+/* ---- what comes last ---- */
+
+static void add_doors(const struct fuse_order_case *board, struct fuse_order *order)
+{
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++)
+        if (board->writes[fuse] && is_door(board, fuse))
+            order->writes[order->count++] = (enum part_memory)(PART_FIRST_FUSE + fuse);
+}
+
+/* Lock bits that forbid writing fuses come behind the doors. */
+static void add_last(const struct fuse_order_case *board, struct fuse_order *order)
+{
+    int lock = PART_LOCK - PART_FIRST_FUSE;
+    bool doors_first =
+        board->writes[lock] && !fuse_order_lock_leaves_fuses(board->part, board->wanted[lock]);
+
+    if (doors_first)
+        add_doors(board, order);
+    if (board->writes[lock])
+        order->writes[order->count++] = PART_LOCK;
+    if (!doors_first)
+        add_doors(board, order);
+}
+
+int fuse_order_find(const struct fuse_order_case *board, struct fuse_order *order,
+                    struct failure *failure)
+{
+    struct search search = {.board = board, .order = order};
+
+    *order = (struct fuse_order){.count = 0};
+    memcpy(search.bytes, board->found, sizeof search.bytes);
+    for (int fuse = 0; fuse < FUSE_COUNT; fuse++) {
+        search.pending[fuse] = board->writes[fuse] && !is_door(board, fuse);
+        search.ordinary += search.pending[fuse];
+    }
+    if (!try_from(&search, 0))
+        return refuse(&search, failure);
+    order->before = order->count = search.ordinary;
+    add_last(board, order);
+    return 0;
+}
+
+size_t fuse_order_clock_writes(const struct fuse_order_case *board, const struct fuse_order *order)
+{
+    size_t writes = 0;
+
+    for (size_t i = 0; i < order->count; i++) {
+        int at = (int)order->writes[i] - PART_FIRST_FUSE;
+        uint8_t mask;
+
+        part_clock_depends_on(board->part, order->writes[i], &mask);
+        if (((board->found[at] ^ board->wanted[at]) & mask) != 0)
+            writes = i + 1;
+    }
+    return writes;
+}

@@ -1,0 +1,132 @@
+#include "station/plan_order.h"
+
+#include "profiles/fuse_gate.h"
+
+/* What a try begins with is safe for a clock of so many Hz. */
+static int64_t reach_hz(const struct plan *plan)
+{
+    const struct programmer_driver *driver = plan->driver;
+    const struct part *part = plan->profile->part;
+    int64_t start_hz = part_clock_slower(plan->new_clock, plan->done_clock).hz;
+
+    if (driver->sck_hz != 0)
+        return part_clock_for_slow_sck_hz(part, driver->sck_hz);
+    return start_hz != 0 ? start_hz : part_clock_for_slow_sck_hz(part, driver->sck_slowest_hz);
+}
+
+static void ask_byte(const struct profile *profile, enum part_memory memory, uint8_t found,
+                     struct fuse_order_case *board)
+{
+    const struct profile_byte_rule *rule = profile_rule(profile, memory);
+    int at = (int)memory - PART_FIRST_FUSE;
+    uint8_t value;
+
+    board->given[at] = rule != NULL && !rule->leave;
+    board->found[at] = board->wanted[at] = memory == PART_LOCK ? UINT8_MAX : found;
+    if (!part_byte_is_programmable(profile->part, memory))
+        return;
+    board->writes[at] =
+        fuse_gate_decide(profile, memory, board->found[at], &value) == FUSE_DECISION_WRITTEN;
+    if (board->writes[at])
+        board->wanted[at] = value;
+}
+
+static struct fuse_order_case ask(const struct plan *plan, const uint8_t *found)
+{
+    const struct profile *profile = plan->profile;
+    enum profile_clock_source source = profile->clock_source;
+    struct fuse_order_case board = {.part = profile->part,
+                                    .has_crystal = source == PROFILE_CLOCK_CRYSTAL ||
+                                                   source == PROFILE_CLOCK_RESONATOR,
+                                    .has_signal = source == PROFILE_CLOCK_EXTERNAL,
+                                    .board_hz = plan->board_hz,
+                                    .reach_hz = reach_hz(plan)};
+
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
+        ask_byte(profile, memory, found[memory - PART_FIRST_FUSE], &board);
+    return board;
+}
+
+/* Is there a byte among the last writes that takes the way in? */
+static const char *find_door(const struct fuse_order_case *board, const struct fuse_order *order)
+{
+    const char *door = NULL;
+
+    for (size_t i = order->before; i < order->count && door == NULL; i++)
+        door = fuse_order_door(board->part, order->writes[i],
+                               board->wanted[order->writes[i] - PART_FIRST_FUSE]);
+    return door;
+}
+
+/* The oldest parts hide their signature when they are fully locked, and must be entered anew to
+ * show that it is they who do: no door lets them. */
+static int check_proof(const struct fuse_order_case *board, const struct fuse_order *order,
+                       struct failure *failure)
+{
+    const char *door = find_door(board, order);
+    uint8_t lock = board->wanted[PART_LOCK - PART_FIRST_FUSE];
+
+    if (door == NULL || !programmer_may_hide_signature(board->part) ||
+        (lock & part_byte(board->part, PART_LOCK)->mask) != 0)
+        return 0;
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                       "%s fully locked hides its signature, and with %s on it is not entered "
+                       "again: neither could be proved",
+                       board->part->name, door);
+}
+
+int plan_find_order(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
+                    struct fuse_order *order, struct failure *failure)
+{
+    struct fuse_order_case board = ask(plan, found);
+
+    if (fuse_order_find(&board, order, failure) < 0)
+        return -1;
+    return check_proof(&board, order, failure);
+}
+
+size_t plan_clock_writes(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
+                         const struct fuse_order *order)
+{
+    struct fuse_order_case board = ask(plan, found);
+
+    return fuse_order_clock_writes(&board, order);
+}
+
+void plan_print_order(const struct plan *plan, FILE *out)
+{
+    const struct part *part = plan->profile->part;
+    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
+    struct fuse_order order;
+    struct failure failure = {0};
+
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        if (part->bytes[i].exists && part->bytes[i].factory_default < 0)
+            return;
+        found[i] = (uint8_t)part->bytes[i].factory_default;
+    }
+    if (plan_find_order(plan, found, &order, &failure) < 0) {
+        fprintf(out, "       a new board is refused before the erase: %s\n", failure.detail);
+        return;
+    }
+    if (order.count == 0)
+        return;
+    fputs("       order on a new board, which can be reached after each:", out);
+    for (size_t i = 0; i < order.count; i++)
+        fprintf(out, "%s %s", i == 0 ? "" : ",", part_memory_name(part, order.writes[i]));
+    fputs("\n", out);
+}
+
+void plan_print_doors(const struct plan *plan, FILE *out)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
+        const struct profile_byte_rule *rule = profile_rule(plan->profile, memory);
+        const char *door = rule == NULL || rule->leave
+                               ? NULL
+                               : fuse_order_door(plan->profile->part, memory, rule->write);
+
+        if (door != NULL)
+            fprintf(out, "       %s turns %s on: this station cannot reach the board again\n",
+                    part_memory_name(plan->profile->part, memory), door);
+    }
+}

@@ -1,0 +1,20 @@
+/* In which order a plan's fuses and lock byte are written to a board. */
+#ifndef STATION_PLAN_ORDER_H
+#define STATION_PLAN_ORDER_H
+
+#include "profiles/fuse_order.h"
+#include "station/plan.h"
+
+/* For a board whose bytes read `found` (index: memory - PART_FIRST_FUSE); those that are not
+ * programmable over ISP do not matter. FAILURE_NO_SAFE_ORDER when any order might lose it. */
+int plan_find_order(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
+                    struct fuse_order *order, struct failure *failure);
+/* How many of its first writes it takes until the board has its new clock (see fuse_order.h). */
+size_t plan_clock_writes(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
+                         const struct fuse_order *order);
+/* One line about a new board. */
+void plan_print_order(const struct plan *plan, FILE *out);
+/* And one where the profile takes the way into its boards. */
+void plan_print_doors(const struct plan *plan, FILE *out);
+
+#endif
