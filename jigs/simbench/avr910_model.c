@@ -146,9 +146,17 @@ static void enter(struct firmware *firmware)
     done(firmware);
 }
 
+static void let_go(const struct isp_port *port)
+{
+    port->drive_reset(port->context, false);
+    if (port->let_go != NULL) {
+        port->let_go(port->context);
+    }
+}
+
 static void leave(struct firmware *firmware)
 {
-    firmware->port->drive_reset(firmware->port->context, false);
+    let_go(firmware->port);
     firmware->programming = false;
     done(firmware);
 }
@@ -528,7 +536,7 @@ static int run_firmware(const struct wire_firmware_run *options)
         while (!interrupted(firmware)) {
             run_command(firmware);
         }
-        options->port->drive_reset(options->port->context, false);
+        let_go(options->port);
         wire_restart(options->wire);
     }
     free(firmware);
@@ -569,11 +577,13 @@ const struct wire_firmware avr910_models[] = {
      .baud = 19200,
      .line = {.uart = true, .receive_bytes = 1},
      .run = run_firmware,
+     .lets_go = true,
      .variant = &classic},
     {.name = "avr910-block",
      .baud = 115200,
      .line = {.uart = true, .receive_bytes = 1},
      .run = run_firmware,
+     .lets_go = true,
      .variant = &clone},
 };
 const size_t avr910_model_count = sizeof avr910_models / sizeof *avr910_models;

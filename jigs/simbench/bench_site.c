@@ -180,6 +180,15 @@ static uint8_t undriven(struct bench_site *site, enum jig_miso miso)
                                   : (uint8_t)(miso == JIG_MISO_LOW ? 0x00 : 0xFF);
 }
 
+/* A programmer without power lets go of the board at once, before anybody misses it. */
+static void lose_power(struct bench_site *site)
+{
+    site->reset_low = site->visited = site->looked = false;
+    if (site->board.target != NULL) {
+        avr_target_drive_reset(site->board.target, false);
+    }
+}
+
 /* What becomes of the programmer in this frame. */
 static enum isp_mishap mishap_now(struct bench_site *site, int64_t *away_us)
 {
@@ -197,6 +206,9 @@ static enum isp_mishap mishap_now(struct bench_site *site, int64_t *away_us)
             elsewhere ? NULL : fault_set_strikes(site->faults, mishaps[i].kind);
         if (fault != NULL) {
             *away_us = fault->duration_us;
+            if (mishaps[i].mishap == ISP_MISHAP_UNPLUG) {
+                lose_power(site);
+            }
             return mishaps[i].mishap;
         }
     }

@@ -581,16 +581,12 @@ static int run_pirate(const struct wire_firmware_run *run)
     }
     bool was_reset = false; /* it has been running since long before the host came */
     while (wire_event(run->wire) != WIRE_EVENT_STOP) {
-        bool drives_reset = pirate->drives_reset;
         memset(pirate, 0, sizeof *pirate);
         *pirate = (struct pirate){.run = run,
                                   .variant = run->firmware->variant,
                                   .wire = run->wire,
                                   .port = run->port,
                                   .sck_hz = 125000};
-        if (drives_reset) {
-            run->port->drive_reset(run->port->context, false);
-        }
         if (was_reset) {
             start_up(pirate);
         } else {
@@ -601,14 +597,15 @@ static int run_pirate(const struct wire_firmware_run *run)
             put_text(pirate, "BBIO1");
             run_binary(pirate);
         }
+        /* At once: it may have been unplugged, and for long. */
+        if (pirate->drives_reset) {
+            run->port->drive_reset(run->port->context, false);
+        }
         if (run->port->let_go != NULL) {
             run->port->let_go(run->port->context);
         }
         wire_restart(run->wire);
         was_reset = true;
-    }
-    if (pirate->drives_reset) {
-        run->port->drive_reset(run->port->context, false);
     }
     free(pirate);
     return 0;
