@@ -101,7 +101,8 @@ static bool is_final(const struct failure *failure)
            failure->code == FAILURE_INTERRUPTED;
 }
 
-/* After a failure each exchange begins by throwing away what the device still has to say. */
+/* After a failure each exchange begins by throwing away what the device still has to say. One that
+ * says nothing is reset at once: it may hold a board. */
 static int recover(struct stk500v2 *stk, const struct operation *operation, struct failure *failure)
 {
     struct failure cause = {0};
@@ -112,6 +113,8 @@ static int recover(struct stk500v2 *stk, const struct operation *operation, stru
             return 0;
         if (is_final(&cause))
             return failure_set(failure, cause.code, "%s", cause.detail);
+        if (cause.code == FAILURE_PROGRAMMER_SILENT)
+            break;
     }
     if (link_usb_reset(mkii_of(stk)->usb, operation, failure) != 0)
         return -1;
