@@ -164,7 +164,10 @@ static void write_profile(struct fixture *fixture)
     for (int i = 0; i < part->count - 1; i++)
         used += snprintf(text + used, sizeof text - (size_t)used, "%s%s: 0x%02X", i > 0 ? ", " : "",
                          part->bytes[i].byte, part->bytes[i].value);
-    snprintf(text + used, sizeof text - (size_t)used, "}\nlock: 0x%02X\n",
+    /* The image has no bootloader. */
+    snprintf(text + used, sizeof text - (size_t)used,
+             "}\nlock: 0x%02X\n"
+             "accept_risk: {rule: bootrst-without-bootloader, because: test}\n",
              part->bytes[part->count - 1].value);
     write_text(fixture, "wire.yaml", text);
 }
