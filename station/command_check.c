@@ -227,6 +227,7 @@ static struct json_object *site_to_json(const struct jig_site *site, const char 
     json_add_integer(object, "verify_bytes", plan->verify_bytes);
     json_add_integer(object, "floor_us", plan->floor_us);
     json_add_integer(object, "floor_us_with_fuses", plan->done_floor_us);
+    json_add_integer(object, "attempt_floor_us", plan->attempt_floor_us);
     json_add_integer(object, "sck_hz", plan->new_sck_hz);
     json_add_integer(object, "sck_hz_with_fuses", plan->done_sck_hz);
     return object;

@@ -105,7 +105,7 @@ static int check_supply(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
-int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz)
+static int64_t floor_of_bytes(const struct plan *plan, int64_t sck_hz, uint32_t read_bytes)
 {
     const struct programmer_driver *driver = plan->driver;
     const struct programmer_speed speed = {
@@ -113,8 +113,30 @@ int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz)
 
     if (driver->floor_us == NULL)
         return 0;
-    return driver->floor_us(plan->profile->part, &speed, plan->write_bytes, plan->verify_bytes,
-                            NULL, 0);
+    return driver->floor_us(plan->profile->part, &speed, plan->write_bytes, read_bytes, NULL, 0);
+}
+
+int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz)
+{
+    return floor_of_bytes(plan, sck_hz, plan->verify_bytes);
+}
+
+/* "Wait for at least 20 ms" from RESET low to the first instruction: a datasheet's "Serial
+ * Programming Algorithm" (ATmega328P, 8271J, 28.8.2). */
+#define RESET_US 20000
+
+/* On a board that has the profile's fuses already. Besides the flash: EEPROM read back, byte by
+ * byte as flash is; the erase; and before each session RESET is low. One session finds the board;
+ * where SCK can be chosen, one goes at that of the clock which was found; one sees at the end that
+ * this clock runs. */
+static int64_t attempt_floor_us(const struct plan *plan)
+{
+    const struct part *part = plan->profile->part;
+    int sessions = plan->driver->sck_hz == 0 ? 3 : 2;
+    uint32_t read_bytes = plan->verify_bytes + (plan->eeprom_read ? part->eeprom.size : 0);
+    int64_t floor_us = floor_of_bytes(plan, plan->done_sck_hz, read_bytes);
+
+    return floor_us > 0 ? floor_us + sessions * RESET_US + part->chip_erase_delay_us : 0;
 }
 
 static void measure(struct plan *plan)
@@ -129,6 +151,7 @@ static void measure(struct plan *plan)
     plan_find_clocks(plan);
     plan->floor_us = plan_floor_us(plan, plan->new_sck_hz);
     plan->done_floor_us = plan_floor_us(plan, plan->done_sck_hz);
+    plan->attempt_floor_us = attempt_floor_us(plan);
 }
 
 int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,

@@ -20,8 +20,9 @@ struct plan {
     uint32_t verify_bytes; /* flash bytes read back */
     int64_t floor_us;      /* shortest possible time for the flash of a new board; 0: not known */
     int64_t done_floor_us; /* the same for a board that has the profile's fuses already */
-    bool eeprom_read;      /* the whole EEPROM is read back and compared */
-    int64_t board_hz;      /* of the board's own oscillator; 0: none, or not known */
+    int64_t attempt_floor_us;     /* the same with all else that its attempt cannot do without */
+    bool eeprom_read;             /* the whole EEPROM is read back and compared */
+    int64_t board_hz;             /* of the board's own oscillator; 0: none, or not known */
     struct part_clock new_clock;  /* as the part leaves the factory */
     struct part_clock done_clock; /* with the profile's fuses; the slowest that may pass */
     /* SCK for each; where it can be chosen, the most that will be asked for. */

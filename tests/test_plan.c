@@ -57,6 +57,8 @@ static void test_figures(void **state)
     assert_int_equal(fixture.plan.write_bytes, 3 * 128);
     assert_int_equal(fixture.plan.verify_bytes, 3 * 128);
     assert_int_equal(fixture.plan.floor_us, 3 * 128 * 150);
+    /* 1 KiB of EEPROM read back, an erase of 9 ms, RESET low for 20 ms before two sessions */
+    assert_int_equal(fixture.plan.attempt_floor_us, 3 * 128 * 150 + 1024 * 50 + 9000 + 2 * 20000);
     assert_true(fixture.plan.eeprom_read);
     close_fixture(&fixture);
 

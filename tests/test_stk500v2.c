@@ -924,12 +924,14 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
     /* At 460.8 kHz: 152 bytes at 86.805 us and a millisecond, 129 instructions of 69.4 and 8.7 us.
      */
     int64_t page_us = 13194 + 1000 + 8958 + 1119;
-    /* 112 blocks of 19 bytes more. */
-    int64_t read_us = 2673680 + 1991111 + 248888;
+    /* 275 bytes and 256 instructions. */
+    int64_t block_us = 23871 + 17777 + 2222;
 
     int64_t found = driver->floor_us(&small, &speed, 28672, 28672, text, sizeof text);
     assert_int_equal(found, driver->floor_us(&small, &speed, 28672, 28672, NULL, 0));
-    assert_in_range(found, 224 * page_us + read_us - 2000, 224 * page_us + read_us + 2000);
+    assert_in_range(page_us, 24001, 25000);
+    assert_in_range(block_us, 43001, 44000);
+    assert_int_equal(found, (224 * 25 - 1 + 112 * 44 - 1) * 1000);
     assert_non_null(strstr(text, "224 pages x 24271 us"));
 }
 

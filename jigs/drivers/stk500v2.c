@@ -50,6 +50,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jigs/drivers/stream_talk.h"
 #include "jigs/link_stream.h"
 
 #define MESSAGE_START 0x1B
@@ -551,8 +552,9 @@ static int64_t byte_floor_us(const struct part *part, int64_t sck_hz, int64_t wi
 
 /* On a UART, per page: its frame and the reply, during which the page before is written; the
  * instructions on SPI, which begin when the frame is whole. Reading: frame and reply of a block,
- * and before the reply the block's instructions. A programmer that is no UART is quicker on the
- * wire. The erase, addresses and this computer's own time are not counted: a floor. */
+ * and before the reply the block's instructions. Each waits for the reply before it. A programmer
+ * that is no UART is quicker on the wire. Addresses and this computer's own time are not counted: a
+ * floor. */
 static int64_t floor_us(const struct part *part, const struct programmer_speed *speed,
                         uint32_t flash_bytes, uint32_t verify_bytes, char *text, size_t text_bytes)
 {
@@ -561,19 +563,24 @@ static int64_t floor_us(const struct part *part, const struct programmer_speed *
     int64_t page_us = part->flash.page_write
                           ? page_floor_us(part, sck_hz, wire_ns, text, text_bytes)
                           : byte_floor_us(part, sck_hz, wire_ns, text, text_bytes);
-    int64_t blocks = (verify_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    int64_t write_us =
+        part->flash.page_write ? stream_talk_framed_us(pages, page_us) : pages * page_us;
+    int64_t blocks = verify_bytes / BLOCK_BYTES, rest = verify_bytes % BLOCK_BYTES;
+    int64_t block_us = (READ_BYTES + BLOCK_BYTES) * wire_ns / 1000 + board_us(sck_hz, BLOCK_BYTES);
     int64_t read_us =
-        (blocks * READ_BYTES + verify_bytes) * wire_ns / 1000 + board_us(sck_hz, verify_bytes);
+        stream_talk_framed_us(blocks, block_us) + rest * wire_ns / 1000 + board_us(sck_hz, rest);
     size_t used = text != NULL ? strlen(text) : 0;
 
     if (text != NULL)
         snprintf(text + used, text_bytes - used,
-                 "write: %" PRId64 " pages x %" PRId64 " us = %" PRId64 " us\n"
-                 "verify: (%" PRId64 " blocks x %d + %" PRIu32 ") bytes x %" PRId64 " ns, %" PRIu32
-                 " instructions over SPI = %" PRId64 " us\n",
-                 pages, page_us, pages * page_us, blocks, READ_BYTES, verify_bytes, wire_ns,
-                 verify_bytes, read_us);
-    return pages * page_us + read_us;
+                 "write: %" PRId64 " pages x %" PRId64 " us, each in whole USB frames of 1 ms = "
+                 "%" PRId64 " us\n"
+                 "verify: %" PRId64 " blocks of (%d + %d) bytes x %" PRId64 " ns and %d "
+                 "instructions over SPI, %" PRId64 " us each, in whole frames, and %" PRId64
+                 " bytes more = %" PRId64 " us\n",
+                 pages, page_us, write_us, blocks, READ_BYTES, BLOCK_BYTES, wire_ns, BLOCK_BYTES,
+                 block_us, rest, read_us);
+    return write_us + read_us;
 }
 
 const struct programmer_driver stk500v2_driver = {

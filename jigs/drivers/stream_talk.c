@@ -55,6 +55,16 @@ int stream_talk_hear(struct stream_talk *talk, uint8_t *bytes, size_t count, int
     return -1;
 }
 
+#define USB_FRAME_US 1000
+
+int64_t stream_talk_framed_us(int64_t count, int64_t each_us)
+{
+    int64_t frames = (each_us + USB_FRAME_US - 1) / USB_FRAME_US;
+    int64_t framed_us = (count * frames - 1) * USB_FRAME_US;
+
+    return framed_us > count * each_us ? framed_us : count * each_us;
+}
+
 void stream_talk_bytes_to_text(const uint8_t *bytes, size_t count, char *text, size_t text_bytes)
 {
     size_t used = 0;

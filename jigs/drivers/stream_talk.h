@@ -56,6 +56,12 @@ int stream_talk_ask(struct stream_talk *talk, const uint8_t *command, size_t cou
 int stream_talk_drain(struct stream_talk *talk, int64_t quiet_us, const struct operation *operation,
                       struct failure *failure);
 
+/* The time of `count` exchanges of `each_us`, of which each begins when the one before was
+ * answered. An adapter hands over what came in frames of 1 ms (USB 2.0, 5.3.3), so an answer takes
+ * whole frames; but the first exchange may begin at the end of one. A serial port that is not on
+ * USB has none, and may be up to 1 ms quicker with each. */
+int64_t stream_talk_framed_us(int64_t count, int64_t each_us);
+
 /* "14 41 56"; cut short where it does not fit. */
 void stream_talk_bytes_to_text(const uint8_t *bytes, size_t count, char *text, size_t text_bytes);
 

@@ -112,11 +112,12 @@ usb_floor() {
     }'
 }
 
-# driver_floor NAME : the floor that the driver of NAME-jig.yaml's first site gives, for a board that
-# has the profile's fuses; last line "floor SECONDS". Its formula stands beside the driver.
+# driver_floor NAME : the floor of an attempt at NAME-jig.yaml's first site, for a board that has the
+# profile's fuses; last line "floor SECONDS". The flash's formula stands beside the driver; the rest
+# (EEPROM read back, the erase, RESET low before each session) in station/plan.c.
 driver_floor() {
     "$gangflash" check "$work/usb.yaml" --jig "$work/$1-jig.yaml" --json |
-        sed -n 's/.*"floor_us_with_fuses":\([0-9]*\).*/\1/p' | awk '{ printf "floor %.3f\n", $1 / 1e6 }'
+        sed -n 's/.*"attempt_floor_us":\([0-9]*\).*/\1/p' | awk '{ printf "floor %.3f\n", $1 / 1e6 }'
 }
 
 # floor_of PROGRAMMER NAME : counted here for those that were there first, else as the driver says
