@@ -69,6 +69,77 @@ static void parts_are_programmed(void **state)
     program_on_bench("AT90S8515", "stk500", 0x123, 0x31);
 }
 
+static void read_all_eeprom(struct workplace *workplace, const uint8_t *expected, uint32_t count)
+{
+    uint8_t *all = malloc(count);
+
+    assert_non_null(all);
+    if (programmer_read(workplace->programmer, PART_EEPROM, 0, all, count, &workplace->operation,
+                        &workplace->failure) != 0)
+        fail_msg("%s", workplace->failure.detail);
+    assert_memory_equal(all, expected, count);
+    free(all);
+}
+
+/* Blank is asked by blocks, and one byte that is not must be found wherever it is. */
+static void a_byte_of_eeprom_is_found_among_blank_ones(void **state)
+{
+    (void)state;
+    static const uint32_t places[] = {0x000, 0x0FF, 0x17F, 0x200, 0x2FE, 0x3FF};
+    const uint8_t value = 0x12, blank = 0xFF;
+    struct workplace workplace;
+    uint8_t expected[1024];
+
+    memset(expected, blank, sizeof expected);
+    open_workplace(&workplace, "ATmega328P", "stk500");
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        workplace_write_and_read(&workplace, PART_EEPROM, places[i], &value, 1);
+        expected[places[i]] = value;
+        read_all_eeprom(&workplace, expected, sizeof expected);
+        workplace_write_and_read(&workplace, PART_EEPROM, places[i], &blank, 1);
+        expected[places[i]] = blank;
+        read_all_eeprom(&workplace, expected, sizeof expected);
+    }
+    workplace_close(&workplace);
+}
+
+/* Was the board sent an erase, or any write of a fuse or of lock bits? */
+static bool took_harm(struct workplace *workplace)
+{
+    char *record = NULL;
+
+    workplace_read_record(workplace, &record);
+    assert_non_null(strstr(record, "\"fuse_writes\":"));
+    bool took = strstr(record, "\"fuse\":") != NULL || workplace_count(workplace, "erases") > 0;
+    free(record);
+    return took;
+}
+
+/* Without the 56, and with what stands before them taken for a command, the place 63, the 00 and
+ * the end byte would be one that writes lock bits. */
+static void a_lost_byte_before_a_place_writes_no_lock_bits(void **state)
+{
+    (void)state;
+    for (int offset = 0; offset < 6; offset++) {
+        struct workplace workplace;
+        char fault[120];
+        uint8_t byte;
+
+        snprintf(fault, sizeof fault,
+                 "{site: 1, fault: lost-byte, wire: to-programmer, match: \"%s\", offset: %d, "
+                 "times: 1}",
+                 offset < 3 ? "56 A0 00" : "63 00 20", offset % 3);
+        prepare_with_fault(&workplace, "stk500", fault);
+        if (workplace_claim_and_attach(&workplace) != 0)
+            fail_msg("%s", workplace.failure.detail);
+        assert_int_equal(programmer_read(workplace.programmer, PART_EEPROM, 0x63, &byte, 1,
+                                         &workplace.operation, NULL),
+                         -1);
+        assert_false(took_harm(&workplace));
+        workplace_close(&workplace);
+    }
+}
+
 static void its_firmware_is_told(void **state)
 {
     (void)state;
@@ -246,9 +317,9 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
     const struct programmer_speed speed = {.baud = 115200, .sck_hz = 166666};
     struct part part = {.flash = {.page_size = 128, .page_write = true, .write_delay_us = 4500}};
     char text[600];
-    /* 139 bytes of 86805 ns, 129 instructions of 32 x 6 / 921600 s, and back again. */
-    int64_t expected =
-        10 * ((139 * 86805 + 129 * 208333) / 1000 + 4500) + (1280 * 208333 + 5 * 13 * 86805) / 1000;
+    /* 139 bytes of 86805 ns, 129 instructions of 32 x 6 / 921600 s and 4.5 ms: 43.4 ms. Back again,
+     * 256 instructions and 13 bytes: 54.5 ms. */
+    int64_t expected = (10 * 44 - 1) * 1000 + (5 * 55 - 1) * 1000;
 
     assert_int_equal(driver->floor_us(&part, &speed, 1280, 1280, text, sizeof text), expected);
     assert_non_null(strstr(text, "(128 + 11) bytes x 86805 ns"));
@@ -259,6 +330,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_programmed),
+        cmocka_unit_test(a_byte_of_eeprom_is_found_among_blank_ones),
+        cmocka_unit_test(a_lost_byte_before_a_place_writes_no_lock_bits),
         cmocka_unit_test(its_firmware_is_told),
         cmocka_unit_test(sck_is_chosen_by_the_clock),
         cmocka_unit_test(firmware_of_others_is_refused),

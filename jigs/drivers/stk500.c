@@ -8,16 +8,18 @@
  *   set, so every session sets it. The AVRISP's clock is half as fast, and so is its SCK: slower
  *   than asked for, which is safe.
  * - The address is set before each block: whether it counts on is not known of all firmware.
- * - EEPROM goes by universal commands: firmware differs in whether a block's address counts bytes.
+ * - EEPROM goes by universal commands: in some firmware a block's address counts bytes, in other
+ *   words. Only whether it is blank is asked by blocks, those of either count.
  *
  * What a lost, doubled or turned byte may do. AVR061 has every command answered 15 and not carried
  * out without its end byte, so image data can only be taken for a command that does harm where an
  * end byte follows it: 52 (erase), 62, 63, 65 (fuses, lock bits), 40 84 (the board's supply).
  * Universal commands (56, 57) are not trusted to wait for theirs: AC and a byte of 80 or more after
- * them is enough. A page whose data (and the end byte after them) hold such a row goes in pieces:
- * its head and first byte, then silence must show that no byte of the head was lost or doubled,
- * then the rest. A first byte of 'E' or 'F' could itself complete a head; such a page goes byte by
- * byte.
+ * them is enough. Of a page whose data (and the end byte after them) hold such a row the byte that
+ * begins it is sent as FF, and written afterwards by universal commands, over what is there: flash
+ * takes the AND of what is written between erases. A universal command that holds one (63, the
+ * place of a byte, value, end byte) goes in two: after the first three bytes silence must show that
+ * its 56 arrived.
  *
  * Fuse and lock writes (56 AC A0 00 v and an end byte): a firmware that carries them out before it
  * looks at the end byte (as ArduinoISP does) must get v for an end byte, lest a lost byte put 20
@@ -65,6 +67,7 @@ enum {
 };
 
 #define BLOCK_BYTES_MAX 256
+#define BLOCK_BYTES_MIN 32 /* below that single instructions are as good */
 #define SEGMENT_BYTES 0x20000
 #define SCK_STEP_HZ 921600 /* 7.3728 MHz / 8 */
 #define SCK_COUNT 255
@@ -110,6 +113,17 @@ static int expect_byte(struct stk500 *stk, const char *asked, uint8_t expected,
     return stream_talk_expect(&stk->talk, asked, &expected, 1, WRITE_US, operation, failure);
 }
 
+static int hear_reply(struct stk500 *stk, const char *asked, uint8_t *data, size_t data_bytes,
+                      const struct operation *operation, struct failure *failure)
+{
+    if (expect_byte(stk, asked, IN_SYNC, operation, failure) != 0)
+        return -1;
+    if (data_bytes > 0 &&
+        stream_talk_hear(&stk->talk, data, data_bytes, WRITE_US, operation, failure) != 0)
+        return -1;
+    return expect_byte(stk, asked, OK, operation, failure);
+}
+
 static int exchange(struct stk500 *stk, const char *asked, const uint8_t *command, size_t count,
                     uint8_t *data, size_t data_bytes, const struct operation *operation,
                     struct failure *failure)
@@ -117,13 +131,9 @@ static int exchange(struct stk500 *stk, const char *asked, const uint8_t *comman
     struct operation whole = stream_talk_steady(operation);
 
     if (stream_talk_begin(&stk->talk, operation, failure) != 0 ||
-        stream_talk_send(&stk->talk, command, count, &whole, failure) != 0 ||
-        expect_byte(stk, asked, IN_SYNC, &whole, failure) != 0)
+        stream_talk_send(&stk->talk, command, count, &whole, failure) != 0)
         return -1;
-    if (data_bytes > 0 &&
-        stream_talk_hear(&stk->talk, data, data_bytes, WRITE_US, &whole, failure) != 0)
-        return -1;
-    return expect_byte(stk, asked, OK, &whole, failure);
+    return hear_reply(stk, asked, data, data_bytes, &whole, failure);
 }
 
 static int get_parameter(struct stk500 *stk, uint8_t parameter, uint8_t *value,
@@ -578,14 +588,69 @@ static int attach(struct programmer *programmer, const struct operation *operati
     return -1;
 }
 
+/* ---- what could be taken for a command ---- */
+
+/* A command that does harm, and how many bytes stand between it and its end byte. */
+static bool is_native_harm(const uint8_t *bytes, size_t left)
+{
+    static const struct {
+        uint8_t command;
+        size_t arguments;
+    } harms[] = {{0x52, 0}, {0x62, 2}, {0x63, 1}, {0x65, 3}, {SET_PARAMETER, 2}};
+
+    for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++)
+        if (bytes[0] == harms[i].command && left > harms[i].arguments + 1 &&
+            bytes[harms[i].arguments + 1] == END)
+            return true;
+    return false;
+}
+
+/* Where a row of bytes begins that could do harm, see the top; `count` where none does. The bytes
+ * end with the command's end byte. */
+static size_t find_harm(const uint8_t *bytes, size_t count)
+{
+    bool multi = false;
+    size_t i = 0;
+
+    for (; i < count; i++) {
+        bool fuse = i + 1 < count && bytes[i] == 0xAC && bytes[i + 1] >= 0x80;
+
+        if (is_native_harm(bytes + i, count - i) ||
+            (fuse && (multi || (i > 0 && bytes[i - 1] == UNIVERSAL))))
+            break;
+        multi = multi || bytes[i] == UNIVERSAL_MULTI;
+    }
+    return i;
+}
+
 /* ---- single instructions ---- */
+
+/* In two pieces, see the top. */
+static int send_in_two(struct stk500 *stk, const uint8_t *command, size_t head, size_t count,
+                       const struct operation *operation, struct failure *failure)
+{
+    int64_t wire_us = (int64_t)head * stk->talk.byte_ns / 1000;
+
+    if (stream_talk_send(&stk->talk, command, head, operation, failure) != 0 ||
+        stream_talk_expect_silence(&stk->talk, "instruction, before its end", wire_us, operation,
+                                   failure) != 0)
+        return -1;
+    return stream_talk_send(&stk->talk, command + head, count - head, operation, failure);
+}
 
 static int universal(struct stk500 *stk, const uint8_t bytes[4], uint8_t *reply,
                      const struct operation *operation, struct failure *failure)
 {
     const uint8_t command[] = {UNIVERSAL, bytes[0], bytes[1], bytes[2], bytes[3], END};
+    size_t body = sizeof command - 1;
+    size_t head = find_harm(command + 1, body) < body ? 3 : 0;
+    struct operation whole = stream_talk_steady(operation);
 
-    return exchange(stk, "instruction", command, sizeof command, reply, 1, operation, failure);
+    if (stream_talk_begin(&stk->talk, operation, failure) != 0 ||
+        (head > 0 ? send_in_two(stk, command, head, sizeof command, &whole, failure) != 0
+                  : stream_talk_send(&stk->talk, command, sizeof command, &whole, failure) != 0))
+        return -1;
+    return hear_reply(stk, "instruction", reply, 1, &whole, failure);
 }
 
 /* With the value for an end byte: the right answer is 15. */
@@ -725,51 +790,6 @@ static size_t put_address(uint8_t *bytes, uint32_t byte_address)
     return 4;
 }
 
-/* A command that does harm, and how many bytes stand between it and its end byte. */
-static bool is_native_harm(const uint8_t *bytes, size_t left)
-{
-    static const struct {
-        uint8_t command;
-        size_t arguments;
-    } harms[] = {{0x52, 0}, {0x62, 2}, {0x63, 1}, {0x65, 3}, {SET_PARAMETER, 2}};
-
-    for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++)
-        if (bytes[0] == harms[i].command && left > harms[i].arguments + 1 &&
-            bytes[harms[i].arguments + 1] == END)
-            return true;
-    return false;
-}
-
-/* See the top. `bytes` end with the page's end byte. */
-static bool could_do_harm(const uint8_t *bytes, size_t count)
-{
-    bool multi = false;
-
-    for (size_t i = 0; i < count; i++) {
-        bool fuse = i + 1 < count && bytes[i] == 0xAC && bytes[i + 1] >= 0x80;
-
-        if (is_native_harm(bytes + i, count - i) ||
-            (fuse && (multi || (i > 0 && bytes[i - 1] == UNIVERSAL))))
-            return true;
-        multi = multi || bytes[i] == UNIVERSAL_MULTI;
-    }
-    return false;
-}
-
-static int send_in_pieces(struct stk500 *stk, const uint8_t *command, size_t head, size_t count,
-                          const struct operation *operation, struct failure *failure)
-{
-    static const uint8_t done[] = {IN_SYNC, OK};
-    int64_t wire_us = (int64_t)head * stk->talk.byte_ns / 1000;
-
-    if (stream_talk_send(&stk->talk, command, head, operation, failure) != 0 ||
-        stream_talk_expect(&stk->talk, "address", done, sizeof done, 0, operation, failure) != 0 ||
-        stream_talk_expect_silence(&stk->talk, "page, after its head", wire_us, operation,
-                                   failure) != 0)
-        return -1;
-    return stream_talk_send(&stk->talk, command + head, count - head, operation, failure);
-}
-
 static int write_block(struct stk500 *stk, uint32_t address, const uint8_t *bytes, uint32_t count,
                        const struct operation *operation, struct failure *failure)
 {
@@ -786,41 +806,50 @@ static int write_block(struct stk500 *stk, uint32_t address, const uint8_t *byte
     if (stream_talk_begin(&stk->talk, operation, failure) != 0)
         return -1;
     stk->feed_limit = BLOCK_BYTES_MAX + 1;
-    if (could_do_harm(command + used, count + 1)) {
-        if (send_in_pieces(stk, command, used + 1, used + count + 1, &whole, failure) != 0)
-            return -1;
-    } else if (stream_talk_send(&stk->talk, command, used + count + 1, &whole, failure) != 0 ||
-               stream_talk_expect(&stk->talk, "address", done, sizeof done, 0, &whole, failure) !=
-                   0) {
-        return -1;
-    }
-    if (stream_talk_expect(&stk->talk, "page", done, sizeof done, WRITE_US, &whole, failure) != 0)
+    if (stream_talk_send(&stk->talk, command, used + count + 1, &whole, failure) != 0 ||
+        stream_talk_expect(&stk->talk, "address", done, sizeof done, 0, &whole, failure) != 0 ||
+        stream_talk_expect(&stk->talk, "page", done, sizeof done, WRITE_US, &whole, failure) != 0)
         return -1;
     stk->feed_limit = FEED_LIMIT;
     return 0;
 }
 
-static bool goes_singly(const uint8_t *bytes, uint32_t count)
+/* Takes out what could do harm, see the top: `late` is FF but for those bytes. False where there
+ * are none. */
+static bool take_out(uint8_t *bytes, uint8_t *late, uint32_t count)
 {
     uint8_t ended[BLOCK_BYTES_MAX + 1];
+    size_t at;
+    bool found = false;
 
     memcpy(ended, bytes, count);
     ended[count] = END;
-    return (bytes[0] == 'E' || bytes[0] == 'F') && could_do_harm(ended, count + 1);
+    memset(late, 0xFF, count);
+    while ((at = find_harm(ended, count + 1)) < count) {
+        late[at] = ended[at];
+        ended[at] = 0xFF;
+        found = true;
+    }
+    memcpy(bytes, ended, count);
+    return found;
 }
 
 static int write_page(struct programmer *programmer, uint32_t address, const uint8_t *bytes,
                       const struct operation *operation, struct failure *failure)
 {
     uint32_t page = programmer->part->flash.page_size;
+    uint8_t first[BLOCK_BYTES_MAX], late[BLOCK_BYTES_MAX];
+    struct operation quiet = *operation;
 
-    if (isp_is_blank(bytes, page))
-        return 0;
-    if (goes_singly(bytes, page))
-        return isp_write(programmer, PART_FLASH, address, bytes, page, NULL, operation, failure);
-    if (isp_select_segment(programmer, address, operation, failure) != 0)
+    memcpy(first, bytes, page);
+    bool is_late = take_out(first, late, page);
+    if (!isp_is_blank(first, page) &&
+        (isp_select_segment(programmer, address, operation, failure) != 0 ||
+         write_block(self(programmer), address, first, page, operation, failure) != 0))
         return -1;
-    return write_block(self(programmer), address, bytes, page, operation, failure);
+    quiet.progress = NULL;
+    return is_late ? isp_write(programmer, PART_FLASH, address, late, page, NULL, &quiet, failure)
+                   : 0;
 }
 
 static int write(struct programmer *programmer, enum part_memory memory, uint32_t start,
@@ -840,14 +869,14 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
 }
 
 /* Whole words, `count` of them even; of 128 KiB at most one end. */
-static int read_block(struct stk500 *stk, uint32_t address, uint8_t *bytes, uint32_t count,
-                      const struct operation *operation, struct failure *failure)
+static int read_block(struct stk500 *stk, char memory, uint32_t address, uint8_t *bytes,
+                      uint32_t count, const struct operation *operation, struct failure *failure)
 {
     static const uint8_t done[] = {IN_SYNC, OK, IN_SYNC};
     uint8_t command[4 + 5];
     struct operation whole = stream_talk_steady(operation);
     size_t used = put_address(command, address);
-    const uint8_t read[] = {READ_PAGE, (uint8_t)(count >> 8), (uint8_t)count, 'F', END};
+    const uint8_t read[] = {READ_PAGE, (uint8_t)(count >> 8), (uint8_t)count, (uint8_t)memory, END};
 
     memcpy(command + used, read, sizeof read);
     if (stream_talk_begin(&stk->talk, operation, failure) != 0 ||
@@ -858,6 +887,44 @@ static int read_block(struct stk500 *stk, uint32_t address, uint8_t *bytes, uint
     return expect_byte(stk, "read, after the data", OK, &whole, failure);
 }
 
+/* Two blocks for each 256 bytes, one of each count, see the top. The addresses of blocks count
+ * words here. */
+static int look_for_blank(struct stk500 *stk, uint32_t start, uint32_t end, bool *blank,
+                          const struct operation *operation, struct failure *failure)
+{
+    uint8_t block[BLOCK_BYTES_MAX];
+
+    *blank = true;
+    for (uint32_t at = start; at < end && *blank; at += sizeof block) {
+        uint32_t length = end - at < sizeof block ? end - at : sizeof block;
+
+        if (read_block(stk, 'E', 2 * at, block, length, operation, failure) != 0)
+            return -1;
+        *blank = isp_is_blank(block, length);
+        if (at == 0 || !*blank)
+            continue;
+        if (read_block(stk, 'E', at, block, length, operation, failure) != 0)
+            return -1;
+        *blank = isp_is_blank(block, length);
+        operation_progress(operation, at + length - start);
+    }
+    return 0;
+}
+
+static int read_eeprom(struct programmer *programmer, uint32_t start, uint8_t *bytes,
+                       uint32_t count, const struct operation *operation, struct failure *failure)
+{
+    bool blank = false;
+
+    if (start % 2 == 0 && count >= BLOCK_BYTES_MIN &&
+        look_for_blank(self(programmer), start, start + count, &blank, operation, failure) != 0)
+        return -1;
+    if (!blank)
+        return isp_read(programmer, PART_EEPROM, start, bytes, count, operation, failure);
+    memset(bytes, 0xFF, count);
+    return 0;
+}
+
 static int read(struct programmer *programmer, enum part_memory memory, uint32_t start,
                 uint8_t *bytes, uint32_t count, const struct operation *operation,
                 struct failure *failure)
@@ -865,6 +932,8 @@ static int read(struct programmer *programmer, enum part_memory memory, uint32_t
     uint8_t block[BLOCK_BYTES_MAX];
     uint32_t end = start + count;
 
+    if (memory == PART_EEPROM)
+        return read_eeprom(programmer, start, bytes, count, operation, failure);
     if (memory != PART_FLASH)
         return isp_read(programmer, memory, start, bytes, count, operation, failure);
     for (uint32_t at = start - start % BLOCK_BYTES_MAX; at < end; at += BLOCK_BYTES_MAX) {
@@ -872,7 +941,7 @@ static int read(struct programmer *programmer, enum part_memory memory, uint32_t
         uint32_t length = left < BLOCK_BYTES_MAX ? left + left % 2 : BLOCK_BYTES_MAX;
 
         if (isp_select_segment(programmer, at, operation, failure) != 0 ||
-            read_block(self(programmer), at, block, length, operation, failure) != 0)
+            read_block(self(programmer), 'F', at, block, length, operation, failure) != 0)
             return -1;
         memcpy(bytes + (from - start), block + (from - at),
                (left < BLOCK_BYTES_MAX ? end : at + BLOCK_BYTES_MAX) - from);
@@ -885,9 +954,11 @@ static int read(struct programmer *programmer, enum part_memory memory, uint32_t
 /* ---- the shortest time ---- */
 
 /* A page: its address and itself on the wire; one instruction per byte over SPI and one that
- * writes; the part's own time; the answers. Reading: a byte takes what is longer, an instruction or
- * a byte on the wire, and a block of 256 has 9 bytes before it and 4 around it. SCK as asked for;
- * an AVRISP has half of it. */
+ * writes; the part's own time; the answers. A page with a row that could do harm (see the top)
+ * takes a second write; that is not counted. Reading: a byte takes what is longer, an instruction
+ * or a byte on the wire, and a block of 256 has 9 bytes before it and 4 around it. Each page and
+ * block waits for the answer to the one before: whether the firmware takes bytes while it is busy
+ * is not known. SCK as asked for; an AVRISP has half of it. */
 static int64_t floor_us(const struct part *part, const struct programmer_speed *speed,
                         uint32_t flash_bytes, uint32_t verify_bytes, char *text, size_t text_bytes)
 {
@@ -900,20 +971,21 @@ static int64_t floor_us(const struct part *part, const struct programmer_speed *
     int64_t page_us = ((page + 11) * byte_ns + (page + 1) * frame_ns) / 1000 +
                       (int64_t)part->flash.write_delay_us;
     int64_t each_ns = frame_ns > byte_ns ? frame_ns : byte_ns;
-    int64_t read_us = (verify_bytes * each_ns +
-                       (verify_bytes + BLOCK_BYTES_MAX - 1) / BLOCK_BYTES_MAX * 13 * byte_ns) /
-                      1000;
+    int64_t blocks = verify_bytes / BLOCK_BYTES_MAX, rest = verify_bytes % BLOCK_BYTES_MAX;
+    int64_t block_us = (BLOCK_BYTES_MAX * each_ns + 13 * byte_ns) / 1000;
+    int64_t write_us = stream_talk_framed_us(pages, page_us);
+    int64_t read_us = stream_talk_framed_us(blocks, block_us) + rest * each_ns / 1000;
 
     if (text != NULL)
         snprintf(text, text_bytes,
                  "page: (%" PRId64 " + 11) bytes x %" PRId64 " ns, (%" PRId64
                  " + 1) instructions x %" PRId64 " ns, %" PRIu32 " us to write = %" PRId64 " us\n"
-                 "write: %" PRId64 " pages x %" PRId64 " us = %" PRId64 " us\n"
-                 "verify: %" PRIu32 " bytes x %" PRId64 " ns and 13 bytes per %d = %" PRId64
-                 " us\n",
-                 page, byte_ns, page, frame_ns, part->flash.write_delay_us, page_us, pages, page_us,
-                 pages * page_us, verify_bytes, each_ns, BLOCK_BYTES_MAX, read_us);
-    return pages * page_us + read_us;
+                 "write: %" PRId64 " pages, each in whole USB frames of 1 ms = %" PRId64 " us\n"
+                 "verify: %" PRId64 " blocks of (%d x %" PRId64 " ns and 13 bytes) = %" PRId64
+                 " us, each in whole frames, and %" PRId64 " bytes more = %" PRId64 " us\n",
+                 page, byte_ns, page, frame_ns, part->flash.write_delay_us, page_us, pages,
+                 write_us, blocks, BLOCK_BYTES_MAX, each_ns, block_us, rest, read_us);
+    return write_us + read_us;
 }
 
 const struct programmer_driver stk500_driver = {
