@@ -421,12 +421,12 @@ static int send_permitted(struct workplace *workplace, bool erase, enum part_mem
     return result;
 }
 
-/* Every fuse write that the board was sent is the high fuse's, with this value. */
+/* Every fuse write that the board was sent is the low fuse's, with this value. */
 static void expect_only_value(struct workplace *workplace, uint8_t value)
 {
     char wanted[64];
 
-    snprintf(wanted, sizeof wanted, "\"fuse\":\"high\",\"value\":%d,", value);
+    snprintf(wanted, sizeof wanted, "\"fuse\":\"low\",\"value\":%d,", value);
     for (const char *at = look_at_record(workplace); (at = strstr(at, "\"fuse\":\"")) != NULL; at++)
         if (strncmp(at, wanted, strlen(wanted)) != 0) {
             fprintf(stderr, "value %02X: %s\n", value, workplace->record);
@@ -435,18 +435,18 @@ static void expect_only_value(struct workplace *workplace, uint8_t value)
     CHECK(count_of(workplace, "erases") == 0);
 }
 
-/* Values that are commands when they are taken for one. Most of them take the RESET pin away. */
+/* Values that are commands when they are taken for one. Most of them take the clock away. */
 #define HARMLESS_VALUE 0xDE
 /* FF and A4 after an AC would be another write. */
 static const uint8_t fuse_values[] = {HARMLESS_VALUE, 0xFF, 0x12, 0x05, 0x00, 0xA4};
 enum { FUSE_VALUES = sizeof fuse_values };
 
-/* Where in 13 AC A8 00 v, which follows 13 AC 53 00 00 and goes byte by byte. */
+/* Where in 13 AC A0 00 v, which follows 13 AC 53 00 00 and goes byte by byte. */
 static const struct {
     const char *match;
     int offset;
 } places[] = {
-    {"53 00 00", 3}, {"00 00 13", 3}, {"00 00 13 AC", 4}, {"13 AC A8", 3}, {"13 AC A8", 4}};
+    {"53 00 00", 3}, {"00 00 13", 3}, {"00 00 13 AC", 4}, {"13 AC A0", 3}, {"13 AC A0", 4}};
 enum { PLACES = sizeof places / sizeof places[0] };
 
 /* Whatever vanishes: the value or nothing; no success; and the next session is in step. */
@@ -459,7 +459,7 @@ static void lose_bytes(const char *model, const char *kind, int place, uint8_t v
     snprintf(fault, sizeof fault, "fault: %s, match: \"%s\", offset: %d", kind, places[place].match,
              places[place].offset);
     open_workplace(&workplace, &choice);
-    CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == -1);
+    CHECK(send_permitted(&workplace, false, PART_FUSE_LOW, value, NULL) == -1);
     CHECK(strstr(look_at_record(&workplace), "\"applied\":1") != NULL);
     CHECK((workplace.programmer->owed_value >= 0) == (place >= 2));
     programmer_release(workplace.programmer, NULL);
@@ -468,7 +468,7 @@ static void lose_bytes(const char *model, const char *kind, int place, uint8_t v
     if (value == HARMLESS_VALUE) {
         attach(&workplace);
         expect_signature(&workplace);
-        CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == 0);
+        CHECK(send_permitted(&workplace, false, PART_FUSE_LOW, value, NULL) == 0);
         expect_only_value(&workplace, value);
     }
     close_workplace(&workplace);
@@ -510,7 +510,7 @@ static void lose_an_answer(const void *context, int index)
              "fault: lost-byte, wire: from-programmer, match: \"%s\", offset: %d",
              answers[index % 4].match, answers[index % 4].offset);
     open_workplace(&workplace, &choice);
-    CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, value, NULL) == -1);
+    CHECK(send_permitted(&workplace, false, PART_FUSE_LOW, value, NULL) == -1);
     CHECK(strstr(look_at_record(&workplace), "\"applied\":1") != NULL);
     programmer_release(workplace.programmer, NULL);
     expect_only_value(&workplace, value);
@@ -530,12 +530,12 @@ static void claim_with_owed_value(const void *context, int index)
     struct failure failure = {0};
     struct choice choice = {
         .seed = 1,
-        .fault = "fault: lost-byte, wire: to-programmer, match: \"13 AC A8\", offset: 3"};
+        .fault = "fault: lost-byte, wire: to-programmer, match: \"13 AC A0\", offset: 3"};
 
     (void)context;
     (void)index;
     open_workplace(&workplace, &choice);
-    CHECK(send_permitted(&workplace, false, PART_FUSE_HIGH, 0xDE, NULL) == -1);
+    CHECK(send_permitted(&workplace, false, PART_FUSE_LOW, 0xDE, NULL) == -1);
     struct programmer *next = programmer_create(workplace.programmer->driver);
     next->owed_value = workplace.programmer->owed_value;
     workplace.programmer->attached = false;
@@ -716,11 +716,12 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
     const struct programmer_speed speed = {.baud = 115200, .sck_hz = 1300000};
     struct part part = {.flash = {.page_size = 128, .page_write = true, .write_delay_us = 4500}};
     char text[800];
-    /* 256 pages: 521 bytes of 86.805 us, 129 instructions of 32 us; 32768 bytes back. */
-    int64_t expected = 256 * (45225 + 4128) + 2844426;
+    /* 256 pages: 522 bytes of 86.805 us, 129 instructions of 32 us, in whole frames; 32768 bytes
+     * back. */
+    int64_t expected = (256 * 50 - 1) * 1000 + 2844426;
 
     assert_int_equal(driver->floor_us(&part, &speed, 32768, 32768, text, sizeof text), expected);
-    assert_non_null(strstr(text, "256 pages x 49353 us"));
+    assert_non_null(strstr(text, "256 pages x 49440 us"));
     assert_int_equal(driver->floor_us(&part, &speed, 32768, 32768, NULL, 0), expected);
 }
 
