@@ -311,14 +311,14 @@ static void note_pass(struct attempt *attempt)
 /* Whoever has the board in hand must know that pressing GO again is no use, whatever the end. */
 static void note_door(const struct attempt *attempt, char *detail, size_t detail_bytes)
 {
-    char before[FAILURE_DETAIL_BYTES];
+    char text[2 * FAILURE_DETAIL_BYTES];
 
     if (attempt->door == NULL)
         return;
-    record_set_text(before, sizeof before, detail);
-    snprintf(detail, detail_bytes,
+    snprintf(text, sizeof text,
              "%s was turned on: this station cannot reach the board any more%s%s", attempt->door,
-             before[0] != '\0' ? "; " : "", before);
+             detail[0] != '\0' ? "; " : "", detail);
+    record_set_text(detail, detail_bytes, text);
 }
 
 static void judge(struct run *run, int result, struct failure *why)
