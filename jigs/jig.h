@@ -221,6 +221,9 @@ int jig_frequency_from_text(const char *text, int64_t *hz);
 /* "flip", "to-programmer", as in jig files. */
 const char *jig_fault_kind_name(enum jig_fault_kind kind);
 const char *jig_fault_wire_name(enum jig_fault_wire wire);
+/* The keys that describe a kind, besides `fault`, `site` and `board`, by number from 0 on; NULL
+ * after the last. */
+const char *jig_fault_key_at(enum jig_fault_kind kind, size_t index, bool *is_needed);
 enum jig_fault_link jig_fault_link(enum jig_fault_kind kind);
 /* Does it act on the bytes of a wire? On instructions? */
 bool jig_fault_is_on_wire(enum jig_fault_kind kind);

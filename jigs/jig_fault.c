@@ -91,6 +91,17 @@ const char *jig_fault_kind_name(enum jig_fault_kind kind)
     return kinds[kind].name;
 }
 
+const char *jig_fault_key_at(enum jig_fault_kind kind, size_t index, bool *is_needed)
+{
+    for (int i = 0; i < OWN_KEYS; i++) {
+        if ((kinds[kind].takes & 1u << i) == 0 || index-- > 0)
+            continue;
+        *is_needed = (kinds[kind].needs & 1u << i) != 0;
+        return keys[i];
+    }
+    return NULL;
+}
+
 static const char *const wires[] = {"to-programmer", "from-programmer", "to-board", "from-board",
                                     NULL};
 

@@ -9,10 +9,12 @@
 /* Where nothing stands: 0, or what YAML has for nothing. */
 static bool is_gap(const struct jig_reader *reader, const struct document_node *node)
 {
-    static const char *const gaps[] = {"0", "-", "null", "~"};
+    static const char *const gaps[] = {"0", "-"};
     struct failure ignored = {0};
     const char *text = NULL;
 
+    if (document_is_nothing(node))
+        return true;
     if (document_node_kind(node) != DOCUMENT_SCALAR ||
         document_text(reader->document, node, &text, &ignored) != 0)
         return false;

@@ -80,13 +80,24 @@ int document_fail_as(const struct document *document, const struct document_node
                        node->line, node->column, text);
 }
 
+/* What YAML has for nothing. */
+static bool is_nothing(const struct document_node *node)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+
+    for (size_t i = 0; node->plain && i < sizeof words / sizeof *words; i++)
+        if (strcmp(node->text, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static const char *kind_name(const struct document_node *node)
 {
     if (node->kind == DOCUMENT_SEQUENCE)
         return "a list";
     if (node->kind == DOCUMENT_MAPPING)
         return "a mapping";
-    return node->plain && node->text[0] == '\0' ? "nothing" : "text";
+    return is_nothing(node) ? "nothing" : "text";
 }
 
 /* What was found, for messages: the text of a scalar in quotes, else what kind of thing it is. */
@@ -224,16 +235,22 @@ int document_check_keys(const struct document *document, const struct document_n
 
 /* ---- scalars ---- */
 
+bool document_is_nothing(const struct document_node *node)
+{
+    return node->kind == DOCUMENT_SCALAR && is_nothing(node);
+}
+
 int document_text(const struct document *document, const struct document_node *node,
                   const char **text, struct failure *failure)
 {
-    if (node->kind != DOCUMENT_SCALAR || (node->plain && node->text[0] == '\0'))
+    if (node->kind != DOCUMENT_SCALAR || is_nothing(node))
         return document_fail(document, node, failure, "found %s, expected text", kind_name(node));
     *text = node->text;
     return 0;
 }
 
-/* Digits only: no leading zeros, which YAML 1.1 reads as octal and people as decimal. */
+/* Digits only: no leading zeros, which YAML 1.1 reads as octal and people as decimal, and no 0X…,
+ * which is text to YAML. */
 static bool parse_integer(const char *text, int64_t *value)
 {
     bool negative = text[0] == '-';
@@ -241,7 +258,7 @@ static bool parse_integer(const char *text, int64_t *value)
     int base = 10;
     uint64_t total = 0;
 
-    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
+    if (digits[0] == '0' && digits[1] == 'x') {
         base = 16;
         digits += 2;
     } else if (digits[0] == '0' && digits[1] != '\0') {

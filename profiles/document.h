@@ -66,7 +66,9 @@ const struct document_node *document_item(const struct document_node *sequence, 
 const char *document_pair(const struct document_node *map, size_t index,
                           const struct document_node **key, const struct document_node **value);
 
-/* The text of a scalar, owned by the document. Fails on anything else. */
+/* Is it what YAML has for nothing: no value, ~ or null? */
+bool document_is_nothing(const struct document_node *node);
+/* The text of a scalar, owned by the document. Fails on anything else, and on nothing. */
 int document_text(const struct document *document, const struct document_node *node,
                   const char **text, struct failure *failure);
 /* Decimal or 0x…, within minimum…maximum; quoted scalars are not numbers. */

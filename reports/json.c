@@ -160,10 +160,8 @@ void json_append_text(struct json_array *array, const char *value)
     append(array, make_text(value));
 }
 
-int json_object_write_line(struct json_object *object, FILE *stream)
+static int write_text(struct json_object *object, size_t flags, FILE *stream)
 {
-    /* 15 digits: every decimal number of up to 15 digits comes back as it was written. */
-    static const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
     if (object == NULL) {
         return -1;
     }
@@ -180,10 +178,57 @@ int json_object_write_line(struct json_object *object, FILE *stream)
     return written == length + 1 && fflush(stream) == 0 ? 0 : -1;
 }
 
+int json_object_write_line(struct json_object *object, FILE *stream)
+{
+    /* 15 digits: every decimal number of up to 15 digits comes back as it was written. */
+    return write_text(object, JSON_COMPACT | JSON_REAL_PRECISION(15), stream);
+}
+
+int json_object_write_indented(struct json_object *object, FILE *stream)
+{
+    return write_text(object, JSON_INDENT(1) | JSON_REAL_PRECISION(15), stream);
+}
+
 void json_object_free(struct json_object *object)
 {
     if (object != NULL) {
         json_decref(object->value);
         free(object);
     }
+}
+
+int json_object_load(const char *path, struct json_object **object, struct failure *failure)
+{
+    json_error_t error;
+    json_t *value = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+    *object = NULL;
+    if (value == NULL) {
+        return failure_set(failure, FAILURE_INTERNAL, "%s:%d:%d: %s", path, error.line,
+                           error.column, error.text);
+    }
+    if (!json_is_object(value)) {
+        json_decref(value);
+        return failure_set(failure, FAILURE_INTERNAL, "%s: no JSON object", path);
+    }
+    *object = calloc(1, sizeof **object);
+    if (*object == NULL) {
+        json_decref(value);
+        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "%s", path);
+    }
+    (*object)->value = value;
+    return 0;
+}
+
+struct json_object *json_take_object(struct json_object *object, const char *key)
+{
+    json_t *child = object != NULL ? json_object_get(object->value, key) : NULL;
+    struct json_object *taken = json_is_object(child) ? calloc(1, sizeof *taken) : NULL;
+
+    if (taken == NULL) {
+        return NULL;
+    }
+    taken->value = json_incref(child);
+    (void)json_object_del(object->value, key);
+    return taken;
 }

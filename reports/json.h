@@ -1,11 +1,13 @@
-/* JSON objects, one per line, written with jansson. The only file that includes jansson is json.c.
- */
+/* JSON objects, written with jansson, one per line where nothing else is said. The only file that
+ * includes jansson is json.c. */
 #ifndef REPORTS_JSON_H
 #define REPORTS_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "reports/failure.h"
 
 struct json_object;
 struct json_array;
@@ -29,6 +31,15 @@ void json_append_text(struct json_array *array, const char *value);
 /* Writes the object on one line, keys in the order they were added, frees it and flushes `stream`.
  * -1 when that failed or memory ran out on the way. */
 int json_object_write_line(struct json_object *object, FILE *stream);
+/* The same on many lines, indented, for people. */
+int json_object_write_indented(struct json_object *object, FILE *stream);
 void json_object_free(struct json_object *object);
+
+/* Reads an object from a file of ours: FAILURE_INTERNAL where it is not there or is no JSON object.
+ */
+int json_object_load(const char *path, struct json_object **object, struct failure *failure);
+/* Takes an object out of its parent, to be changed and put back; the caller owns it. NULL where
+ * there is none. */
+struct json_object *json_take_object(struct json_object *object, const char *key);
 
 #endif

@@ -57,6 +57,15 @@ char *data_paths_shipped_parts(void)
     return parts;
 }
 
+char *data_paths_schema(const char *kind)
+{
+    char *directory = data_paths_directory(), *path = NULL;
+    if (directory != NULL && asprintf(&path, "%s/%s.schema.json", directory, kind) < 0)
+        path = NULL;
+    free(directory);
+    return path;
+}
+
 int data_paths_parts(char **directories, struct failure *failure)
 {
     char *shipped = data_paths_shipped_parts();

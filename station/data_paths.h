@@ -13,6 +13,8 @@
 char *data_paths_directory(void);
 /* The directory of the part files that came with the program. NULL when out of memory. */
 char *data_paths_shipped_parts(void);
+/* The JSON Schema of a "profile" or a "jig" that came with the program. NULL when out of memory. */
+char *data_paths_schema(const char *kind);
 /* All directories of part files, the user's own first: part_directories(). */
 int data_paths_parts(char **directories, struct failure *failure);
 /* Did the part's file come with the program? */

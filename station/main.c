@@ -14,10 +14,11 @@
 #include "station/command_log.h"
 #include "station/command_parts.h"
 #include "station/command_profile.h"
+#include "station/command_schema.h"
 
 static const struct command *const commands[] = {
-    &command_flash, &command_check,   &command_image, &command_jig,    &command_log,
-    &command_parts, &command_profile, &command_fuses, &command_drivers};
+    &command_flash, &command_check,   &command_image, &command_jig,     &command_log,
+    &command_parts, &command_profile, &command_fuses, &command_drivers, &command_schema};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *find_command(const char *name)

@@ -8,8 +8,8 @@ build="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libsqlite3-dev lib
        libusb-1.0-0-dev nettle-dev libjansson-dev libncurses-dev libelf-dev libcmocka-dev
        help2man sqlite3"
 tests="avrdude arduino-core-avr jq tmux gcc-avr avr-libc binutils-avr python3 clang clang-format
-       clang-tidy srecord libclang-rt-14-dev llvm man-db procps qemu-system-x86 seabios busybox-static
-       cpio kmod udev xz-utils ser2net"
+       clang-tidy python3-jsonschema python3-yaml srecord libclang-rt-14-dev llvm man-db procps
+       qemu-system-x86 seabios busybox-static cpio kmod udev xz-utils ser2net"
 
 case ${1:-} in
 build) wanted=$build ;;

@@ -200,6 +200,31 @@ static void test_too_many_nodes(void **state)
 
 /* ---- what is refused when it is asked for ---- */
 
+static void test_nothing_is_no_text(void **state)
+{
+    static const char *const values[] = {"", "~", "null", "Null", "NULL"};
+    const char *text = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char file[40];
+        struct document *document;
+        struct failure failure = {0};
+
+        snprintf(file, sizeof(file), "a: %s\nb: '%s'\n", values[i], values[i]);
+        document = parse(file);
+        assert_true(document_is_nothing(document_find(document->root, "a")));
+        assert_int_equal(
+            document_text(document, document_find(document->root, "a"), &text, &failure), -1);
+        assert_non_null(strstr(failure.detail, "found nothing, expected text"));
+        assert_false(document_is_nothing(document_find(document->root, "b")));
+        assert_int_equal(document_text(document, document_find(document->root, "b"), &text, NULL),
+                         0);
+        assert_string_equal(text, values[i]);
+        document_free(document);
+    }
+}
+
 static void test_unknown_keys(void **state)
 {
     static const char *const known[] = {"article", "revision", NULL};
@@ -245,9 +270,19 @@ static void test_missing_key(void **state)
 
 static void test_wrong_numbers(void **state)
 {
-    static const char *const values[] = {"256",   "-1",  "0x100", "ten",
-                                         "'5'",   "010", "0x",    "5 5",
-                                         "1.5",   "[1]", "",      "99999999999999999999",
+    static const char *const values[] = {"256",
+                                         "-1",
+                                         "0x100",
+                                         "ten",
+                                         "0X10",
+                                         "'5'",
+                                         "010",
+                                         "0x",
+                                         "5 5",
+                                         "1.5",
+                                         "[1]",
+                                         "",
+                                         "99999999999999999999",
                                          "{a: 1}"};
     char text[80];
 
@@ -381,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_deepest_allowed),
         cmocka_unit_test(test_alias_bomb),
         cmocka_unit_test(test_too_many_nodes),
+        cmocka_unit_test(test_nothing_is_no_text),
         cmocka_unit_test(test_unknown_keys),
         cmocka_unit_test(test_missing_key),
         cmocka_unit_test(test_wrong_numbers),

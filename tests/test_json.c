@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -82,6 +83,51 @@ static void test_null_is_allowed_and_remembered(void **state)
     assert_int_equal(json_object_write_line(outer, stdout), -1);
 }
 
+static int load(const char *text, struct json_object **object, struct failure *failure)
+{
+    char path[] = "/tmp/gangflash-json-XXXXXX";
+    int descriptor = mkstemp(path);
+
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, text, strlen(text)), strlen(text));
+    close(descriptor);
+    int result = json_object_load(path, object, failure);
+    unlink(path);
+    return result;
+}
+
+/* What is read is changed and put back. */
+static void test_a_file_is_changed(void **state)
+{
+    struct json_object *object = NULL, *inner;
+
+    (void)state;
+    assert_int_equal(load("{\"a\": 1, \"inner\": {\"b\": 2, \"c\": 3}, \"d\": 4}", &object, NULL),
+                     0);
+    assert_null(json_take_object(object, "a"));
+    assert_null(json_take_object(object, "none"));
+    inner = json_take_object(object, "inner");
+    json_add_integer(inner, "b", 5);
+    json_add_object(object, "inner", inner);
+    expect_line(object, "{\"a\":1,\"d\":4,\"inner\":{\"b\":5,\"c\":3}}\n");
+}
+
+static void test_bad_files(void **state)
+{
+    struct json_object *object = NULL;
+    struct failure failure = {0};
+
+    (void)state;
+    assert_int_equal(load("{\n\"a\": }", &object, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_INTERNAL);
+    assert_non_null(strstr(failure.detail, ":2:6: "));
+    assert_int_equal(load("[1]", &object, &failure), -1);
+    assert_non_null(strstr(failure.detail, "no JSON object"));
+    assert_null(object);
+    assert_int_equal(json_object_load("/nonexistent/a.json", &object, &failure), -1);
+    assert_non_null(strstr(failure.detail, "/nonexistent/a.json"));
+}
+
 static void test_a_full_disk_is_seen(void **state)
 {
     (void)state;
@@ -102,6 +148,8 @@ int main(void)
         cmocka_unit_test(test_children),
         cmocka_unit_test(test_malformed_text_is_replaced),
         cmocka_unit_test(test_null_is_allowed_and_remembered),
+        cmocka_unit_test(test_a_file_is_changed),
+        cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_a_full_disk_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

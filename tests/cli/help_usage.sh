@@ -6,7 +6,7 @@ expect 0 "$gangflash" --version
 grep -Eq '^gangflash [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version"
 expect 0 "$gangflash" --help
 cp "$work/out" "$work/help"
-for command in flash check image jig log parts profile fuses drivers; do
+for command in flash check image jig log parts profile fuses drivers schema; do
     expect 0 "$gangflash" help $command
     says out "Usage: gangflash $command"
     cp "$work/out" "$work/help-$command"
@@ -25,7 +25,7 @@ complete_words() { # COMMAND WORD… : what is offered for the last word
         printf '%s\n' "${COMPREPLY[@]}" | sort
     )
 }
-for command in flash check image jig log parts profile fuses drivers; do
+for command in flash check image jig log parts profile fuses drivers schema; do
     sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$work/help-$command" | sort >"$work/options"
     complete_words $command -- >"$work/offered"
     diff "$work/options" "$work/offered" || fail "completion of $command"
@@ -39,6 +39,7 @@ complete_words check dem | grep -qx demo || fail "completion of a shipped profil
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
 complete_words help dri | grep -qx drivers || fail "completion of a command to help with"
 complete_words drivers usba | grep -qx usbasp || fail "completion of a driver"
+complete_words schema pro | grep -qx profile || fail "completion of a schema"
 complete_words image comp | grep -qx compose || fail "completion of an action"
 complete_words jig li | grep -qx list || fail "completion of an action of jig"
 complete_words jig test sim | grep -qx sim-8 || fail "completion of a jig"
@@ -55,7 +56,7 @@ usage() {
     [ ! -s "$work/out" ] || fail "a usage error prints on standard output"
 }
 usage "a command is missing: flash, check, image, "
-says err "drivers or help; see"
+says err "schema or help; see"
 usage "did you mean 'flash'?" flahs
 usage "there is no command 'zzzzzz'" zzzzzz
 usage "there is no command 'zzzzzz'" help zzzzzz
@@ -93,6 +94,10 @@ usage "fuses: ATmega328P has no 'bootsx', did you mean 'BOOTSZ'?" fuses ATmega32
 usage "fuses: ATmega328P has no 'nonsense', expected one of low, SUT_CKSEL" fuses ATmega328P nonsense=1
 usage "fuses: low: found '300', expected a number from 0 to 255" fuses ATmega328P low=300
 usage "fuses: BOOTSZ has no '100 words', did you mean" fuses ATmega328P "BOOTSZ=100 words"
+usage "schema: say profile or jig" schema
+usage "did you mean 'profile'?" schema profle
+usage "'x' is one argument too many" schema jig x
+usage "schema: --output is not for --path" schema jig --path -o x
 usage "drivers: there is no driver 'usbasb'; did you mean 'usbasp'?" drivers usbasb
 usage "drivers: there is no driver 'zzzzzz'" drivers zzzzzz
 usage "'usbtiny' is one argument too many" drivers usbasp usbtiny

@@ -6,6 +6,7 @@ mv "$work/first" "$work/usr" # it depends on no path it was built for
 for file in bin/gangflash bin/simbench share/man/man1/gangflash.1 share/man/man1/simbench.1 \
     share/bash-completion/completions/gangflash share/gangflash/boards/demo.yaml \
     share/gangflash/parts/ATmega328P.yaml share/gangflash/benches/sim-8.yaml \
+    share/gangflash/profile.schema.json share/gangflash/jig.schema.json \
     share/gangflash/udev/60-gangflash.rules lib/udev/rules.d/60-gangflash.rules; do
     [ -f "$work/usr/$file" ] && [ ! -L "$work/usr/$file" ] || fail "$file is not installed"
 done
