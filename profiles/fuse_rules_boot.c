@@ -313,9 +313,11 @@ static void check_program_locks(struct fuse_case *looking, const struct part_boo
     const struct image *flash = looking->profile->flash;
     uint32_t at = section->start_byte_address;
 
+    if (!locks_lpm(blb0) && !locks_lpm(blb1))
+        return;
     while (at < flash->size && flash->data[at] == BLANK)
         at++;
-    if (at == flash->size || (!locks_lpm(blb0) && !locks_lpm(blb1)))
+    if (at == flash->size)
         return;
     fuse_case_report(looking, PART_LOCK, NULL,
                      "%s forbids LPM across 0x%04" PRIX32

@@ -379,6 +379,8 @@ static void test_missing_bits(void **state)
          "0xFD"},
         {"ATmega328P", APP(SHORT, 0), HIGH_328("0xD9"), NULL},
         {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0x0F"), "expected 0xCF"},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0x7F"), "bits 0x80"},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xBF"), "bits 0x40"},
         {"ATmega328P", APP(SHORT, 0),
          "fuses: {low: 0xFF, high: 0xD9, extended: " ACCEPTS("0xFD", "0x07") "}\nlock: 0xFF",
          "expected 0xFF"},
