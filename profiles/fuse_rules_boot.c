@@ -210,10 +210,10 @@ static void check_whole_image(struct fuse_case *looking, const struct part_boot_
                            "what the images have in the boot section", at, start);
     else if (runs_across(looking, section))
         fuse_case_report(looking, section_memory(looking), &looking->profile->images_position,
-                         "BOOTRST is on, so the part starts at 0x%04" PRIX32
-                         ", but the images go on there without a gap from what stands before: "
-                         "expected a bootloader that begins there; correct BOOTSZ, or give "
-                         "application and bootloader as two images with their roles",
+                         "BOOTRST is on, but at 0x%04" PRIX32
+                         ", where the part starts, the images go on without a gap from what "
+                         "stands before: correct BOOTSZ, or give application and bootloader as "
+                         "two images with their roles",
                          start);
 }
 
