@@ -58,6 +58,30 @@ static const struct fuse_rule rules[] = {
     {"shared-signature", FUSE_RULE_WARNS, false,
      "A station knows a part by its signature, and some parts have one in common.",
      fuse_rule_shared_signature},
+    {"clock-source", FUSE_RULE_REFUSES, true,
+     "A part whose clock is not there does not run and takes no programming; one that runs on "
+     "another clock than its firmware is made for does not work.",
+     fuse_rule_clock_source},
+    {"clock-frequency", FUSE_RULE_REFUSES, true,
+     "An oscillator may not start, or stop, outside of the range that it is set for, and firmware "
+     "made for another frequency does not work.",
+     fuse_rule_clock_frequency},
+    {"brown-out", FUSE_RULE_REFUSES, true,
+     "A brown-out level that the supply does not exceed holds the part in reset.",
+     fuse_rule_brown_out},
+    {"jtag-pins", FUSE_RULE_WARNS, false,
+     "While JTAG is on, its pins are its own and do nothing for the firmware.",
+     fuse_rule_jtag_pins},
+    {"watchdog", FUSE_RULE_WARNS, false,
+     "With WDTON no software can turn the watchdog off, and firmware that does not know is reset "
+     "over and over.",
+     fuse_rule_watchdog},
+    {"ocd", FUSE_RULE_WARNS, false,
+     "With OCDEN the clock runs on in sleep, and the debug interface is open.", fuse_rule_ocd},
+    {"hwbe", FUSE_RULE_WARNS, false,
+     "With HWBE a low pin HWB at the end of a reset starts what stands in the boot section, "
+     "whatever BOOTRST says.",
+     fuse_rule_hwbe},
     /* The last: it looks at what the others found. */
     {"unused-risk", FUSE_RULE_WARNS, false,
      "A risk that the profile accepts but does not run would hide a mistake made later.",

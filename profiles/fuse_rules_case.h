@@ -58,4 +58,15 @@ void fuse_rule_lock_forbids(struct fuse_case *looking);
 void fuse_rule_missing_bits(struct fuse_case *looking);
 void fuse_rule_shared_signature(struct fuse_case *looking);
 
+/* fuse_rules_clock.c */
+void fuse_rule_clock_source(struct fuse_case *looking);
+void fuse_rule_clock_frequency(struct fuse_case *looking);
+
+/* fuse_rules_board.c */
+void fuse_rule_brown_out(struct fuse_case *looking);
+void fuse_rule_jtag_pins(struct fuse_case *looking);
+void fuse_rule_watchdog(struct fuse_case *looking);
+void fuse_rule_ocd(struct fuse_case *looking);
+void fuse_rule_hwbe(struct fuse_case *looking);
+
 #endif

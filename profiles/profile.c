@@ -186,12 +186,31 @@ static int read_clock(struct profile_reader *reader, const struct document_node 
                          text);
 }
 
+static int read_uses(struct profile_reader *reader, const struct document_node *list)
+{
+    static const char *const names[] = {"jtag-pins", "hwb-pin", NULL};
+    bool *const uses[] = {&reader->profile->uses_jtag_pins, &reader->profile->uses_hwb_pin};
+
+    if (document_node_kind(list) != DOCUMENT_SEQUENCE)
+        return document_fail(reader->document, list, reader->failure,
+                             "expected a list of the pins that the board uses, as in [jtag-pins]");
+    for (size_t i = 0; i < document_count(list); i++) {
+        int index = 0;
+
+        if (document_choice(reader->document, document_item(list, i), names, &index,
+                            reader->failure) != 0)
+            return -1;
+        *uses[index] = true;
+    }
+    return 0;
+}
+
 static int read_board(struct profile_reader *reader, const struct document_node *root)
 {
-    static const char *const keys[] = {"clock", "supply", NULL};
+    static const char *const keys[] = {"clock", "supply", "uses", NULL};
     static const char *const supplies[] = {"5 V", "3.3 V", NULL};
     static const int64_t supplies_mv[] = {5000, 3300};
-    const struct document_node *board = document_find(root, "board"), *clock, *supply;
+    const struct document_node *board = document_find(root, "board"), *clock, *supply, *uses;
     int index = 0;
 
     reader->profile->board_position = profile_position_of(board ? board : root);
@@ -201,6 +220,9 @@ static int read_board(struct profile_reader *reader, const struct document_node 
         return -1;
     clock = document_find(board, "clock");
     if (clock && read_clock(reader, clock) != 0)
+        return -1;
+    uses = document_find(board, "uses");
+    if (uses && read_uses(reader, uses) != 0)
         return -1;
     supply = document_find(board, "supply");
     if (!supply)

@@ -85,6 +85,8 @@ struct profile {
     enum profile_clock_source clock_source;
     int64_t clock_hz;  /* of the board's oscillator; 0: not given */
     int64_t supply_mv; /* 0: not given */
+    /* Of these pins the board makes use of its own: `board: {uses: [jtag-pins, hwb-pin]}`. */
+    bool uses_jtag_pins, uses_hwb_pin;
     /* Of `board`, `images` and `eeprom`; where one is left out, of the profile. */
     struct profile_position board_position, images_position, eeprom_position;
     struct profile_image_source *sources;

@@ -552,9 +552,11 @@ static const char *const profile_lines[] = {
     "eeprom: erase",
     "verify: image",
     "retry: {contact: 2, verify: 0}",
-    /* Its image is small, and some changes keep the EEPROM or lock the board. */
+    /* Its image is small, some changes keep the EEPROM or lock the board, and clock fuses are often
+     * others than the board's, on purpose. */
     ("accept_risk: [{rule: bootrst-without-bootloader, because: test}, "
-     "{rule: eesave, because: test}, {rule: lock-forbids, because: test}]"),
+     "{rule: eesave, because: test}, {rule: lock-forbids, because: test}, "
+     "{rule: clock-source, because: test}, {rule: clock-frequency, because: test}]"),
 };
 
 /* Does some line of `changes` have the same key? */

@@ -32,6 +32,7 @@ article: MEGA-1
 revision: 1
 via: isp
 part: ATmega2560
+board: {clock: crystal 16 MHz}
 images: [{file: mega.bin, address: 0x0}]
 fuses: {low: 0xFF, high: 0xD9, extended: 0xFD}
 lock: 0xFF
@@ -79,7 +80,7 @@ equal "$(query "$work/other" "select count(*) from attempts where verdict = 'pas
 # ---- an SCK that cannot be low enough: a part at 0.5 MHz and the sketch's 125 kHz ----
 sed 's/board: ATmega2560/board: ATtiny2313A/' "$work/jig.yaml" >"$work/slow.yaml"
 sed -e 's/^part: .*/part: ATtiny2313A/' -e 's/^fuses: .*/fuses: {low: 0x64, high: 0xDF, extended: 0xFF}/' \
-    -e 's/^profile: .*/profile: slow/' "$work/mega.yaml" >"$work/tiny.yaml"
+    -e 's/^profile: .*/profile: slow/' -e '/^board: /d' "$work/mega.yaml" >"$work/tiny.yaml"
 head -c 700 /dev/urandom >"$work/mega.bin"
 expect 0 "$gangflash" drivers --json
 fixed=$(jq -r 'select(.sck_fixed) | .driver' "$work/out" | paste -sd '|')

@@ -77,6 +77,7 @@ article: TEST
 revision: 1
 via: isp
 part: ATmega328P
+board: {clock: crystal 16 MHz}
 images:
   - {$1}
 fuses: {low: 0xFF, high: 0xD9, extended: 0xFD}

@@ -89,6 +89,8 @@ for row in "ATmega32A 0x1F 0xC1" "ATtiny85 0xE2 0xDF"; do
     read -r part low high <<<"$row"
     fuses="low: $low, high: $high"
     [ "$part" = ATmega32A ] || fuses="$fuses, extended: 0xFF"
+    board="clock: crystal 16 MHz"
+    [ "$part" = ATmega32A ] || board="clock: internal 8 MHz"
     cat >"$work/$part.yaml" <<END
 format: 1
 profile: $part
@@ -96,6 +98,7 @@ article: TEST
 revision: 1
 via: isp
 part: $part
+board: {$board}
 images:
   - {file: demo.hex}
 fuses: {$fuses}

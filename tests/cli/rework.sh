@@ -36,6 +36,7 @@ profile() {
         echo "revision: 1"
         echo "via: isp"
         echo "part: ATmega328P"
+        echo "board: {clock: crystal 16 MHz}"
         echo "images: [{file: app.hex}]"
         echo "fuses: {low: 0xFF, high: $high, extended: 0xFD}"
         printf '%s\n' "$@"

@@ -137,7 +137,7 @@ print(":00000001FF")
 END
 cat >"$work/high.yaml" <<'END'
 {format: 1, profile: high, article: HIGH, revision: 1, via: isp, part: ATmega2560,
- images: [{file: high.hex}], fuses: {low: 0xF7, high: 0x99, extended: 0xFD}, lock: 0xFF, eeprom: erase}
+ board: {clock: crystal 16 MHz}, images: [{file: high.hex}], fuses: {low: 0xF7, high: 0x99, extended: 0xFD}, lock: 0xFF, eeprom: erase}
 END
 cat >"$work/high.jig" <<'END'
 jig: high

@@ -397,6 +397,8 @@ def make_profile(name):
             "part": part_of(name), "images": [{"file": values.get("flash", "flash.hex")}],
             "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
             "lock": values["lock"], "eeprom": values["eeprom"],
+            # What the boards run on is the matter of some rows.
+            "accept_risk": {"rule": "clock-source", "because": "a table of faults"},
             "if_already": values.get("if_already", "redo"),
             "retry": values.get("retry", {"contact": 1, "verify": 0})}
 

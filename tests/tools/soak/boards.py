@@ -17,7 +17,7 @@ class Profile:
     not to be done; few sites have them, because they are through with one at once."""
 
     def __init__(self, name, part, share, fuses, *, low=None, high=None, lines=(), eeprom="erase",
-                 verify="image", found=(None,), refused=None):
+                 verify="image", clock="crystal 8 MHz", found=(None,), refused=None):
         self.name, self.part, self.share = name, part, share
         self.found_kinds, self.refused = found, refused
         self.fuses = fuses          # by name: what the gate may write and a pass may hold
@@ -25,6 +25,7 @@ class Profile:
         self.lines = list(lines)
         self.eeprom = eeprom        # erase, keep, or the name of a binary
         self.whole = verify == "whole"
+        self.clock = clock
         self.images = []            # (binary, address)
 
     def is_refused(self, site):
@@ -41,7 +42,7 @@ class Profile:
 
     def text(self):
         lines = ["format: 1", "profile: soak-%s" % self.name, "article: SOAK", "revision: 1",
-                 "via: isp", "part: %s" % self.part, "images:"]
+                 "via: isp", "part: %s" % self.part, "board: {clock: %s}" % self.clock, "images:"]
         lines += ["  - {file: %s-%05x.hex}" % image for image in self.images]
         lines += ["fuses:"]
         for name, values in self.fuses.items():
@@ -100,7 +101,7 @@ PROFILES = [
             eeprom="words").with_images(("application", 0)),
     Profile("tiny", "ATtiny13", 70,
             {"low": byte(0xFF, 0x7A), "high": byte(0x1F, 0xFF), "lock": byte(0x03, 0xFF)},
-            eeprom="few").with_images(("top", 0)),
+            eeprom="few", clock="internal 9.6 MHz").with_images(("top", 0)),
     # No pages at all, one fuse byte.
     Profile("bytewise", "AT90S4433", 60,
             {"fuse": byte(0x3F, 0xDA), "lock": byte(0x06, 0xFF)}, eeprom="few"

@@ -1,0 +1,165 @@
+/* The fuses against what surrounds the part: its supply, and who uses its pins. */
+#include <stdio.h>
+#include <string.h>
+
+#include "profiles/fuse_rules_case.h"
+#include "profiles/fuse_words.h"
+
+/* ---- brown-out ---- */
+
+/* Part files have the typical levels; a reset is certain only below the lowest that the datasheet
+ * allows, and possible up to the highest: 0.2 V above the typical one (ATmega48/88/168, 2545, and
+ * ATmega16U4/32U4, 7766, "BODLEVEL Fuse Coding"), of the older parts, which have BODEN, 0.5 V
+ * (ATmega16, 2466, "Reset Characteristics": 2.7 V, at most 3.2 V). A supply counts as it is said.
+ */
+#define SPREAD_MV 200
+#define SPREAD_OF_OLD_MV 500
+
+static bool has_field(const struct part *part, const char *name)
+{
+    enum part_memory memory;
+
+    return fuse_words_find(part, name, &memory) != NULL;
+}
+
+static bool field_is(const struct fuse_case *looking, const char *name, uint8_t wanted)
+{
+    enum part_memory memory;
+    uint8_t code = 0;
+
+    return fuse_case_field(looking, name, &memory, &code) && code == wanted;
+}
+
+/* ATtiny441/841/828/1634: a mode while they run, and one while they sleep. */
+#define BOD_MODE_DISABLED 3
+
+/* Is the detector on, as far as is known? Where BODLEVEL alone tells: yes. */
+static bool detector_is_on(const struct fuse_case *looking)
+{
+    enum part_memory memory;
+    uint8_t active = BOD_MODE_DISABLED, asleep = BOD_MODE_DISABLED;
+
+    if (has_field(looking->part, "BODEN"))
+        return field_is(looking, "BODEN", 0);
+    if (!has_field(looking->part, "BODACT"))
+        return true;
+    (void)fuse_case_field(looking, "BODACT", &memory, &active);
+    (void)fuse_case_field(looking, "BODPD", &memory, &asleep);
+    return active != BOD_MODE_DISABLED || asleep != BOD_MODE_DISABLED;
+}
+
+/* "4V3", typically. 0: it is off, or no level. */
+static int level_mv(const char *name)
+{
+    int volts = 0, tenths = 0;
+
+    if (sscanf(name, "%1dV%1d", &volts, &tenths) != 2)
+        return 0;
+    return volts * 1000 + tenths * 100;
+}
+
+static const char *name_of(const struct part_field *field, uint8_t code)
+{
+    for (size_t i = 0; i < field->value_count; i++)
+        if (field->values[i].code == code)
+            return field->values[i].name;
+    return NULL;
+}
+
+void fuse_rule_brown_out(struct fuse_case *looking)
+{
+    int spread_mv = has_field(looking->part, "BODEN") ? SPREAD_OF_OLD_MV : SPREAD_MV;
+    enum part_memory memory;
+    uint8_t code = 0;
+    const struct part_field *field = fuse_case_field(looking, "BODLEVEL", &memory, &code);
+    const char *name = field ? name_of(field, code) : NULL;
+    int typical_mv = name ? level_mv(name) : 0;
+
+    if (!field || looking->supply_mv == 0 || !detector_is_on(looking))
+        return;
+    if (!name)
+        fuse_case_report(looking, memory, NULL,
+                         "BODLEVEL is a value that the datasheet does not have, so it may be a "
+                         "level above the supply of %g V",
+                         (double)looking->supply_mv / 1000);
+    else if (typical_mv != 0 && typical_mv + spread_mv >= looking->supply_mv)
+        fuse_case_report(looking, memory, NULL,
+                         "BODLEVEL is typically %g V and may be %g V, but the supply is %g V",
+                         (double)typical_mv / 1000, (double)(typical_mv + spread_mv) / 1000,
+                         (double)looking->supply_mv / 1000);
+}
+
+/* ---- pins and habits ---- */
+
+void fuse_rule_jtag_pins(struct fuse_case *looking)
+{
+    struct part_bit jtagen = looking->part->jtagen;
+
+    if (looking->profile->uses_jtag_pins && fuse_case_programmed(looking, jtagen))
+        fuse_case_report(looking, jtagen.memory, NULL,
+                         "JTAGEN is on, but the board uses the pins of JTAG: give JTAGEN off, or "
+                         "see that the firmware turns JTAG off");
+}
+
+static void warn_when_on(struct fuse_case *looking, const char *name, const char *advice)
+{
+    enum part_memory memory;
+    uint8_t code = 0;
+
+    if (fuse_case_field(looking, name, &memory, &code) && code == 0)
+        fuse_case_report(looking, memory, NULL, "%s is on; %s", name, advice);
+}
+
+void fuse_rule_watchdog(struct fuse_case *looking)
+{
+    warn_when_on(looking, "WDTON",
+                 "see that the firmware resets the watchdog from its first moment on, a "
+                 "bootloader's, too");
+}
+
+void fuse_rule_ocd(struct fuse_case *looking)
+{
+    warn_when_on(looking, "OCDEN", "give OCDEN off unless the board is to be debugged");
+}
+
+/* Is something there for the part to start with at the section that BOOTSZ selects? Where BOOTSZ is
+ * not known, there may be. */
+static bool has_bootloader(const struct fuse_case *looking)
+{
+    const struct part *part = looking->part;
+    const struct image *flash = looking->profile->flash;
+    enum part_memory memory;
+    uint8_t code = 0;
+
+    if (!fuse_case_field(looking, "BOOTSZ", &memory, &code))
+        return true;
+    for (int i = 0; i < part->boot_section_count; i++) {
+        const struct part_boot_section *section = &part->boot_sections[i];
+
+        if (section->bootsz_value == code && section->start_byte_address < flash->size)
+            return flash->present[section->start_byte_address] != 0;
+    }
+    return false;
+}
+
+/* With HWBE a part starts its bootloader when the pin HWB is low as the reset ends, whatever
+ * BOOTRST says (ATmega16U4/32U4, 7766, "Hardware conditions"). That is what boards with a DFU
+ * bootloader are made for; it is told where there is none, or where the pin has other work. With
+ * BOOTRST on it changes nothing. */
+void fuse_rule_hwbe(struct fuse_case *looking)
+{
+    enum part_memory memory;
+    uint8_t code = 0;
+
+    if (!fuse_case_field(looking, "HWBE", &memory, &code) || code != 0 ||
+        fuse_case_programmed(looking, looking->part->bootrst))
+        return;
+    if (looking->profile->uses_hwb_pin)
+        fuse_case_report(looking, memory, NULL,
+                         "HWBE is on, but the board uses the pin HWB: low at a reset, it starts "
+                         "the bootloader");
+    else if (!has_bootloader(looking))
+        fuse_case_report(looking, memory, NULL,
+                         "HWBE is on, but no image has a bootloader at the section that BOOTSZ "
+                         "selects: give HWBE off, or the bootloader");
+}
