@@ -1,6 +1,28 @@
 #include "profiles/profile_new.h"
 
 #include "profiles/fuse_words.h"
+#include "profiles/part_clock.h"
+
+/* Some parts leave the factory set for a crystal, and the profile must say that it is there. All of
+ * them take 8 MHz. */
+static const char *factory_board(const struct part *part)
+{
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {0};
+
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
+        bytes[memory - PART_FIRST_FUSE] =
+            (uint8_t)part->bytes[memory - PART_FIRST_FUSE].factory_default;
+    switch (part->cksel.mask != 0 ? part_clock_oscillator(part, bytes).kind
+                                  : PART_OSCILLATOR_UNKNOWN) {
+    case PART_OSCILLATOR_CRYSTAL:
+        return "board: {clock: crystal 8 MHz, supply: 5 V}  # to be corrected\n";
+    case PART_OSCILLATOR_EITHER:
+    case PART_OSCILLATOR_SIGNAL:
+        return "board: {clock: external 8 MHz, supply: 5 V}  # to be corrected\n";
+    default:
+        return "#board: {clock: crystal 16 MHz, supply: 5 V}\n";
+    }
+}
 
 static void write_head(const struct part *part, FILE *out)
 {
@@ -19,9 +41,10 @@ static void write_head(const struct part *part, FILE *out)
     fprintf(out,
             "# What is at the part's clock pins, or drives it: crystal, resonator, internal or\n"
             "# external, and its frequency; and the supply in use.\n"
-            "#board: {clock: crystal 16 MHz, supply: 5 V}\n"
+            "%s"
             "images:                      # several are joined; where they overlap is an error\n"
-            "  - {file: application.hex}  # beside this file; sha256: … pins what is in it\n");
+            "  - {file: application.hex}  # beside this file; sha256: … pins what is in it\n",
+            factory_board(part));
 }
 
 /* The names of the field's other choices, where they are few enough to be read. */

@@ -77,12 +77,12 @@ article: TEST
 revision: 1
 via: isp
 part: ATmega328P
-board: {clock: crystal 16 MHz}
 images:
   - {$1}
 fuses: {low: 0xFF, high: 0xD9, extended: 0xFD}
 lock: 0xFF
 eeprom: $2
+board: {clock: crystal 16 MHz}
 END
 }
 for image in "file: app.elf" "file: app.hex" "file: app.s19" "file: app.bin, address: 0"; do

@@ -42,7 +42,8 @@ class Profile:
 
     def text(self):
         lines = ["format: 1", "profile: soak-%s" % self.name, "article: SOAK", "revision: 1",
-                 "via: isp", "part: %s" % self.part, "board: {clock: %s}" % self.clock, "images:"]
+                 "via: isp", "part: %s" % self.part,
+                 "board: {clock: %s}" % self.clock, "images:"]
         lines += ["  - {file: %s-%05x.hex}" % image for image in self.images]
         lines += ["fuses:"]
         for name, values in self.fuses.items():
