@@ -59,12 +59,10 @@ static const struct fuse_rule rules[] = {
      "A station knows a part by its signature, and some parts have one in common.",
      fuse_rule_shared_signature},
     {"clock-source", FUSE_RULE_REFUSES, true,
-     "A part whose clock is not there does not run and takes no programming; one that runs on "
-     "another clock than its firmware is made for does not work.",
+     "Without its clock a part neither runs nor takes programming, and on another firmware fails.",
      fuse_rule_clock_source},
     {"clock-frequency", FUSE_RULE_REFUSES, true,
-     "An oscillator may not start, or stop, outside of the range that it is set for, and firmware "
-     "made for another frequency does not work.",
+     "Outside of its range an oscillator may not run, and at another frequency firmware fails.",
      fuse_rule_clock_frequency},
     {"brown-out", FUSE_RULE_REFUSES, true,
      "A brown-out level that the supply does not exceed holds the part in reset.",
@@ -73,14 +71,12 @@ static const struct fuse_rule rules[] = {
      "While JTAG is on, its pins are its own and do nothing for the firmware.",
      fuse_rule_jtag_pins},
     {"watchdog", FUSE_RULE_WARNS, false,
-     "With WDTON no software can turn the watchdog off, and firmware that does not know is reset "
-     "over and over.",
+     "With WDTON nothing turns the watchdog off, and firmware that does not know is reset.",
      fuse_rule_watchdog},
     {"ocd", FUSE_RULE_WARNS, false,
      "With OCDEN the clock runs on in sleep, and the debug interface is open.", fuse_rule_ocd},
     {"hwbe", FUSE_RULE_WARNS, false,
-     "With HWBE a low pin HWB at the end of a reset starts what stands in the boot section, "
-     "whatever BOOTRST says.",
+     "With HWBE a low pin HWB at a reset's end starts the boot section, whatever BOOTRST says.",
      fuse_rule_hwbe},
     /* The last: it looks at what the others found. */
     {"unused-risk", FUSE_RULE_WARNS, false,
