@@ -425,6 +425,25 @@ static unsigned typing_errors(const char *a, const char *b)
     return rows[strlen(a) % 3][length];
 }
 
+/* So many letters at the beginning are the same. */
+static size_t common_beginning(const char *a, const char *b)
+{
+    size_t length = 0;
+
+    while (a[length] && tolower((unsigned char)a[length]) == tolower((unsigned char)b[length]))
+        length++;
+    return length;
+}
+
+/* Fewer errors, or as many and more of the beginning: of "on" and "off", "of" is the latter. */
+static bool is_nearer(const char *text, const char *name, const char *than)
+{
+    unsigned errors = typing_errors(text, name), other = typing_errors(text, than);
+
+    return errors < other ||
+           (errors == other && common_beginning(text, name) > common_beginning(text, than));
+}
+
 const char *document_nearest(const char *text, const char *const names[])
 {
     const char *nearest = NULL;
@@ -438,7 +457,7 @@ const char *document_nearest(const char *text, const char *const names[])
         unsigned errors =
             strlen(names[i]) > NAME_COMPARED_MAX ? UINT_MAX : typing_errors(text, names[i]);
 
-        if (errors <= limit && (!nearest || errors < typing_errors(text, nearest)))
+        if (errors <= limit && (!nearest || is_nearer(text, names[i], nearest)))
             nearest = names[i];
     }
     return nearest;

@@ -156,6 +156,35 @@ static int64_t parse_frequency(const char *text)
     return -1;
 }
 
+/* `word` when it is none of the names but near one: that one. */
+static const char *meant_instead(const char *word, const char *const names[])
+{
+    const char *nearest = document_nearest(word, names);
+
+    return nearest && strcmp(nearest, word) != 0 ? nearest : NULL;
+}
+
+static int fail_clock(struct profile_reader *reader, const struct document_node *node)
+{
+    static const char *const sources[] = {"crystal", "internal", "external", "resonator", NULL};
+    static const char *const units[] = {"MHz", "kHz", "Hz", NULL};
+    const char *text = reader->profile->clock_text, *unit = strrchr(text, ' ');
+    const char *meant = NULL;
+    char source[16];
+
+    snprintf(source, sizeof(source), "%.*s", (int)strcspn(text, " "), text);
+    meant = meant_instead(source, sources);
+    if (!meant && unit)
+        meant = meant_instead(unit + 1, units);
+    if (meant)
+        return document_fail(reader->document, node, reader->failure,
+                             "found '%.40s', did you mean '%s'?", text, meant);
+    return document_fail(reader->document, node, reader->failure,
+                         "found '%.40s', expected crystal, internal, external or resonator and a "
+                         "frequency up to 20 MHz, as in crystal 16 MHz",
+                         text);
+}
+
 static int read_clock(struct profile_reader *reader, const struct document_node *node)
 {
     static const struct {
@@ -180,10 +209,7 @@ static int read_clock(struct profile_reader *reader, const struct document_node 
     }
     if (profile->clock_hz >= slowest_hz && profile->clock_hz <= fastest_hz)
         return 0;
-    return document_fail(reader->document, node, reader->failure,
-                         "found '%.40s', expected crystal, internal, external or resonator and a "
-                         "frequency up to 20 MHz, as in crystal 16 MHz",
-                         text);
+    return fail_clock(reader, node);
 }
 
 static int read_uses(struct profile_reader *reader, const struct document_node *list)

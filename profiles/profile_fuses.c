@@ -113,6 +113,26 @@ static int read_written(struct profile_reader *reader, const struct document_nod
     return check_all_named(reader, map, memory, given);
 }
 
+/* A key that is a field of another byte: it is not misspelt, but at the wrong place. */
+static int check_belongs(struct profile_reader *reader, const struct document_node *map,
+                         enum part_memory memory)
+{
+    const struct part *part = reader->profile->part;
+    const struct document_node *key = NULL;
+
+    for (size_t i = 0; i < document_count(map); i++) {
+        enum part_memory owner = memory;
+        const char *name = document_pair(map, i, &key, NULL);
+        const struct part_field *field = name ? fuse_words_find(part, name, &owner) : NULL;
+
+        if (field && owner != memory)
+            return document_fail(reader->document, key, reader->failure,
+                                 "unknown key '%.40s', %s of %s is a field of '%s'", name,
+                                 field->name, part->name, part_memory_name(part, owner));
+    }
+    return 0;
+}
+
 /* The byte's fields, and whatever else may stand beside them. */
 static int check_keys(struct profile_reader *reader, const struct document_node *map,
                       enum part_memory memory, const char *const others[])
@@ -125,6 +145,8 @@ static int check_keys(struct profile_reader *reader, const struct document_node 
         keys[count++] = others[i];
     for (size_t i = 0; i < byte->field_count && count < KEYS_MAX; i++)
         keys[count++] = byte->fields[i].name;
+    if (check_belongs(reader, map, memory) != 0)
+        return -1;
     return document_check_keys(reader->document, map, keys, reader->failure);
 }
 
@@ -187,6 +209,20 @@ static int read_rule_map(struct profile_reader *reader, const struct document_no
     return 0;
 }
 
+static int fail_value(struct profile_reader *reader, const struct document_node *node,
+                      const char *text)
+{
+    static const char *const names[] = {"leave", NULL};
+
+    if (text && document_nearest(text, names))
+        return document_fail(reader->document, node, reader->failure,
+                             "found '%.40s', did you mean 'leave'?", text);
+    return document_fail(reader->document, node, reader->failure,
+                         "found %s%.40s%s, expected a number from 0 to 255, leave, fields as in "
+                         "{BOOTRST: on, …}, or {write: …, accept: […], because: …}",
+                         text ? "'" : "", text ? text : "no value", text ? "'" : "");
+}
+
 static int read_rule(struct profile_reader *reader, const struct document_node *node,
                      enum part_memory memory)
 {
@@ -204,10 +240,7 @@ static int read_rule(struct profile_reader *reader, const struct document_node *
     }
     if (text && isdigit((unsigned char)text[0]))
         return read_value(reader, node, &rule->write);
-    return document_fail(reader->document, node, reader->failure,
-                         "found %s%.40s%s, expected a number from 0 to 255, leave, fields as in "
-                         "{BOOTRST: on, …}, or {write: …, accept: […], because: …}",
-                         text ? "'" : "", text ? text : "no value", text ? "'" : "");
+    return fail_value(reader, node, text);
 }
 
 /* A byte that cannot be both read and written over ISP stays as it is, whether or not the profile
@@ -257,7 +290,8 @@ static int check_fuse_names(struct profile_reader *reader, const struct document
             return document_fail(reader->document, key, reader->failure, "unknown key '%s', use %s",
                                  name, fuse_words_our_name(name));
     }
-    if (document_check_keys(reader->document, fuses, fuse_keys, reader->failure) != 0)
+    if (check_belongs(reader, fuses, PART_MEMORY_COUNT) != 0 ||
+        document_check_keys(reader->document, fuses, fuse_keys, reader->failure) != 0)
         return -1;
     for (size_t i = 0; i < document_count(fuses); i++) {
         const char *name = document_pair(fuses, i, &key, NULL);

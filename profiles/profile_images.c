@@ -308,6 +308,19 @@ static int read_kept_eeprom(struct profile_reader *reader, const struct document
     return 0;
 }
 
+static int read_eeprom_map(struct profile_reader *reader, const struct document_node *map,
+                           struct loaded_file *loaded)
+{
+    static const char *const keys[] = {"keep", "file", "sha256", "format", "address", NULL};
+
+    if (document_find(map, "keep"))
+        return read_kept_eeprom(reader, map);
+    if (!document_find(map, "file") &&
+        document_check_keys(reader->document, map, keys, reader->failure) != 0)
+        return -1;
+    return read_eeprom_file(reader, map, loaded);
+}
+
 static int read_eeprom(struct profile_reader *reader, const struct document_node *root,
                        struct loaded_file *loaded)
 {
@@ -318,8 +331,7 @@ static int read_eeprom(struct profile_reader *reader, const struct document_node
 
     reader->profile->eeprom_position = profile_position_of(node ? node : root);
     if (node && document_node_kind(node) == DOCUMENT_MAPPING)
-        return document_find(node, "keep") ? read_kept_eeprom(reader, node)
-                                           : read_eeprom_file(reader, node, loaded);
+        return read_eeprom_map(reader, node, loaded);
     if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
         return -1;
     reader->profile->eeprom_policy = policies[index];
