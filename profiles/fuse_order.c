@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "profiles/fuse_words.h"
 #include "profiles/part_clock.h"
 
 #define FUSE_COUNT (PART_LOCK - PART_FIRST_FUSE)
+#define WATCH_CRYSTAL_HZ 32768
 
 /* ---- doors and lock ---- */
 
@@ -67,6 +69,13 @@ static bool is_given_oscillator(const struct fuse_order_case *board, const uint8
     return has_same_oscillator(board->part, bytes, board->wanted);
 }
 
+static bool has_ckopt(const struct part *part)
+{
+    enum part_memory memory;
+
+    return fuse_words_find(part, "CKOPT", &memory) != NULL;
+}
+
 static int refuse_range(const struct fuse_order_case *board,
                         const struct part_oscillator *oscillator, struct failure *failure)
 {
@@ -101,8 +110,11 @@ static int check_oscillator(const struct fuse_order_case *board, const uint8_t *
         if (board->has_signal)
             return 0;
         break;
-    case PART_OSCILLATOR_WATCH_CRYSTAL: /* CKOPT adds the capacitors that it needs… */
-    case PART_OSCILLATOR_RC_NETWORK:    /* …or that make it slower */
+    case PART_OSCILLATOR_WATCH_CRYSTAL: /* CKOPT adds the capacitors that it may need… */
+        if (board->has_crystal && board->board_hz == WATCH_CRYSTAL_HZ && !has_ckopt(board->part))
+            return 0;
+        break;
+    case PART_OSCILLATOR_RC_NETWORK: /* …or that make it slower */
     case PART_OSCILLATOR_UNKNOWN:
         break;
     }
@@ -117,7 +129,7 @@ static bool is_divided(const struct part *part, const uint8_t *bytes)
 }
 
 /* Is the clock, with an oscillator that runs, fast enough for the next try? At the clock found it
- * was reached, and for the one given the plan was made. */
+ * was reached; of one that nobody knows, and that is given, the engineer thinks so. */
 static bool is_fast_enough(const struct fuse_order_case *board, const uint8_t *bytes)
 {
     const struct part *part = board->part;
@@ -129,7 +141,8 @@ static bool is_fast_enough(const struct fuse_order_case *board, const uint8_t *b
     if (has_same_oscillator(part, bytes, board->found) &&
         is_divided(part, bytes) <= is_divided(part, board->found))
         return true;
-    return has_same_oscillator(part, bytes, board->wanted) &&
+    return part_clock_by_fuses(part, board->wanted, board->board_hz).hz == 0 &&
+           has_same_oscillator(part, bytes, board->wanted) &&
            is_divided(part, bytes) <= is_divided(part, board->wanted);
 }
 

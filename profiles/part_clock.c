@@ -92,7 +92,7 @@ static const struct {
     {"XOSC", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
     {"CRES", BOARD, PART_OSCILLATOR_CRYSTAL, 0},
     {"TRXOSC", AT_LEAST, PART_OSCILLATOR_CRYSTAL, 8000000}, /* of the transceiver, 16 MHz */
-    {"TOSC", AT_LEAST, PART_OSCILLATOR_CRYSTAL, WATCH_CRYSTAL_HZ},
+    {"TOSC", AT_LEAST, PART_OSCILLATOR_CRYSTAL, 8000000},   /* the same */
 };
 
 #define SOURCE_COUNT (sizeof sources / sizeof sources[0])
@@ -276,6 +276,11 @@ bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck
     return sck_hz * sck_divider(part, clock_hz) < clock_hz;
 }
 
+int64_t part_clock_least_for_sck_hz(const struct part *part, int64_t sck_hz)
+{
+    return sck_hz * part->sck_divider + 1;
+}
+
 int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz)
 {
     int64_t below_hz = (clock_hz - 1) / sck_divider(part, clock_hz);
@@ -333,7 +338,8 @@ static void read_range(const char *name, struct part_oscillator *oscillator)
     oscillator->highest_hz = highest_hz;
 }
 
-/* "Full Swing Crystal Oscillator": 0.4 to 20 MHz (ATmega328, 8271, table 9-5). Those with CKOPT
+/* "Transceiver Oscillator" (ATmega256RFR2, 8393; ATmega128RFA1, 8266): the radio's 16 MHz crystal.
+ * "Full Swing Crystal Oscillator": 0.4 to 20 MHz (ATmega328, 8271, table 9-5). Those with CKOPT
  * have three ranges, and one from 1 to 16 MHz when it is on (ATmega8, 2486, table 4; ATmega32,
  * 2503, table 4). */
 static const struct {
@@ -343,7 +349,8 @@ static const struct {
 } ranges[] = {
     {"EXTLOFXTALRES", 400000, 900000, true},   {"EXTMEDFXTALRES", 900000, 3000000, true},
     {"EXTHIFXTALRES", 3000000, 8000000, true}, {"EXTFSXTAL", 400000, 20000000, false},
-    {"FSOSC", 400000, 20000000, false},
+    {"FSOSC", 400000, 20000000, false},        {"TRXOSC", 16000000, 16000000, false},
+    {"TOSC", 16000000, 16000000, false},
 };
 #define CKOPT_LOWEST_HZ 1000000
 #define CKOPT_HIGHEST_HZ 16000000

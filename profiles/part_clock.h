@@ -54,6 +54,8 @@ struct part_oscillator part_clock_oscillator(const struct part *part,
 int64_t part_clock_sck_limit_hz(const struct part *part, int64_t clock_hz);
 /* Is SCK slow enough for a clock of `clock_hz`? */
 bool part_clock_takes_sck(const struct part *part, int64_t clock_hz, int64_t sck_hz);
+/* The slowest clock that takes `sck_hz`, where that is for clocks below 12 MHz. */
+int64_t part_clock_least_for_sck_hz(const struct part *part, int64_t sck_hz);
 /* The fastest SCK to choose where there is a choice: a sixth of the clock, because RC oscillators
  * drift, and less where part_clock_takes_sck() wants it. 0 for a clock that is not known. */
 int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz);

@@ -10,7 +10,7 @@ static int64_t reach_hz(const struct plan *plan)
     int64_t start_hz = part_clock_slower(plan->new_clock, plan->done_clock).hz;
 
     if (driver->sck_hz != 0)
-        return part_clock_for_slow_sck_hz(part, driver->sck_hz);
+        return part_clock_least_for_sck_hz(part, driver->sck_hz);
     return start_hz != 0 ? start_hz : part_clock_for_slow_sck_hz(part, driver->sck_slowest_hz);
 }
 

@@ -165,7 +165,8 @@ static bool is_known_difference(const struct part *part, const char *name)
         "PLLCLK_DIV4",      /* may be programmed to less */
         "PLLCLK_PLLIN_EXT", /* depends on what it is fed with */
         "EXTLOFXTAL_",      /* no crystal but a watch's runs on this */
-        "TOSC",
+        "TOSC",             /* 16 MHz, where the model has that crystal */
+        "TRXOSC",
     };
 
     /* their RC oscillator is that of newer parts */

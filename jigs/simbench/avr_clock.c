@@ -11,6 +11,7 @@
 /* The PLL of ATtiny25/45/85 (2586Q) as system clock. */
 #define PLAIN_PLL_HZ 16000000
 #define TINY15_HZ 1600000
+#define RADIO_HZ 16000000 /* ATmega256RFR2 (8393), "Transceiver Oscillator" */
 #define WATCH_CRYSTAL_MAX_HZ 100000
 
 enum clock_source {
@@ -18,6 +19,7 @@ enum clock_source {
     CLOCK_CRYSTAL,
     CLOCK_WATCH_CRYSTAL,
     CLOCK_TINY15,
+    CLOCK_RADIO,       /* the transceiver's oscillator, which runs on its crystal alone */
     CLOCK_CRYSTAL_PLL, /* 16 MHz, made of whatever crystal there is */
     CLOCK_NEVER        /* a generator or RC network that no board of ours has */
 };
@@ -39,7 +41,8 @@ static const struct {
     {"EXTRCOSC", CLOCK_NEVER},
     {"EXTLOFXTALRES", CLOCK_CRYSTAL},
     {"EXTLOFXTAL", CLOCK_WATCH_CRYSTAL},
-    {"TOSC", CLOCK_WATCH_CRYSTAL},
+    {"TRXOSC", CLOCK_RADIO},
+    {"TOSC", CLOCK_RADIO},
     {"EXT", CLOCK_CRYSTAL},
     {"FSOSC", CLOCK_CRYSTAL},
     {"XOSC", CLOCK_CRYSTAL},
@@ -152,6 +155,8 @@ static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t cryst
         return crystal_hz;
     case CLOCK_WATCH_CRYSTAL:
         return crystal_hz <= WATCH_CRYSTAL_MAX_HZ ? crystal_hz : 0;
+    case CLOCK_RADIO:
+        return crystal_hz == RADIO_HZ ? RADIO_HZ : 0;
     case CLOCK_TINY15:
         return TINY15_HZ;
     case CLOCK_CRYSTAL_PLL:
@@ -172,4 +177,66 @@ int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_
     bool divided = part->ckdiv8.mask != 0 &&
                    part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
     return divided ? clock_hz / 8 : clock_hz;
+}
+
+/* --- the range of a crystal --- */
+
+/* The words behind the source, "0MHZ9_3MHZ" or "8MHZ_XX", where XX is no limit. */
+static bool range_in_name(const char *name, int64_t *lowest_hz, int64_t *highest_hz)
+{
+    const char *low = strchr(name, '_');
+    const char *high = low == NULL ? NULL : strchr(low + 1, '_');
+    if (high == NULL || (parse_frequency(low + 1) == 0 && strncmp(low, "_XX", 3) != 0)) {
+        return false;
+    }
+    *lowest_hz = parse_frequency(low + 1);
+    *highest_hz = parse_frequency(high + 1);
+    return true;
+}
+
+static bool has_ckopt_on(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+{
+    for (int fuse = 0; fuse < PART_FUSE_AND_LOCK_COUNT - 1; fuse++) {
+        for (size_t i = 0; i < part->bytes[fuse].field_count; i++) {
+            const struct part_field *field = &part->bytes[fuse].fields[i];
+            if (strcmp(field->name, "CKOPT") == 0) {
+                return (bytes[fuse] & field->mask) == 0;
+            }
+        }
+    }
+    return false;
+}
+
+/* "Crystal Oscillator Operating Modes", ATmega8 (2486), table 4: by CKSEL, and with CKOPT. */
+static bool range_by_ckopt(const char *name, bool on, int64_t *lowest_hz, int64_t *highest_hz)
+{
+    static const struct {
+        const char *prefix;
+        int64_t lowest_hz, highest_hz;
+    } rows[] = {{"EXTLOFXTALRES", 400000, 900000},
+                {"EXTMEDFXTALRES", 900000, 3000000},
+                {"EXTHIFXTALRES", 3000000, 8000000}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strncmp(name, rows[i].prefix, strlen(rows[i].prefix)) == 0) {
+            *lowest_hz = on ? 1000000 : rows[i].lowest_hz;
+            *highest_hz = on ? 16000000 : rows[i].highest_hz;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool avr_clock_is_promised(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                           int64_t crystal_hz)
+{
+    const struct part_field *field = part->cksel.mask == 0 ? NULL : clock_field(part);
+    const char *name =
+        field == NULL ? NULL : value_name(field, bytes[part->cksel.memory - PART_FIRST_FUSE]);
+    int64_t lowest_hz, highest_hz;
+    if (name == NULL || source_in(field, name) != CLOCK_CRYSTAL ||
+        (!range_by_ckopt(name, has_ckopt_on(part, bytes), &lowest_hz, &highest_hz) &&
+         !range_in_name(name, &lowest_hz, &highest_hz))) {
+        return true;
+    }
+    return crystal_hz >= lowest_hz && (highest_hz == 0 || crystal_hz <= highest_hz);
 }

@@ -3,6 +3,7 @@
 #ifndef JIGS_SIMBENCH_AVR_CLOCK_H
 #define JIGS_SIMBENCH_AVR_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiles/part.h"
@@ -11,5 +12,10 @@
  * does not have. `crystal_hz` 0: no crystal on the board. */
 int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
                      int64_t crystal_hz);
+/* Does the datasheet promise that the crystal starts with these fuses? They name a range for it, as
+ * does CKOPT where the part has it. Many start beyond it, and some do not. True where the fuses ask
+ * for no crystal, or name no range. */
+bool avr_clock_is_promised(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                           int64_t crystal_hz);
 
 #endif

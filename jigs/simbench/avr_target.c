@@ -667,6 +667,10 @@ static void latch_fuses(struct avr_target *target)
 {
     memcpy(target->in_effect, target->bytes, sizeof target->in_effect);
     target->clock_hz = avr_clock_hz(target->part, target->in_effect, target->crystal_hz);
+    if (target->defects.weak_crystal &&
+        !avr_clock_is_promised(target->part, target->in_effect, target->crystal_hz)) {
+        target->clock_hz = 0;
+    }
     if (target->defects.clock_hz != 0) {
         target->clock_hz = target->defects.clock_hz;
     }

@@ -31,6 +31,7 @@ struct avr_target_counts {
 struct avr_target_defects {
     double write_factor; /* writes take so many times the datasheet's; 0: once */
     int64_t clock_hz;    /* what it runs on, whatever its fuses say; 0: what they say */
+    bool weak_crystal;   /* starts only where the datasheet promises it (avr_clock_is_promised()) */
     /* Bits that a write of `count` bytes from `start` on does not change. May be NULL. */
     uint8_t (*bad_bits)(void *context, enum part_memory memory, uint32_t start, uint32_t count);
     void *context;
