@@ -648,6 +648,39 @@ static void a_spoilt_page_writes_no_fuse(void **state)
     run_cases(spoil_a_page, NULL, sizeof spoilt / sizeof spoilt[0]);
 }
 
+/* In EEPROM's first transfers, and in those around place AC: nothing is taken for what was read,
+ * and nothing is written. */
+static void spoil_reading(const void *context, int index)
+{
+    static const char *const matches[] = {"1F A0 00 00", "1F A0 00 A8"};
+    struct workplace workplace;
+    uint8_t bytes[256];
+    char fault[120];
+    struct choice choice = {.model = context, .fault = fault, .seed = 1};
+
+    snprintf(fault, sizeof fault,
+             "fault: lost-byte, wire: to-programmer, match: \"%s\", offset: %d, times: 1",
+             matches[index % 2], index / 2);
+    open_workplace(&workplace, &choice);
+    CHECK(programmer_read(workplace.programmer, PART_EEPROM, 0, bytes, sizeof bytes,
+                          &workplace.operation, NULL) == -1);
+    CHECK(strstr(look_at_record(&workplace), "\"applied\":1") != NULL);
+    programmer_release(workplace.programmer, NULL);
+    attach(&workplace);
+    expect_signature(&workplace);
+    CHECK(strstr(look_at_record(&workplace), "\"fuse\":\"") == NULL);
+    CHECK(count_of(&workplace, "erases") == 0);
+    CHECK(count_of(&workplace, "flash_pages") == 0 && count_of(&workplace, "eeprom_writes") == 0);
+    close_workplace(&workplace);
+}
+
+static void a_byte_lost_in_reading_writes_nothing(void **state)
+{
+    (void)state;
+    run_cases(spoil_reading, "buspirate-v3", 2 * 17);
+    run_cases(spoil_reading, "buspirate-v3-community", 2 * 5);
+}
+
 static void a_cancelled_write_ends_in_step(void **state)
 {
     (void)state;
@@ -696,6 +729,7 @@ static void keep_time(const void *context, int index)
     uint32_t count = workplace.part->flash.page_write ? sizeof bytes : 32;
     write_and_read(&workplace, PART_FLASH, 0, bytes, count);
     write_and_read(&workplace, PART_EEPROM, 3, bytes, 10);
+    write_and_read(&workplace, PART_EEPROM, 0, bytes + 256, 96); /* by transfers that go together */
     if (count_of(&workplace, "ignored_busy") != 0 || count_of(&workplace, "receive_lost") != lost) {
         fprintf(stderr, "%s: %s\n", choices[index].model, workplace.record);
         exit(1);
@@ -739,6 +773,7 @@ int main(void)
         cmocka_unit_test(a_claim_begins_with_the_value_that_is_owed),
         cmocka_unit_test(an_erase_that_was_garbled_is_not_completed),
         cmocka_unit_test(a_spoilt_page_writes_no_fuse),
+        cmocka_unit_test(a_byte_lost_in_reading_writes_nothing),
         cmocka_unit_test(a_cancelled_write_ends_in_step),
         cmocka_unit_test(nothing_is_written_too_early),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
