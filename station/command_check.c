@@ -1,5 +1,6 @@
 #include "station/command_check.h"
 
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct config {
     const char *profile;
     const char *jig; /* NULL: none */
     bool json;
+    bool rules; /* what there is, of no profile */
 };
 
 struct check {
@@ -24,7 +26,8 @@ struct check {
 
 static const struct command_option options[] = {
     {"jig", 'J', "JIG", "also what each site of this jig would do"},
-    {"json", 'j', NULL, "print one JSON object"},
+    {"json", 'j', NULL, "print one JSON object; with --rules one per rule"},
+    {"rules", 'R', NULL, "list the rules that profiles are judged by, of no PROFILE"},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -317,6 +320,8 @@ static int set_option(void *context, int key, const char *argument, struct failu
     (void)failure;
     if (key == 'J')
         config->jig = argument;
+    else if (key == 'R')
+        config->rules = true;
     else
         config->json = true;
     return 0;
@@ -329,32 +334,49 @@ static int parse(const struct command *command, int argc, char **argv, struct co
     int result = command_read_options(command, argc, argv, set_option, config, failure);
     if (result != 0)
         return result;
-    return command_take_operand(command, argc, argv, &config->profile, failure);
+    if (!config->rules)
+        return command_take_operand(command, argc, argv, &config->profile, failure);
+    if (optind < argc || config->jig != NULL)
+        return failure_set(failure, FAILURE_USAGE,
+                           "--rules lists the rules for every profile: neither PROFILE nor --jig "
+                           "goes with it");
+    return 0;
+}
+
+static int do_check(const struct config *config, struct failure *failure)
+{
+    struct job job = {0};
+    int result;
+
+    if (config->rules)
+        return findings_print_rules(config->json, stdout, failure);
+    result = job_load(config->profile, config->jig, &job, failure);
+    if (result == 0)
+        result = command_check_print(&job, NULL, config->json, failure);
+    job_free(&job);
+    return result;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
     struct failure failure = {0};
     struct config config = {0};
-    struct job job = {0};
     int parsed = parse(command, argc, argv, &config, &failure);
     if (parsed > 0) {
         command_print_help(command, stdout);
         return COMMAND_PASSED;
     }
     int status = COMMAND_PASSED;
-    if (parsed != 0 || job_load(config.profile, config.jig, &job, &failure) != 0 ||
-        command_check_print(&job, NULL, config.json, &failure) != 0) {
+    if (parsed != 0 || do_check(&config, &failure) != 0) {
         (void)command_report(&failure);
         status = (int)command_status_of_load(failure.code);
     }
-    job_free(&job);
     return status;
 }
 
 const struct command command_check = {
     .name = "check",
-    .usage = "PROFILE [OPTION]...",
+    .usage = "PROFILE [OPTION]... | --rules [--json]",
     .summary = "show what a profile would do, fuse byte by fuse byte, touching nothing",
     .details = "PROFILE and JIG are paths, or bare names of those that came with the program.\n"
                "Exit status 3 says that the profile or a site of the jig is refused, and why.",

@@ -27,14 +27,55 @@ void findings_print(const struct profile *profile, const struct fuse_findings *f
         print_finding(profile, &findings->list[i], out);
 }
 
+/* ---- the rules ---- */
+
+static const char *severity(const struct fuse_rule *rule)
+{
+    return rule->severity == FUSE_RULE_REFUSES ? "refused" : "warned";
+}
+
+static void print_rule(const struct fuse_rule *rule, FILE *out)
+{
+    bool unbending = rule->severity == FUSE_RULE_REFUSES && !rule->may_be_accepted;
+
+    fprintf(out, "%s: %s%s\n    %s\n", rule->name, severity(rule),
+            unbending ? ", and no accept_risk changes that" : "", rule->reason);
+}
+
+static int print_rule_as_json(const struct fuse_rule *rule, FILE *out)
+{
+    struct json_object *object = json_object_create();
+
+    json_add_text(object, "rule", rule->name);
+    json_add_text(object, "severity", severity(rule));
+    json_add_bool(object, "may_be_accepted", rule->may_be_accepted);
+    json_add_text(object, "reason", rule->reason);
+    return json_object_write_line(object, out);
+}
+
+int findings_print_rules(bool json, FILE *out, struct failure *failure)
+{
+    size_t count = 0;
+    const struct fuse_rule *rules = fuse_rules_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!json)
+            print_rule(&rules[i], out);
+        else if (print_rule_as_json(&rules[i], out) != 0)
+            return failure_set(failure, FAILURE_INTERNAL, "the rules could not be written");
+    }
+    return 0;
+}
+
+/* ---- for programs ---- */
+
 static struct json_object *finding_to_json(const struct profile *profile,
                                            const struct fuse_finding *finding)
 {
     struct json_object *object = json_object_create();
 
     json_add_text(object, "rule", finding->rule->name);
-    json_add_text(object, "severity",
-                  finding->rule->severity == FUSE_RULE_REFUSES ? "refused" : "warned");
+    json_add_text(object, "severity", severity(finding->rule));
     json_add_bool(object, "refuses", fuse_finding_refuses(finding));
     if (part_is_fuse_or_lock(finding->memory)) {
         json_add_text(object, "fuse", part_memory_name(profile->part, finding->memory));

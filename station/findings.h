@@ -13,4 +13,8 @@ void findings_print(const struct profile *profile, const struct fuse_findings *f
 struct json_array *findings_to_json(const struct profile *profile,
                                     const struct fuse_findings *findings);
 
+/* All rules that there are, each with what it does and why: a paragraph each, or a line of JSON
+ * each. FAILURE_INTERNAL when a line could not be written. */
+int findings_print_rules(bool json, FILE *out, struct failure *failure);
+
 #endif
