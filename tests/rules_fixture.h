@@ -117,7 +117,8 @@ static void rules_look(struct rules_bench *bench, const char *text, int64_t site
 }
 
 /* What the rule of this name found; NULL: nothing. */
-static const struct fuse_finding *rules_found(const struct rules_bench *bench, const char *rule)
+__attribute__((unused)) static const struct fuse_finding *
+rules_found(const struct rules_bench *bench, const char *rule)
 {
     assert_non_null(fuse_rules_find(rule));
     for (size_t i = 0; i < bench->findings.count; i++)

@@ -13,12 +13,10 @@
 #include <cmocka.h>
 
 #include "jigs/simbench/avr_clock.h"
-#include "profiles/fuse_gate.h"
 #include "profiles/fuse_rules.h"
-#include "station/attempt_steps.h"
 #include "station/plan_clock.h"
+#include "tests/cut_bench.h"
 #include "tests/shipped_parts.h"
-#include "tests/target_programmer.h"
 
 /* GANGFLASH_SEED and GANGFLASH_PROFILES in the environment choose others. */
 #define SEED 20240611
@@ -54,8 +52,7 @@ struct draw {
     struct profile profile;
     struct jig_site site;
     struct plan plan;
-    int64_t crystal_hz;
-    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
+    struct cut_board board;
 };
 
 /* splitmix64 (Steele, Lea, Flood, 2014) */
@@ -108,6 +105,8 @@ static void draw_part(struct lab *lab, struct draw *draw)
                                .driver = &drivers[below(lab, 3)],
                                .write_bytes = PAGE_BYTES,
                                .verify_bytes = PAGE_BYTES};
+    draw->board.plan = &draw->plan;
+    draw->board.weak_crystal = true;
 }
 
 static void draw_crystal(struct lab *lab, struct draw *draw)
@@ -119,8 +118,8 @@ static void draw_crystal(struct lab *lab, struct draw *draw)
 
     if (!needs_one && one_in(lab, 3))
         return;
-    draw->crystal_hz = crystals_hz[below(lab, sizeof crystals_hz / sizeof crystals_hz[0])];
-    draw->profile.clock_hz = draw->crystal_hz;
+    draw->board.crystal_hz = crystals_hz[below(lab, sizeof crystals_hz / sizeof crystals_hz[0])];
+    draw->profile.clock_hz = draw->board.crystal_hz;
     draw->profile.clock_source = one_in(lab, 4) ? PROFILE_CLOCK_RESONATOR : PROFILE_CLOCK_CRYSTAL;
     snprintf(draw->profile.clock_text, sizeof draw->profile.clock_text, "crystal");
 }
@@ -161,8 +160,8 @@ static uint8_t draw_byte(struct lab *lab, const struct draw *draw, int at)
 
 static bool runs(const struct draw *draw, const uint8_t *bytes)
 {
-    return avr_clock_hz(&draw->part, bytes, draw->crystal_hz) != 0 &&
-           avr_clock_is_promised(&draw->part, bytes, draw->crystal_hz);
+    return avr_clock_hz(&draw->part, bytes, draw->board.crystal_hz) != 0 &&
+           avr_clock_is_promised(&draw->part, bytes, draw->board.crystal_hz);
 }
 
 /* Bytes with which the board runs. */
@@ -212,7 +211,7 @@ static void draw_rule(struct lab *lab, struct draw *draw, int at, uint8_t value)
     rule->leave = one_in(lab, 8) ||
                   !part_byte_is_programmable(&draw->part, (enum part_memory)(PART_FIRST_FUSE + at));
     if (!rule->leave && one_in(lab, 8)) {
-        rule->accept[0] = one_in(lab, 2) ? draw->found[at] : draw_byte(lab, draw, at);
+        rule->accept[0] = one_in(lab, 2) ? draw->board.found[at] : draw_byte(lab, draw, at);
         rule->accept_count = 1;
     }
 }
@@ -246,8 +245,8 @@ static bool end_runs(const struct draw *draw)
     for (int at = 0; at < PART_FUSE_AND_LOCK_COUNT; at++)
         if (draw->profile.rules[at].leave ||
             fuse_gate_decide(&draw->profile, (enum part_memory)(PART_FIRST_FUSE + at),
-                             draw->found[at], &bytes[at]) != FUSE_DECISION_WRITTEN)
-            bytes[at] = draw->found[at];
+                             draw->board.found[at], &bytes[at]) != FUSE_DECISION_WRITTEN)
+            bytes[at] = draw->board.found[at];
     return runs(draw, bytes);
 }
 
@@ -266,101 +265,19 @@ static bool draw_profile(struct lab *lab, struct draw *draw)
     return is_allowed(draw) && end_runs(draw) && plan_check_sck(&draw->plan, &failure) == 0;
 }
 
-/* ---- the board ---- */
-
-static struct target_programmer *open_board(const struct draw *draw)
-{
-    static const struct avr_target_defects defects = {.weak_crystal = true};
-    struct programmer *programmer = programmer_create(draw->plan.driver);
-    struct target_programmer *self = (struct target_programmer *)programmer;
-
-    assert_non_null(programmer);
-    self->target = avr_target_create(&draw->part, draw->crystal_hz, false);
-    assert_non_null(self->target);
-    for (int at = 0; at < PART_FUSE_AND_LOCK_COUNT; at++)
-        if (draw->part.bytes[at].exists)
-            avr_target_preset(self->target, (enum part_memory)(PART_FIRST_FUSE + at),
-                              &draw->found[at], 1);
-    avr_target_set_defects(self->target, &defects);
-    return self;
-}
-
-static void close_board(struct target_programmer *self)
-{
-    avr_target_free(self->target);
-    programmer_destroy(&self->programmer);
-}
-
-/* The same board, put in again: what was interrupted is over. */
-static struct target_programmer *reinsert(const struct draw *draw, struct target_programmer *self)
-{
-    struct target_programmer *again = open_board(draw);
-
-    for (enum part_memory memory = PART_FLASH; memory <= PART_LOCK; memory++) {
-        uint32_t size;
-        const uint8_t *bytes = avr_target_memory(self->target, memory, &size);
-
-        if (bytes != NULL)
-            avr_target_preset(again->target, memory, bytes, size);
-    }
-    close_board(self);
-    return again;
-}
-
-/* ---- attempts ---- */
-
-/* Every step but those of the log. */
-static int run_steps(struct attempt *attempt, struct failure *failure)
-{
-    const struct operation operation = {.deadline_us = INT64_MAX};
-    int count, result = 0;
-    const struct attempt_step *steps = attempt_step_table(&count);
-
-    for (int i = 0; i < count && result == 0; i++)
-        if (strcmp(steps[i].name, "open") != 0 && attempt_wants_step(attempt, &steps[i]))
-            result = steps[i].run(attempt, &operation, failure);
-    if (result == 0 && !attempt_is_proved(attempt))
-        result = failure_set(failure, FAILURE_INTERNAL, "not proved");
-    return result;
-}
-
-static int run_attempt(const struct draw *draw, struct target_programmer *self,
-                       struct attempt *attempt, struct failure *failure)
-{
-    const struct attempt_options options = {.plan = &draw->plan, .programmer = &self->programmer};
-    struct failure ignored;
-    int result;
-
-    memset(attempt, 0, sizeof *attempt);
-    attempt->options = &options;
-    attempt->plan = &draw->plan;
-    attempt->profile = &draw->profile;
-    attempt->part = &draw->part;
-    attempt->programmer = &self->programmer;
-    attempt->gate = fuse_gate_create(&draw->profile);
-    assert_non_null(attempt->gate);
-    *failure = (struct failure){0};
-    result = run_steps(attempt, failure);
-    attempt_let_go(attempt, &ignored);
-    fuse_gate_free(attempt->gate);
-    attempt->options = NULL;
-    attempt->gate = NULL;
-    return result;
-}
-
 /* ---- the proof ---- */
 
 static void describe(const struct draw *draw, char *text, size_t text_bytes)
 {
-    const uint8_t *found = draw->found;
+    const uint8_t *found = draw->board.found;
     const struct profile_byte_rule *rules = draw->profile.rules;
 
     snprintf(text, text_bytes,
              "%s, crystal %ld Hz, %s, found %02X %02X %02X %02X, asked %02X%s %02X%s %02X%s %02X%s",
-             draw->part.name, (long)draw->crystal_hz, draw->plan.driver->name, found[0], found[1],
-             found[2], found[3], rules[0].write, rules[0].leave ? "(left)" : "", rules[1].write,
-             rules[1].leave ? "(left)" : "", rules[2].write, rules[2].leave ? "(left)" : "",
-             rules[3].write, rules[3].leave ? "(left)" : "");
+             draw->part.name, (long)draw->board.crystal_hz, draw->plan.driver->name, found[0],
+             found[1], found[2], found[3], rules[0].write, rules[0].leave ? "(left)" : "",
+             rules[1].write, rules[1].leave ? "(left)" : "", rules[2].write,
+             rules[2].leave ? "(left)" : "", rules[3].write, rules[3].leave ? "(left)" : "");
 }
 
 #define FAIL(draw, ...)                                                                            \
@@ -381,32 +298,14 @@ static bool hides_signature(const struct draw *draw, const struct target_program
            (*lock & mask_of(draw, 3)) == 0;
 }
 
-/* What the next try begins with: does the board answer? */
 static void check_answers(const struct draw *draw, struct target_programmer *self, int write)
 {
-    const struct operation operation = {.deadline_us = INT64_MAX};
     struct failure failure = {0};
-    uint8_t signature[3];
-    int result = attempt_begin_look(&self->programmer, &draw->plan, &operation, &failure);
 
-    if (result == 0)
-        result = programmer_identify(&self->programmer, signature, &operation, &failure);
-    if (result < 0)
+    if (cut_look(&draw->board, self, &failure) < 0)
         FAIL(draw, "after write %d it does not answer at %ld Hz, its clock is %ld Hz: %s", write,
              (long)self->programmer.sck_hz, (long)avr_target_clock_hz(self->target),
              failure.detail);
-    assert_int_equal(programmer_release(&self->programmer, &failure), 0);
-}
-
-static bool took_door(const struct draw *draw, const struct target_programmer *self)
-{
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
-        const uint8_t *byte = avr_target_memory(self->target, memory, NULL);
-
-        if (byte != NULL && fuse_order_door(&draw->part, memory, *byte) != NULL)
-            return true;
-    }
-    return false;
 }
 
 /* What the last write wrote; PART_MEMORY_COUNT: it was the erase. */
@@ -426,28 +325,28 @@ static enum part_memory last_written(const struct draw *draw, const struct targe
 
 static void check_cut(struct lab *lab, const struct draw *draw, int write)
 {
-    struct target_programmer *self = open_board(draw);
+    struct target_programmer *self = cut_open(&draw->board);
     struct attempt attempt;
     struct failure failure;
 
     self->last_write = write;
     self->cut = one_in(lab, 3) ? CUT_INSIDE : CUT_BEHIND;
-    run_attempt(draw, self, &attempt, &failure);
+    cut_run(&draw->board, self, &attempt, &failure);
     assert_true(self->is_cut);
     lab->tally.cuts++;
     lab->tally.last_was[last_written(draw, self)]++;
-    self = reinsert(draw, self);
-    if (took_door(draw, self)) {
+    self = cut_reinsert(&draw->board, self);
+    if (cut_took_door(&draw->board, self)) {
         assert_int_equal(avr_target_clock_hz(self->target), 0);
     } else if (hides_signature(draw, self)) {
         assert_true(avr_target_clock_hz(self->target) > 0);
     } else {
         check_answers(draw, self, write);
         lab->tally.attempts++;
-        if (run_attempt(draw, self, &attempt, &failure) < 0)
+        if (cut_run(&draw->board, self, &attempt, &failure) < 0)
             FAIL(draw, "after write %d another attempt fails: %s", write, failure.detail);
     }
-    close_board(self);
+    cut_close(self);
 }
 
 /* The slowest clock at which the next try finds the board, as far as it is not the one found. */
@@ -463,15 +362,15 @@ static int64_t least_hz(const struct draw *draw)
 /* Is the board lost when of these fuses, a bit for each, the values that are to be written act? */
 static bool is_lost(const struct draw *draw, unsigned written)
 {
-    int64_t found_hz = avr_clock_hz(&draw->part, draw->found, draw->crystal_hz);
+    int64_t found_hz = avr_clock_hz(&draw->part, draw->board.found, draw->board.crystal_hz);
     uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
 
-    memcpy(bytes, draw->found, sizeof bytes);
+    memcpy(bytes, draw->board.found, sizeof bytes);
     for (int at = 0; at < PART_LOCK - PART_FIRST_FUSE; at++)
         if ((written >> at & 1) != 0)
             fuse_gate_decide(&draw->profile, (enum part_memory)(PART_FIRST_FUSE + at),
-                             draw->found[at], &bytes[at]);
-    return !runs(draw, bytes) || avr_clock_hz(&draw->part, bytes, draw->crystal_hz) <
+                             draw->board.found[at], &bytes[at]);
+    return !runs(draw, bytes) || avr_clock_hz(&draw->part, bytes, draw->board.crystal_hz) <
                                      (found_hz < least_hz(draw) ? found_hz : least_hz(draw));
 }
 
@@ -484,7 +383,7 @@ static unsigned ordinary_fuses(const struct draw *draw)
         enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + at);
         uint8_t value;
 
-        if (fuse_gate_decide(&draw->profile, memory, draw->found[at], &value) ==
+        if (fuse_gate_decide(&draw->profile, memory, draw->board.found[at], &value) ==
                 FUSE_DECISION_WRITTEN &&
             fuse_order_door(&draw->part, memory, value) == NULL)
             fuses |= 1U << at;
@@ -529,10 +428,10 @@ static void check_refused(struct lab *lab, const struct draw *draw,
 /* False: the board is not one that is reached, so it does not count. */
 static bool check_draw(struct lab *lab, struct draw *draw)
 {
-    struct target_programmer *self = open_board(draw);
+    struct target_programmer *self = cut_open(&draw->board);
     struct attempt attempt;
     struct failure failure;
-    int result = run_attempt(draw, self, &attempt, &failure), writes = self->writes;
+    int result = cut_run(&draw->board, self, &attempt, &failure), writes = self->writes;
     bool counts = result == 0;
 
     if (failure.code == FAILURE_NO_SAFE_ORDER)
@@ -542,9 +441,9 @@ static bool check_draw(struct lab *lab, struct draw *draw)
     if (counts) {
         lab->tally.mattered += order_matters(draw);
         lab->tally.doors += attempt.door != NULL;
-        assert_int_equal(attempt.door != NULL, took_door(draw, self));
+        assert_int_equal(attempt.door != NULL, cut_took_door(&draw->board, self));
     }
-    close_board(self);
+    cut_close(self);
     for (int write = 1; counts && write <= writes; write++)
         check_cut(lab, draw, write);
     return counts;
@@ -559,7 +458,7 @@ static bool check_one(struct lab *lab, struct image *image)
     draw->image = image;
     draw_part(lab, draw);
     draw_crystal(lab, draw);
-    if (draw_bytes(lab, draw, draw->found))
+    if (draw_bytes(lab, draw, draw->board.found))
         for (int i = 0; i < DRAWS && !counts; i++)
             counts = draw_profile(lab, draw) && check_draw(lab, draw);
     free(draw);
