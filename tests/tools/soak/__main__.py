@@ -17,6 +17,8 @@ from runs import Run, all_silent_run, judge_all
 
 TELL_S = 10
 WRONG_SHOWN = 40
+MISSING_RUNS = 3
+MISSING_BOARDS = 24
 
 
 class Soak:
@@ -93,6 +95,32 @@ def run_all(soak, judges):
         soak.take(run, judge.result())
 
 
+def name_of(kind):
+    if not isinstance(kind, tuple):
+        return kind
+    return "%s %s by %s" % (*kind[:2], "rate" if kind[2] == "rate" else "position")
+
+
+def never_applied(seen):
+    return [kind for kind in WEIGHTS if seen["fault " + name_of(kind)] == 0]
+
+
+def run_missing(soak, judges):
+    """Kinds that have come to no board so far: in few boards chance may leave some out."""
+    for number in range(MISSING_RUNS):
+        missing = never_applied(soak.seen)
+        if soak.failed or not missing:
+            return
+        soak.deck.cards = missing * MISSING_BOARDS
+        seed = soak.seed + 1000 + number
+        run = Run("missing-%d" % number, PROFILES[0], seed, MISSING_BOARDS, soak.gangflash,
+                  make_jig(PROFILES[0], seed, soak.deck, MISSING_BOARDS, 1))
+        run.start()
+        run.follow(lambda boards: None)
+        del run.station
+        soak.take(run, judges.submit(judge_all, run).result())
+
+
 def run_silent(soak, judges):
     run = all_silent_run(PROFILES[0], soak.seed, soak.gangflash)
     run.start()
@@ -102,12 +130,6 @@ def run_silent(soak, judges):
     judge.check(judge.seen["site out: not back"] == len(judge.sites),
                 "sites out when all are silent")
     soak.take(run, judge)
-
-
-def never_applied(seen):
-    kinds = {"%s %s by %s" % (*kind[:2], "rate" if kind[2] == "rate" else "position")
-             if isinstance(kind, tuple) else kind for kind in WEIGHTS}
-    return sorted(kind for kind in kinds if seen["fault " + kind] == 0)
 
 
 def main():
@@ -121,12 +143,13 @@ def main():
         silent.start()
         run_all(soak, judges)
         silent.join()
+        run_missing(soak, judges)
     for what in sorted(soak.seen):
         print("%6d %s" % (soak.seen[what], what))
     print("%6.1f s the longest that a site stood still, %.1f s while it waited for its programmer" %
           (soak.longest_still_s[False], soak.longest_still_s[True]))
     print("%6.1f s in all" % (time.monotonic() - soak.begun))
-    missing = never_applied(soak.seen)
+    missing = sorted({name_of(kind) for kind in never_applied(soak.seen)})
     if missing:
         print("never applied: " + ", ".join(missing))
     return 1 if soak.failed or missing else 0

@@ -7,13 +7,18 @@ import re
 import sqlite3
 
 from boards import KEPT
-from faults import PAGE_BYTES
+from faults import PAGE_BYTES, SERIAL_KINDS, USB_DRIVERS, USB_KINDS
 
-WIRE_KINDS = ("flip", "lost-byte")
+WIRE_KINDS = ("flip", "lost-byte", "doubled-byte")
 PROGRAMMER_FAILURES_MAX = 3  # in a row, and the site is out (station/scheduler.h)
 # The longest that a site may go without anything in the log while it is not out: with a board, and
 # while it waits for its programmer, which it does for 30 s. Machines may be slow.
 STILL_MAX_S = {False: 25, True: 45}
+
+
+class Faults(list):
+    """Those of a board, and what driver its programmer has."""
+    driver = None
 
 
 class Judge:
@@ -27,6 +32,7 @@ class Judge:
         self.page = PAGE_BYTES[self.profile.part]
         self.pages = {at // self.page for at in self.flash}
         self.sites = [entry["site"] for entry in self.jig["sites"]]
+        self.drivers = {entry["site"]: entry["programmer"] for entry in self.jig["sites"]}
         self.faults = collections.defaultdict(list)
         for fault in self.jig["faults"]:
             for site in [fault["site"]] if "site" in fault else self.sites:
@@ -39,7 +45,9 @@ class Judge:
     def faults_of(self, site, board):
         """In the jig file's order, as the record has them."""
         mine = {id(fault) for key in ((site, board), (site, None)) for fault in self.faults[key]}
-        return [fault for fault in self.jig["faults"] if id(fault) in mine] if mine else []
+        found = Faults(fault for fault in self.jig["faults"] if id(fault) in mine)
+        found.driver = self.drivers[site]
+        return found
 
 
 def rows(log, sql):
@@ -56,18 +64,36 @@ def seconds(text):
 
 # --- one board ---
 
+def may_change(fault, driver):
+    """What each protocol leaves open stands at the top of its driver. A doubled second byte of a
+    fuse write makes another value everywhere but where a checksum stands; bytes that are lost make
+    none. USB itself sees to it that no byte is lost or comes twice: this bench takes them out
+    behind its checks."""
+    kind, wire = fault["fault"], fault.get("wire")
+    if kind == "duplicate-packet" or (kind in WIRE_KINDS and wire == "to-board"):
+        return True
+    if kind not in WIRE_KINDS or wire != "to-programmer":
+        return False
+    return (kind == "flip" or driver in USB_DRIVERS or
+            (kind == "doubled-byte" and driver != "stk500v2"))
+
+
 def may_send_anything(faults):
     """May the board get what the station never sent? Flipped bits can, and on MOSI a lost byte
     makes the board take the next instruction's first byte for this one's last."""
-    return any(fault["fault"] in WIRE_KINDS and
-               (fault["wire"] == "to-board" or
-                (fault["wire"] == "to-programmer" and fault["fault"] == "flip"))
-               for fault in faults)
+    return any(may_change(fault, faults.driver) for fault in faults)
 
 
 def hears_badly(faults):
     """May the board take what it gets for something else? SCK is too fast for its clock."""
     return any(fault["fault"] in ("slow-clock", "no-crystal") for fault in faults)
+
+
+def reads_badly(faults):
+    """May the fuses have been read, twice alike, as those of a faster clock? Then SCK is tried that
+    the board does not answer at. A first STK500 tries it 32 times in one go."""
+    return any(fault["fault"] in ("loose-contact", "dead", "pulled", "power-loss", "old-reply") or
+               fault.get("wire", "").startswith("from-") for fault in faults)
 
 
 def memory(record, name):
@@ -130,7 +156,8 @@ def judge_sent(judge, record, attempts, decisions, faults, about):
     counts = record["counts"]
     judge.check(not is_changed(record) or record["part"] == judge.profile.part,
                 "changed another part", about)
-    judge.check(counts["too_fast"] == 0 or hears_badly(faults), "SCK too fast", about)
+    judge.check(counts["too_fast"] == 0 or hears_badly(faults) or reads_badly(faults),
+                "SCK too fast", about)
     judge.check(not is_changed(record) or
                 any(attempt["touched"] != "none" for attempt in attempts),
                 "a board that was changed, but the log says untouched", about, counts)
@@ -189,7 +216,7 @@ def judge_board(judge, record, attempts, decisions):
 
 
 def describe(fault):
-    if fault["fault"] not in WIRE_KINDS:
+    if fault["fault"] not in ("flip", "lost-byte"):
         return "fault " + fault["fault"]
     return "fault %s %s by %s" % (fault["fault"], fault["wire"],
                                   "rate" if "rate" in fault else "position")
@@ -273,7 +300,8 @@ def is_lost_for_long(judge, site):
 def has_garbled_programmer(judge, site):
     """May the programmer not even be recognized, when the run begins?"""
     return any(fault["fault"] in WIRE_KINDS and fault["wire"].endswith("programmer") or
-               fault["fault"] == "late-reply" for fault in judge.faults_of(site, 1))
+               fault["fault"] in ("late-reply", *SERIAL_KINDS, *USB_KINDS)
+               for fault in judge.faults_of(site, 1))
 
 
 def judge_out(judge, site, detail, attempts):
