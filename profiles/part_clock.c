@@ -1,6 +1,8 @@
 #include "profiles/part_clock.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -414,4 +416,14 @@ struct part_oscillator part_clock_oscillator(const struct part *part,
     if (oscillator.kind != PART_OSCILLATOR_INTERNAL)
         find_range(part, name, bytes, &oscillator);
     return oscillator;
+}
+
+void part_clock_text(int64_t hz, char text[PART_CLOCK_TEXT_BYTES])
+{
+    if (hz >= 1000000)
+        snprintf(text, PART_CLOCK_TEXT_BYTES, "%g MHz", (double)hz / 1e6);
+    else if (hz >= 1000)
+        snprintf(text, PART_CLOCK_TEXT_BYTES, "%g kHz", (double)hz / 1e3);
+    else
+        snprintf(text, PART_CLOCK_TEXT_BYTES, "%" PRId64 " Hz", hz);
 }

@@ -63,4 +63,8 @@ int64_t part_clock_safe_sck_hz(const struct part *part, int64_t clock_hz);
  * is not known when that is the slowest SCK there is. */
 int64_t part_clock_for_slow_sck_hz(const struct part *part, int64_t sck_hz);
 
+/* "16 MHz", "32.768 kHz", for people. */
+#define PART_CLOCK_TEXT_BYTES 32
+void part_clock_text(int64_t hz, char text[PART_CLOCK_TEXT_BYTES]);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/profile_clock.h"
 #include "profiles/profile_reader.h"
 
 /* ---- text ---- */
@@ -287,6 +288,26 @@ static int read_if_already(struct profile_reader *reader, const struct document_
     return 0;
 }
 
+/* Where the clock fuses may not go first, the line that asks for it is at fault. */
+static int read_speed(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const names[] = {"as-found", "clock-first", NULL};
+    const struct document_node *node = document_find(root, "speed");
+    struct profile_clock_first first;
+    char reason[PROFILE_CLOCK_REASON_BYTES];
+    int index = 0;
+
+    if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
+        return -1;
+    if (index == 0)
+        return 0;
+    reader->profile->speed = PROFILE_SPEED_CLOCK_FIRST;
+    if (profile_find_clock_first(reader->profile, &first, reason))
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found clock-first, expected as-found: %s", reason);
+}
+
 static int read_tries(struct profile_reader *reader, const struct document_node *map,
                       const char *key, int maximum, int *tries)
 {
@@ -331,12 +352,12 @@ static int read_profile(struct profile_reader *reader)
     static const char *const keys[] = {"format", "profile",     "article", "revision", "via",
                                        "part",   "signature",   "board",   "images",   "fuses",
                                        "lock",   "accept_risk", "eeprom",  "verify",   "if_already",
-                                       "retry",  NULL};
+                                       "speed",  "retry",       NULL};
     /* The part before what depends on it; the images last, since they take longest. */
     static int (*const steps[])(struct profile_reader *, const struct document_node *) = {
         read_format,     read_names,         read_via,           read_part,
         read_board,      profile_read_fuses, profile_read_risks, read_verify,
-        read_if_already, read_retry,         profile_read_images};
+        read_if_already, read_retry,         read_speed,         profile_read_images};
     const struct document_node *root = reader->document->root;
 
     if (refuse_serial(reader, root) != 0 ||

@@ -43,6 +43,12 @@ enum profile_if_already {
     PROFILE_IF_ALREADY_REFUSE
 };
 
+/* When the fuses that choose the clock are written. */
+enum profile_speed {
+    PROFILE_SPEED_AS_FOUND,   /* with the others, after the flash is verified */
+    PROFILE_SPEED_CLOCK_FIRST /* after the erase: the flash is written at the clock they choose */
+};
+
 /* What the profile says of one fuse or of the lock byte. A part's every fuse has a rule: it is
  * given, or the profile says `leave`. */
 struct profile_byte_rule {
@@ -101,6 +107,7 @@ struct profile {
     struct profile_risk risks[PROFILE_RISKS_MAX];
     size_t risk_count;
     bool verify_whole; /* the flash outside the images must read blank, too */
+    enum profile_speed speed;
     int retry_contact; /* more tries after a contact failure before the erase */
     int retry_verify;  /* 0 or 1 */
 };

@@ -134,6 +134,11 @@ void profile_write_new(const struct part *part, FILE *out)
         fprintf(out, "eeprom: erase                # keep | {keep: restore} | erase | {file: …}\n");
     fprintf(out, "verify: image                # or whole: the rest of the flash must be blank\n"
                  "if_already: redo             # redo | pass | refuse: a board that carries just "
-                 "this already\n"
-                 "retry: {contact: 3, verify: 0}\n");
+                 "this already\n");
+    if (part->cksel.mask != 0)
+        fprintf(
+            out,
+            "#speed: clock-first          # clock fuses before the flash, which is then written "
+            "at the\n#                            # clock they choose; needs board: clock\n");
+    fprintf(out, "retry: {contact: 3, verify: 0}\n");
 }

@@ -9,6 +9,8 @@
 
 /* The opening row is written in the step "open": it and those before it were done. */
 #define OPENING_STEP "open"
+/* Left out where the log does not say that clock fuses go first. */
+#define CLOCK_STEP "clock"
 
 struct open_attempts {
     int64_t *attempts;
@@ -105,6 +107,27 @@ struct progress {
     int64_t ended_at_us;
 };
 
+/* Were clock fuses to be written before the flash? */
+static int load_clock_first(struct database *database, struct record_attempt *record,
+                            struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_integer(record->attempt);
+    if (database_prepare(database,
+                         "SELECT 1 FROM event WHERE kind = '" LOG_CLOCK_FIRST
+                         "' AND detail LIKE 'attempt ' || ?1 || ':%' LIMIT 1",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, &key, 1, failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    record->clock_first = row == 1;
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
+}
+
 static void note_step(struct progress *progress, const struct database_statement *statement)
 {
     int count;
@@ -148,8 +171,8 @@ static int load_progress(struct database *database, int64_t attempt, struct prog
     return row;
 }
 
-/* Does the intent ask for a write in the step "fuses" (or, of the lock byte, in "lock")? The chip
- * erase before it sets the lock byte to FF, whatever was found. */
+/* Does the intent ask for a write in the steps "clock" and "fuses" (or, of the lock byte, in
+ * "lock")? The chip erase before it sets the lock byte to FF, whatever was found. */
 static bool intends_write(const struct record_attempt *record, bool of_lock)
 {
     for (int i = 0; i < record->fuse_count; i++) {
@@ -173,7 +196,8 @@ static enum touched touched_at_most(const struct progress *progress,
     enum touched most = progress->touched;
     for (int i = progress->last + 1; i < count; i++) {
         enum touched touched = steps[i].touched;
-        bool skipped = (touched == TOUCHED_FUSED && !intends_write(record, false)) ||
+        bool left_out = strcmp(steps[i].name, CLOCK_STEP) == 0 && !record->clock_first;
+        bool skipped = left_out || (touched == TOUCHED_FUSED && !intends_write(record, false)) ||
                        (touched == TOUCHED_LOCKED && !intends_write(record, true));
         if (!skipped && touched > most) {
             most = touched;
@@ -241,6 +265,9 @@ static int close_one(struct database *database, struct log_chain *chain, int64_t
     int result = load_fuses(database, record, failure);
     if (result == 0) {
         result = load_progress(database, attempt, &progress, failure);
+    }
+    if (result == 0) {
+        result = load_clock_first(database, record, failure);
     }
     if (result == 0) {
         conclude(&progress, record);

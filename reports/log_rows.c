@@ -58,6 +58,15 @@ static int add_risk(struct log_chain *chain, const struct record_attempt *record
     return log_rows_add_event(chain, record->started_at_us, LOG_RISK_ACCEPTED, detail, failure);
 }
 
+static int add_clock_first(struct log_chain *chain, const struct record_attempt *record,
+                           struct failure *failure)
+{
+    char detail[64];
+    (void)snprintf(detail, sizeof detail, "attempt %" PRId64 ": clock fuses before the flash",
+                   record->attempt);
+    return log_rows_add_event(chain, record->started_at_us, LOG_CLOCK_FIRST, detail, failure);
+}
+
 int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,
                         struct failure *failure)
 {
@@ -98,7 +107,7 @@ int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *re
             return -1;
         }
     }
-    return 0;
+    return record->clock_first ? add_clock_first(chain, record, failure) : 0;
 }
 
 int log_rows_add_closed(struct log_chain *chain, const struct record_attempt *record,

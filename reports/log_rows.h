@@ -10,8 +10,12 @@
  * detail: "attempt 17: dwen, because: the boards are debugged in the field". */
 #define LOG_RISK_ACCEPTED "risk-accepted"
 
-/* The opening row, the fuse intents, and an event for each risk that was accepted; none of these
- * where there was no board. */
+/* The kind of the event that says of an attempt that its clock fuses may be written before its
+ * flash: whoever finds it cut short must reckon with it. Its detail begins with "attempt 17:". */
+#define LOG_CLOCK_FIRST "clock-first"
+
+/* The opening row, the fuse intents, the event about the clock fuses, and one for each risk that
+ * was accepted; none of these where there was no board. */
 int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,
                         struct failure *failure);
 /* What became of each fuse, and then the closing row. */

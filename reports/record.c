@@ -30,15 +30,16 @@ static const char *const decision_names[] = {
 };
 
 static const struct record_step_fact steps[] = {
-    {"attach", TOUCHED_NONE, false},     {"identify", TOUCHED_NONE, false},
-    {"read", TOUCHED_NONE, false},       {"speed", TOUCHED_NONE, false},
-    {"compare", TOUCHED_NONE, false},    {"keep", TOUCHED_NONE, false},
-    {"open", TOUCHED_NONE, false},       {"erase", TOUCHED_ERASED, false},
-    {"flash", TOUCHED_WRITTEN, false},   {"eeprom", TOUCHED_WRITTEN, false},
-    {"verify", TOUCHED_NONE, false},     {"fuses", TOUCHED_FUSED, false},
-    {"reenter", TOUCHED_NONE, false},    {"recheck", TOUCHED_NONE, false},
-    {"doors", TOUCHED_FUSED, true},      {"lock", TOUCHED_LOCKED, false},
-    {"last-doors", TOUCHED_FUSED, true}, {"release", TOUCHED_NONE, false},
+    {"attach", TOUCHED_NONE, false},    {"identify", TOUCHED_NONE, false},
+    {"read", TOUCHED_NONE, false},      {"speed", TOUCHED_NONE, false},
+    {"compare", TOUCHED_NONE, false},   {"keep", TOUCHED_NONE, false},
+    {"open", TOUCHED_NONE, false},      {"erase", TOUCHED_ERASED, false},
+    {"clock", TOUCHED_FUSED, false},    {"flash", TOUCHED_WRITTEN, false},
+    {"eeprom", TOUCHED_WRITTEN, false}, {"verify", TOUCHED_NONE, false},
+    {"fuses", TOUCHED_FUSED, false},    {"reenter", TOUCHED_NONE, false},
+    {"recheck", TOUCHED_NONE, false},   {"doors", TOUCHED_FUSED, true},
+    {"lock", TOUCHED_LOCKED, false},    {"last-doors", TOUCHED_FUSED, true},
+    {"release", TOUCHED_NONE, false},
 };
 
 static const char *name_at(const char *const names[], int count, unsigned index,

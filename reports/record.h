@@ -123,6 +123,7 @@ struct record_attempt {
     int fuse_count;
     struct record_risk risks[RECORD_RISKS_MAX]; /* no column: events of the log tell */
     int risk_count;
+    bool clock_first; /* clock fuses go before the flash; no column: an event of the log tells */
     bool eeprom_owed; /* cleared, and not back; no column: the log tells by its eeprom- events */
 };
 

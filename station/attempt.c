@@ -32,7 +32,8 @@ struct run {
     int contact_retries, verify_retries;
     bool looked_again;
     int64_t began_us;
-    int64_t told_us; /* when PROGRESS was pushed last */
+    int64_t told_us;    /* when PROGRESS was pushed last */
+    bool told_going_on; /* although it is to stop */
 };
 
 /* The bar */
@@ -65,6 +66,13 @@ static void fill_progress(const struct run *run, struct station_event *event)
         event->left_us = all_us - done_us;
 }
 
+/* What began to take the way into a board ends it: nobody can finish the board later. And where
+ * clock fuses went before the flash, the flash follows. */
+static bool may_be_stopped(const struct attempt *attempt)
+{
+    return attempt->door == NULL && !attempt->owes_flash;
+}
+
 static void push_progress(struct run *run, enum station_event_kind kind)
 {
     const struct record_attempt *record = &run->attempt.record;
@@ -78,12 +86,29 @@ static void push_progress(struct run *run, enum station_event_kind kind)
     event_queue_push(run->attempt.options->events, &event);
 }
 
+/* Says once that a stop was heard, and why nothing stops yet. */
+static void tell_going_on(struct run *run)
+{
+    const struct attempt *attempt = &run->attempt;
+    struct station_event event = {.kind = STATION_EVENT_MESSAGE, .site = attempt->record.site};
+
+    if (!attempt->owes_flash || run->told_going_on || attempt->options->cancel == NULL ||
+        !atomic_load(attempt->options->cancel))
+        return;
+    run->told_going_on = true;
+    snprintf(event.text, sizeof event.text,
+             "site %d: its clock fuses are written, so it stops when its flash is verified",
+             attempt->record.site);
+    event_queue_push(attempt->options->events, &event);
+}
+
 static void progressed(void *context, uint32_t done_bytes)
 {
     struct run *run = context;
     int64_t now_us = operation_now_us();
 
     run->attempt.step_bytes = run->attempt.call_start + done_bytes;
+    tell_going_on(run);
     if (now_us - run->told_us < PROGRESS_INTERVAL_US)
         return;
     run->told_us = now_us;
@@ -136,7 +161,8 @@ static void suspect_contact(struct attempt *attempt, struct failure *why)
     int64_t now_us = operation_now_us();
     int64_t until_us = now_us + (why->code == FAILURE_BOARD_BUSY ? BUSY_PATIENCE_US : 0);
     struct operation operation = {.deadline_us = now_us + DEADLINE_MARGIN_US,
-                                  .cancel = attempt->options->cancel};
+                                  .cancel =
+                                      may_be_stopped(attempt) ? attempt->options->cancel : NULL};
     struct failure found;
     uint8_t signature[3];
 
@@ -165,10 +191,9 @@ static void find_cause(struct attempt *attempt, struct failure *why)
         why->code = FAILURE_CONTACT_LOST;
 }
 
-/* What begins to take the way into a board ends it: nobody can finish the board later. */
-static bool may_be_stopped(const struct run *run)
+static bool step_may_be_stopped(const struct run *run)
 {
-    return run->attempt.door == NULL && run->table[run->step].run != attempt_step_doors;
+    return may_be_stopped(&run->attempt) && run->table[run->step].run != attempt_step_doors;
 }
 
 static int run_step(struct run *run, struct failure *failure)
@@ -176,11 +201,11 @@ static int run_step(struct run *run, struct failure *failure)
     const struct attempt_step *step = &run->table[run->step];
     struct attempt *attempt = &run->attempt;
     int64_t began_us = operation_now_us();
-    struct operation operation = {.deadline_us = began_us + DEADLINE_MARGIN_US +
-                                                 DEADLINE_FACTOR * step->expected_us(attempt),
-                                  .cancel = may_be_stopped(run) ? attempt->options->cancel : NULL,
-                                  .progress = progressed,
-                                  .context = run};
+    struct operation operation = {
+        .deadline_us = began_us + DEADLINE_MARGIN_US + DEADLINE_FACTOR * step->expected_us(attempt),
+        .cancel = step_may_be_stopped(run) ? attempt->options->cancel : NULL,
+        .progress = progressed,
+        .context = run};
     struct record_step ended = {.step = step->name, .started_at_us = operation_wall_us()};
     int result;
 
@@ -258,8 +283,9 @@ static int run_steps(struct run *run, struct failure *why)
             continue;
         }
         *why = (struct failure){0};
+        tell_going_on(run);
         /* The last step releases a finished board: there is nothing left to cancel. */
-        if (!last && run->attempt.door == NULL && operation_check(&now, why) < 0)
+        if (!last && may_be_stopped(attempt) && operation_check(&now, why) < 0)
             return -1;
         if (run_step(run, why) == 0) {
             run->step++;
@@ -346,6 +372,17 @@ static void name_interrupted_step(const struct run *run, struct failure *why)
 {
     if (why->code == FAILURE_INTERRUPTED)
         failure_set(why, why->code, "stopped at the step %s", run->table[run->step].name);
+}
+
+/* A board that fails without its flash, but with fuses that another tool may not expect. */
+static void name_owed_flash(const struct attempt *attempt, struct failure *why)
+{
+    if (attempt->owes_flash && attempt->record.touched >= TOUCHED_FUSED)
+        failure_set(
+            why, why->code,
+            "%s; its clock fuses may be written, its flash is not: put in again, it is done "
+            "again",
+            why->detail);
 }
 
 /* Ends the session on the way out; when even that fails, the detail says so as well, but gives no
@@ -470,6 +507,7 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
         status = failure_set(&why, FAILURE_INTERNAL, "all steps ended, but not all was read back");
     if (status < 0) {
         name_interrupted_step(&run, &why);
+        name_owed_flash(&run.attempt, &why);
         release_target(&run, &why);
     }
     settle_eeprom(&run, &why);

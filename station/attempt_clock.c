@@ -81,14 +81,14 @@ int attempt_begin_session(struct attempt *attempt, const struct operation *opera
     if (attach(attempt->programmer, attempt->part, next_hz(attempt), operation, failure) < 0)
         return -1;
     /* The record says how the memories were written and read. */
-    if (attempt->record.touched == TOUCHED_NONE)
+    if (attempt->record.touched == TOUCHED_NONE || attempt->owes_flash)
         attempt->record.sck_hz = attempt->programmer->sck_hz;
     return 0;
 }
 
 /* speed */
 
-static bool may_be_faster(const struct attempt *attempt, int64_t clock_hz)
+bool attempt_may_be_faster(const struct attempt *attempt, int64_t clock_hz)
 {
     const struct programmer *programmer = attempt->programmer;
     int64_t fastest_hz = programmer->driver->sck_fastest_hz;
@@ -110,7 +110,7 @@ bool attempt_wants_speed(const struct attempt *attempt)
     /* It answers, but perhaps not always. */
     if (!part_clock_takes_sck(attempt->part, clock_hz, attempt->programmer->sck_hz))
         return true;
-    return !attempt->stays_slow && may_be_faster(attempt, clock_hz);
+    return !attempt->stays_slow && attempt_may_be_faster(attempt, clock_hz);
 }
 
 int attempt_step_speed(struct attempt *attempt, const struct operation *operation,

@@ -73,27 +73,34 @@ static int write_byte(struct attempt *attempt, enum part_memory memory,
         attempt_check_byte(attempt, memory, byte->value, operation, failure) < 0)
         return -1;
     byte->expected = byte->value;
+    byte->to_write = false;
     byte->record->decision = FUSE_DECISION_WRITTEN;
     return 0;
 }
 
-bool attempt_wants_fuses(const struct attempt *attempt)
+bool attempt_owes_any(const struct attempt *attempt, const enum part_memory *order, size_t count)
 {
-    return attempt->order.before > 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct attempt_byte *byte = &attempt->bytes[order[i] - PART_FIRST_FUSE];
+
+        if (byte->to_write &&
+            !part_byte_equal(attempt->part, order[i], byte->expected, byte->value))
+            return true;
+    }
+    return false;
 }
 
-static bool is_owed(const struct attempt *attempt, enum part_memory memory)
+bool attempt_wants_fuses(const struct attempt *attempt)
 {
-    const struct attempt_byte *byte = &attempt->bytes[memory - PART_FIRST_FUSE];
-
-    return byte->to_write && !part_byte_equal(attempt->part, memory, byte->expected, byte->value);
+    return attempt_owes_any(attempt, attempt->order.writes, attempt->order.before);
 }
 
 int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
                         const struct operation *operation, struct failure *failure)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_owed(attempt, order[i]) && write_byte(attempt, order[i], operation, failure) < 0)
+        if (attempt_owes_any(attempt, &order[i], 1) &&
+            write_byte(attempt, order[i], operation, failure) < 0)
             return -1;
     return 0;
 }
@@ -185,8 +192,7 @@ int attempt_step_lock(struct attempt *attempt, const struct operation *operation
                                     : attempt_identify(attempt, operation, failure);
 }
 
-/* Silence after new fuses may be their doing. */
-static void suspect_clock(struct attempt *attempt, struct failure *failure)
+void attempt_suspect_clock(struct attempt *attempt, struct failure *failure)
 {
     struct part_bit cksel = attempt->part->cksel;
     const struct attempt_byte *byte;
@@ -194,7 +200,7 @@ static void suspect_clock(struct attempt *attempt, struct failure *failure)
     if (failure_lookup(failure->code)->blame != FAILURE_BLAME_CONTACT || cksel.mask == 0)
         return;
     byte = attempt_byte_of(attempt, cksel.memory);
-    if (byte->to_write && ((byte->found ^ byte->value) & cksel.mask) != 0)
+    if (((byte->found ^ byte->expected) & cksel.mask) != 0)
         failure_set(failure, failure->code,
                     "%s, since its fuses choose another clock: perhaps that clock does not run",
                     failure->detail);
@@ -205,7 +211,7 @@ int attempt_step_reenter(struct attempt *attempt, const struct operation *operat
 {
     if (attempt_reenter(attempt, operation, failure) == 0)
         return 0;
-    suspect_clock(attempt, failure);
+    attempt_suspect_clock(attempt, failure);
     return -1;
 }
 
@@ -215,7 +221,7 @@ int attempt_step_recheck(struct attempt *attempt, const struct operation *operat
                          struct failure *failure)
 {
     if (attempt_identify(attempt, operation, failure) < 0) {
-        suspect_clock(attempt, failure);
+        attempt_suspect_clock(attempt, failure);
         return -1;
     }
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {

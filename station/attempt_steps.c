@@ -158,7 +158,8 @@ static void add_byte(struct attempt *attempt, enum part_memory memory)
 }
 
 /* EESAVE acts on an erase as it was when the session began; this attempt writes fuses only after
- * its last erase. */
+ * its last erase, but for clock fuses, whose byte has EESAVE only where there is no second erase.
+ */
 static void note_eesave(struct attempt *attempt)
 {
     struct part_bit eesave = attempt->part->eesave;
@@ -175,7 +176,10 @@ static int find_order(struct attempt *attempt, struct failure *failure)
 
     for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
         found[i] = attempt->bytes[i].found;
-    return plan_find_order(attempt->plan, found, &attempt->order, failure);
+    if (plan_find_order(attempt->plan, found, &attempt->order, failure) < 0)
+        return -1;
+    attempt->clock_writes = attempt_count_clock_writes(attempt, found);
+    return 0;
 }
 
 static int step_read(struct attempt *attempt, const struct operation *operation,
@@ -206,12 +210,17 @@ static bool wants_open(const struct attempt *attempt)
            (attempt->kept_eeprom != NULL && !attempt->kept_is_saved);
 }
 
+static int open_row(struct attempt *attempt, struct failure *failure)
+{
+    attempt->record.clock_first = attempt_wants_clock_first(attempt);
+    return log_open_attempt(attempt->options->log, &attempt->record, failure);
+}
+
 static int step_open(struct attempt *attempt, const struct operation *operation,
                      struct failure *failure)
 {
     (void)operation;
-    if (attempt->record.attempt == 0 &&
-        log_open_attempt(attempt->options->log, &attempt->record, failure) < 0)
+    if (attempt->record.attempt == 0 && open_row(attempt, failure) < 0)
         return -1;
     return attempt->kept_eeprom != NULL ? attempt_save_eeprom(attempt, failure) : 0;
 }
@@ -355,14 +364,18 @@ static bool chooses_sck(const struct attempt *attempt)
     return attempt->programmer->driver->sck_hz == 0 && attempt->programmer->sck_hz > 0;
 }
 
+static int64_t expect_bytes_at(const struct attempt *attempt, uint32_t count, int64_t usual_us,
+                               int64_t sck_hz)
+{
+    int64_t sck_us = chooses_sck(attempt) ? INSTRUCTION_BITS * INT64_C(1000000) / sck_hz : 0;
+
+    return count * (usual_us + sck_us);
+}
+
 /* `count` bytes by an instruction each, which take `usual_us` each but for a slow SCK. */
 static int64_t expect_bytes(const struct attempt *attempt, uint32_t count, int64_t usual_us)
 {
-    int64_t sck_us = chooses_sck(attempt)
-                         ? INSTRUCTION_BITS * INT64_C(1000000) / attempt->programmer->sck_hz
-                         : 0;
-
-    return count * (usual_us + sck_us);
+    return expect_bytes_at(attempt, count, usual_us, attempt->programmer->sck_hz);
 }
 
 static int64_t expect_few(const struct attempt *attempt)
@@ -402,12 +415,19 @@ static int64_t expect_erase(const struct attempt *attempt)
     return FEW_INSTRUCTIONS_US + attempt->part->chip_erase_delay_us;
 }
 
+static int64_t expect_clock_first(const struct attempt *attempt)
+{
+    return attempt_wants_clock_first(attempt) || attempt->owes_flash
+               ? FEW_INSTRUCTIONS_US + SESSION_US
+               : 0;
+}
+
 /* The driver's floor is for writing and verifying together: it is shared out by bytes. */
 static int64_t flash_share(const struct attempt *attempt, int64_t share_us)
 {
     const struct plan *plan = attempt->plan;
     int64_t floor_us =
-        chooses_sck(attempt) ? plan_floor_us(plan, attempt->programmer->sck_hz) : plan->floor_us;
+        chooses_sck(attempt) ? plan_floor_us(plan, attempt_flash_sck_hz(attempt)) : plan->floor_us;
     int64_t all_us =
         (int64_t)plan->write_bytes * WRITE_BYTE_US + (int64_t)plan->verify_bytes * READ_BYTE_US;
 
@@ -429,7 +449,7 @@ static int64_t expect_eeprom(const struct attempt *attempt)
         return 0;
     if (attempt->kept_eeprom == NULL && !attempt->eeprom_survives_erase)
         writes = attempt->profile->eeprom->count;
-    return expect_bytes(attempt, writes, EEPROM_WRITE_US);
+    return expect_bytes_at(attempt, writes, EEPROM_WRITE_US, attempt_flash_sck_hz(attempt));
 }
 
 static int64_t expect_verify(const struct attempt *attempt)
@@ -437,7 +457,8 @@ static int64_t expect_verify(const struct attempt *attempt)
     int64_t us = flash_share(attempt, (int64_t)attempt->plan->verify_bytes * READ_BYTE_US);
 
     if (attempt_verifies_eeprom(attempt))
-        us += expect_bytes(attempt, attempt->part->eeprom.size, EEPROM_READ_US);
+        us += expect_bytes_at(attempt, attempt->part->eeprom.size, EEPROM_READ_US,
+                              attempt_flash_sck_hz(attempt));
     return us;
 }
 
@@ -450,6 +471,7 @@ static const struct attempt_step steps[] = {
     {"keep", true, attempt_wants_keep, expect_keep, attempt_step_keep},
     {"open", true, wants_open, expect_few, step_open},
     {"erase", true, NULL, expect_erase, step_erase},
+    {"clock", true, attempt_wants_clock_first, expect_clock_first, attempt_step_clock_first},
     {"flash", true, wants_flash, expect_flash, step_flash},
     {"eeprom", true, attempt_wants_eeprom, expect_eeprom, attempt_step_eeprom},
     {"verify", true, NULL, expect_verify, attempt_step_verify},

@@ -1,5 +1,6 @@
 /* The steps of one attempt and what they share. For attempt.c and the files of the steps alone:
- * attempt_steps.c, attempt_clock.c, attempt_eeprom.c, attempt_fuses.c, attempt_verify.c. */
+ * attempt_steps.c, attempt_clock.c, attempt_clock_first.c, attempt_eeprom.c, attempt_fuses.c,
+ * attempt_verify.c. */
 #ifndef STATION_ATTEMPT_STEPS_H
 #define STATION_ATTEMPT_STEPS_H
 
@@ -14,7 +15,7 @@ struct attempt_byte {
     uint8_t value;    /* to send, where it is to be written */
     uint8_t expected; /* what the next reading must show */
     bool exists;
-    bool to_write;
+    bool to_write; /* and was not yet */
     struct record_fuse *record;
 };
 
@@ -28,7 +29,8 @@ struct attempt {
     struct record_attempt record;
     struct attempt_byte bytes[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
     struct fuse_order order; /* of the bytes that are to be written; from the reading on */
-    const char *door; /* sent, so that the board may be out of reach: "RSTDISBL"; NULL: none */
+    size_t clock_writes; /* so many of its first ones may go before the flash, see clock_first */
+    const char *door;    /* sent, so that the board may be out of reach: "RSTDISBL"; NULL: none */
     bool eeprom_survives_erase; /* as EESAVE was found */
     uint8_t *kept_eeprom;  /* owned; what the erase clears and is to be put back; NULL: nothing */
     uint8_t *found_eeprom; /* owned; what an EEPROM that is kept held before the erase, and must
@@ -42,6 +44,7 @@ struct attempt {
     bool fuses_read;  /* in this try */
     bool was_sped_up; /* some try went on at another SCK than it began with, and… */
     bool stays_slow;  /* …failed, so that this one does not */
+    bool owes_flash;  /* clock fuses were sent before the flash, and it is not verified yet */
 
     uint32_t step_bytes; /* done in the running step */
     uint32_t step_total; /* to do in it; 0: not counted */
@@ -105,6 +108,22 @@ bool attempt_wants_speed(const struct attempt *attempt);
 int attempt_step_speed(struct attempt *attempt, const struct operation *operation,
                        struct failure *failure);
 
+/* Is SCK for such a clock worth a session of its own? 0: the clock is not known, so it is not. */
+bool attempt_may_be_faster(const struct attempt *attempt, int64_t clock_hz);
+
+/* attempt_clock_first.c */
+
+/* How many writes of the attempt's order give the board its new clock, where the profile wants them
+ * before the flash and they can go there; else 0. `found`: its bytes. */
+size_t attempt_count_clock_writes(const struct attempt *attempt,
+                                  const uint8_t found[PART_FUSE_AND_LOCK_COUNT]);
+/* The profile wants it, and it makes the flash of this board faster. */
+bool attempt_wants_clock_first(const struct attempt *attempt);
+int attempt_step_clock_first(struct attempt *attempt, const struct operation *operation,
+                             struct failure *failure);
+/* SCK at which the flash will be written and read. */
+int64_t attempt_flash_sck_hz(const struct attempt *attempt);
+
 /* attempt_eeprom.c */
 
 /* The profile keeps an EEPROM that the erase would clear. */
@@ -134,6 +153,9 @@ int attempt_settle_eeprom(struct attempt *attempt, struct failure *why, struct f
 
 /* attempt_fuses.c */
 
+/* Is there one among them that is to be written and was not yet? */
+bool attempt_owes_any(const struct attempt *attempt, const enum part_memory *order, size_t count);
+
 /* Writes those of `order` that are to be written and were not yet, in this order, each after the
  * signature was read again, and reads each back in the same session. */
 int attempt_write_bytes(struct attempt *attempt, const enum part_memory *order, size_t count,
@@ -144,6 +166,8 @@ int attempt_check_byte(struct attempt *attempt, enum part_memory memory, uint8_t
 bool attempt_wants_fuses(const struct attempt *attempt);
 int attempt_step_fuses(struct attempt *attempt, const struct operation *operation,
                        struct failure *failure);
+/* After a failure: silence after new fuses may be their doing. */
+void attempt_suspect_clock(struct attempt *attempt, struct failure *failure);
 /* Enters anew and reads everything back: the clock that the fuses choose runs. */
 int attempt_step_reenter(struct attempt *attempt, const struct operation *operation,
                          struct failure *failure);

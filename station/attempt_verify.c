@@ -171,6 +171,8 @@ int attempt_step_verify(struct attempt *attempt, const struct operation *operati
     else
         result = verify_memories(attempt, flash, eeprom, operation, failure);
     attempt->verified = result == 0;
+    if (attempt->verified)
+        attempt->owes_flash = false;
     image_free(flash);
     image_free(eeprom);
     return result;

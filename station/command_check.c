@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/profile_clock.h"
 #include "reports/json.h"
 #include "station/data_paths.h"
 #include "station/findings.h"
 #include "station/plan_sites.h"
+#include "station/plan_speed.h"
 
 struct config {
     const char *profile;
@@ -112,6 +114,7 @@ static void print_profile(const struct profile *profile)
     printf("verification: every byte written is read back%s\n",
            profile->verify_whole ? ", and the rest of the flash must read blank" : "");
     printf("a board that is programmed already: %s\n", already[profile->if_already]);
+    plan_print_speed_of_profile(profile, stdout);
     printf("retries: contact %d, verify %d\n", profile->retry_contact, profile->retry_verify);
 }
 
@@ -170,6 +173,21 @@ static struct json_object *rule_to_json(const struct profile *profile, enum part
     return object;
 }
 
+static void speed_to_json(const struct profile *profile, struct json_object *object)
+{
+    struct profile_clock_first first;
+    char reason[PROFILE_CLOCK_REASON_BYTES];
+    json_add_text(object, "speed",
+                  profile->speed == PROFILE_SPEED_CLOCK_FIRST ? "clock-first" : "as-found");
+    json_add_integer(object, "clock_hz_new",
+                     part_clock_of_new(profile->part, profile_board_hz(profile)).hz);
+    bool possible = profile_find_clock_first(profile, &first, reason);
+    if (possible)
+        json_add_integer(object, "clock_hz_clock_first", first.clock.hz);
+    else
+        json_add_text(object, "clock_first_refused", reason);
+}
+
 static struct json_object *profile_to_json(const struct profile *profile)
 {
     static const char *const eeprom[] = {
@@ -211,6 +229,7 @@ static struct json_object *profile_to_json(const struct profile *profile)
         json_add_object(object, "eeprom_image", source_to_json(&profile->eeprom_source));
     json_add_text(object, "verification", profile->verify_whole ? "whole" : "image");
     json_add_text(object, "if_already", already[profile->if_already]);
+    speed_to_json(profile, object);
     return object;
 }
 
@@ -233,6 +252,12 @@ static struct json_object *site_to_json(const struct jig_site *site, const char 
     json_add_integer(object, "attempt_floor_us", plan->attempt_floor_us);
     json_add_integer(object, "sck_hz", plan->new_sck_hz);
     json_add_integer(object, "sck_hz_with_fuses", plan->done_sck_hz);
+    json_add_text(object, "faster", plan_faster_name(plan));
+    if (!plan->speed.possible)
+        return object;
+    json_add_integer(object, "sck_hz_clock_first", plan->speed.sck_hz);
+    json_add_integer(object, "as_found_us", plan->speed.as_found_us);
+    json_add_integer(object, "clock_first_us", plan->speed.clock_first_us);
     return object;
 }
 

@@ -6,6 +6,7 @@
 #include "profiles/fuse_rules.h"
 #include "station/plan_clock.h"
 #include "station/plan_order.h"
+#include "station/plan_speed.h"
 
 static const char *const byte_titles[PART_FUSE_AND_LOCK_COUNT] = {"low fuse", "high fuse",
                                                                   "extended fuse", "lock byte"};
@@ -139,19 +140,31 @@ static int64_t attempt_floor_us(const struct plan *plan)
     return floor_us > 0 ? floor_us + sessions * RESET_US + part->chip_erase_delay_us : 0;
 }
 
+uint32_t plan_write_bytes(const struct profile *profile)
+{
+    return page_bytes(profile->flash, profile->part->flash.page_size, true);
+}
+
+uint32_t plan_verify_bytes(const struct profile *profile)
+{
+    const struct part_array *flash = &profile->part->flash;
+
+    return profile->verify_whole ? flash->size
+                                 : page_bytes(profile->flash, flash->page_size, false);
+}
+
 static void measure(struct plan *plan)
 {
     const struct profile *profile = plan->profile;
-    const struct part_array *flash = &profile->part->flash;
 
     plan->eeprom_read = profile->part->eeprom.size > 0 && !profile_keeps_eeprom(profile);
-    plan->write_bytes = page_bytes(profile->flash, flash->page_size, true);
-    plan->verify_bytes =
-        profile->verify_whole ? flash->size : page_bytes(profile->flash, flash->page_size, false);
+    plan->write_bytes = plan_write_bytes(profile);
+    plan->verify_bytes = plan_verify_bytes(profile);
     plan_find_clocks(plan);
     plan->floor_us = plan_floor_us(plan, plan->new_sck_hz);
     plan->done_floor_us = plan_floor_us(plan, plan->done_sck_hz);
     plan->attempt_floor_us = attempt_floor_us(plan);
+    plan_find_speed(plan);
 }
 
 int plan_make(const struct profile *profile, const struct jig_site *site, struct plan *plan,
@@ -319,6 +332,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     print_already(plan, out);
     fputs("  3  log what was found and what is asked, durably\n", out);
     fputs("  4  erase the chip\n", out);
+    plan_print_speed(plan, out);
     fputs("  5  ", out);
     print_flash(plan, out);
     fputs("  6  ", out);

@@ -12,6 +12,17 @@
 #include "profiles/part_clock.h"
 #include "profiles/profile.h"
 
+/* Both ways of a new board, from the erase until its flash is verified. */
+struct plan_speed {
+    bool possible; /* its clock fuses may be written first, and there are some to write… */
+    struct part_clock clock;                          /* …then it has this clock… */
+    int64_t sck_hz;                                   /* …and this SCK, see new_sck_hz */
+    enum part_memory bytes[PART_FUSE_AND_LOCK_COUNT]; /* written first… */
+    size_t byte_count;                                /* …so many */
+    /* Shortest possible times; 0: not known. */
+    int64_t as_found_us, clock_first_us;
+};
+
 struct plan {
     const struct profile *profile;
     const struct jig_site *site;
@@ -27,6 +38,7 @@ struct plan {
     struct part_clock done_clock; /* with the profile's fuses; the slowest that may pass */
     /* SCK for each; where it can be chosen, the most that will be asked for. */
     int64_t new_sck_hz, done_sck_hz;
+    struct plan_speed speed;
 };
 
 /* FAILURE_PLAN_REFUSED with the reason when the site's programmer cannot do what the profile asks;
@@ -40,6 +52,9 @@ int plan_make_on_jig(const struct profile *profile, const struct jig *jig,
                      const struct jig_site *site, struct plan *plan, struct failure *failure);
 /* The shortest possible time for the flash at an SCK of `sck_hz`; 0: not known. */
 int64_t plan_floor_us(const struct plan *plan, int64_t sck_hz);
+/* Bytes of flash that are written, whole pages without the blank ones, and read back. */
+uint32_t plan_write_bytes(const struct profile *profile);
+uint32_t plan_verify_bytes(const struct profile *profile);
 /* What would be done, in the order it would be, for people. */
 void plan_print_steps(const struct plan *plan, FILE *out);
 

@@ -1,53 +1,10 @@
 #include "station/plan_clock.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-/* Those values of a byte with which a board can pass, `values` has room for them all; 0: not known.
- * What the profile leaves counts as it leaves the factory. */
-static size_t list_outcomes(const struct profile *profile, enum part_memory memory, uint8_t *values)
-{
-    const struct part_byte *byte = part_byte(profile->part, memory);
-    const struct profile_byte_rule *rule = profile_rule(profile, memory);
-    size_t count = 0;
+#include "profiles/profile_clock.h"
 
-    if (rule == NULL || rule->leave) {
-        if (byte == NULL || byte->factory_default < 0)
-            return 0;
-        values[0] = (uint8_t)byte->factory_default;
-        return 1;
-    }
-    values[count++] = rule->write;
-    for (size_t i = 0; i < rule->accept_count; i++)
-        values[count++] = rule->accept[i];
-    return count;
-}
-
-/* The slowest clock that a board which passed may have. */
-static struct part_clock find_done_clock(const struct profile *profile, int64_t board_hz)
-{
-    const struct part *part = profile->part;
-    enum part_memory first = part->cksel.mask != 0 ? part->cksel.memory : PART_FUSE_LOW;
-    enum part_memory second = part->ckdiv8.mask != 0 ? part->ckdiv8.memory : first;
-    uint8_t of_first[PROFILE_ACCEPT_MAX + 1], of_second[PROFILE_ACCEPT_MAX + 1];
-    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {0};
-    size_t first_count, second_count;
-    struct part_clock slowest = {INT64_MAX, true};
-
-    if (part->cksel.mask == 0)
-        return part_clock_by_fuses(part, bytes, board_hz);
-    first_count = list_outcomes(profile, first, of_first);
-    second_count = second != first ? list_outcomes(profile, second, of_second) : 1;
-    for (size_t i = 0; i < first_count * second_count; i++) {
-        if (second != first)
-            bytes[second - PART_FIRST_FUSE] = of_second[i % second_count];
-        bytes[first - PART_FIRST_FUSE] = of_first[i / second_count];
-        slowest = part_clock_slower(slowest, part_clock_by_fuses(part, bytes, board_hz));
-    }
-    return first_count * second_count > 0 ? slowest : (struct part_clock){0, false};
-}
-
-static int64_t find_sck_hz(const struct plan *plan, struct part_clock clock)
+int64_t plan_sck_hz(const struct plan *plan, struct part_clock clock)
 {
     const struct programmer_driver *driver = plan->driver;
     int64_t sck_hz = part_clock_safe_sck_hz(plan->profile->part, clock.hz);
@@ -62,14 +19,12 @@ static int64_t find_sck_hz(const struct plan *plan, struct part_clock clock)
 void plan_find_clocks(struct plan *plan)
 {
     const struct profile *profile = plan->profile;
-    /* "internal 8 MHz" says that there is nothing at the clock pins. */
-    bool has_oscillator = strncmp(profile->clock_text, "internal", strlen("internal")) != 0;
 
-    plan->board_hz = has_oscillator ? profile->clock_hz : 0;
+    plan->board_hz = profile_board_hz(profile);
     plan->new_clock = part_clock_of_new(profile->part, plan->board_hz);
-    plan->done_clock = find_done_clock(profile, plan->board_hz);
-    plan->new_sck_hz = find_sck_hz(plan, plan->new_clock);
-    plan->done_sck_hz = find_sck_hz(plan, plan->done_clock);
+    plan->done_clock = profile_done_clock(profile);
+    plan->new_sck_hz = plan_sck_hz(plan, plan->new_clock);
+    plan->done_sck_hz = plan_sck_hz(plan, plan->done_clock);
 }
 
 /* A clock that is only known to be so fast at least may be fast enough. */
@@ -105,12 +60,10 @@ int plan_check_sck(const struct plan *plan, struct failure *failure)
 
 static void print_frequency(int64_t hz, FILE *out)
 {
-    if (hz >= 1000000)
-        fprintf(out, "%g MHz", (double)hz / 1e6);
-    else if (hz >= 1000)
-        fprintf(out, "%g kHz", (double)hz / 1e3);
-    else
-        fprintf(out, "%" PRId64 " Hz", hz);
+    char text[PART_CLOCK_TEXT_BYTES];
+
+    part_clock_text(hz, text);
+    fputs(text, out);
 }
 
 static void print_board(const char *which, struct part_clock clock, int64_t sck_hz, FILE *out)

@@ -66,15 +66,25 @@ const char *view_step_words(const char *step)
     static const struct {
         const char *step, *words;
     } table[] = {
-        {"attach", "connecting"},        {"identify", "reading signature"},
-        {"read", "reading fuses"},       {"compare", "comparing"},
-        {"speed", "choosing SCK"},       {"keep", "saving EEPROM"},
-        {"open", "writing the log"},     {"erase", "erasing"},
-        {"flash", "writing flash"},      {"eeprom", "writing EEPROM"},
-        {"verify", "verifying"},         {"fuses", "writing fuses"},
-        {"reenter", "connecting again"}, {"recheck", "checking fuses"},
-        {"doors", "writing last fuses"}, {"last-doors", "writing last fuses"},
-        {"lock", "writing lock bits"},   {"release", "letting go"},
+        {"attach", "connecting"},
+        {"identify", "reading signature"},
+        {"read", "reading fuses"},
+        {"compare", "comparing"},
+        {"speed", "choosing SCK"},
+        {"keep", "saving EEPROM"},
+        {"open", "writing the log"},
+        {"erase", "erasing"},
+        {"clock", "writing clock fuses"},
+        {"flash", "writing flash"},
+        {"eeprom", "writing EEPROM"},
+        {"verify", "verifying"},
+        {"fuses", "writing fuses"},
+        {"reenter", "connecting again"},
+        {"recheck", "checking fuses"},
+        {"doors", "writing last fuses"},
+        {"last-doors", "writing last fuses"},
+        {"lock", "writing lock bits"},
+        {"release", "letting go"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (strcmp(table[i].step, step) == 0)

@@ -403,7 +403,7 @@ static void test_a_board_left_in_is_known_after_a_restart(void **state)
 
 struct open_end {
     int steps; /* how many were logged */
-    bool last_failed, fuses_right, lock_left, lock_right, tried_again;
+    bool last_failed, fuses_right, lock_left, lock_right, tried_again, clock_first;
     const char *touched, *said; /* what the next start makes of it */
 };
 
@@ -423,6 +423,9 @@ static const struct open_end open_ends[] = {
     {8, .fuses_right = true, .lock_right = true, .touched = "locked", .said = "was 'verify'; a"},
     {11, .lock_left = true, .touched = "fused", .said = "was 'recheck'; a later"},
     {5, .last_failed = true, .tried_again = true, .touched = "written", .said = "was 'attach'; a"},
+    {4, .clock_first = true, .touched = "erased", .said = "was 'open'; a later"},
+    {5, .clock_first = true, .touched = "fused", .said = "was 'erase'; a later"},
+    {5, .clock_first = true, .fuses_right = true, .touched = "written", .said = "was 'erase'; a"},
 };
 #define OPEN_ENDS ((int)(sizeof open_ends / sizeof open_ends[0]))
 
@@ -435,6 +438,7 @@ static void leave_open(struct log *log, const struct open_end *end)
     struct record_step again = sample_step("attach");
     record.fuses[0].found = end->fuses_right ? record.fuses[0].asked : record.fuses[0].found;
     record.fuses[2].found = end->lock_right ? record.fuses[2].asked : record.fuses[2].found;
+    record.clock_first = end->clock_first;
     record.fuses[2].asked = end->lock_left ? -1 : record.fuses[2].asked;
     if (log_open_attempt(log, &record, NULL) < 0) {
         _exit(2);

@@ -114,7 +114,7 @@ LOST_ELSEWHERE = {
 }
 
 # Steps that no attempt of these programmers takes, as their SCK is fixed: see usb_faults.py.
-NOT_TAKEN = ["speed"]
+NOT_TAKEN = ["speed", "clock"]
 
 # A part without pages: it is let go and enabled again after its erase, too.
 LOST_OLD = {
