@@ -65,6 +65,13 @@ static int write_profile(const struct config *config, const char *text, size_t b
     return failure_set(failure, FAILURE_USAGE, "the profile could not be written");
 }
 
+static void write_new(const struct part *part, const char *comment, FILE *out)
+{
+    if (comment[0] != '\0')
+        (void)fprintf(out, "# %s\n", comment);
+    profile_write_new(part, out);
+}
+
 static int make_profile(const struct config *config, struct failure *failure)
 {
     struct part *part = NULL;
@@ -72,9 +79,11 @@ static int make_profile(const struct config *config, struct failure *failure)
     size_t bytes = 0;
     if (data_paths_load_part("profile", config->part, &part, failure) != 0)
         return -1;
-    FILE *stream = open_memstream(&text, &bytes);
+    char *comment = data_paths_schema_comment("profile");
+    FILE *stream = comment != NULL ? open_memstream(&text, &bytes) : NULL;
     if (stream != NULL)
-        profile_write_new(part, stream);
+        write_new(part, comment, stream);
+    free(comment);
     part_free(part);
     int result = -1;
     if (stream == NULL || fclose(stream) != 0)

@@ -66,6 +66,20 @@ char *data_paths_schema(const char *kind)
     return path;
 }
 
+char *data_paths_schema_comment(const char *kind)
+{
+    char *path = data_paths_schema(kind), *comment = NULL;
+    if (path == NULL)
+        return NULL;
+    /* Editors look for it in their own directory, and take it up to a blank. */
+    bool is_good = path[0] == '/' && strpbrk(path, " \t\n") == NULL && access(path, R_OK) == 0;
+    if (asprintf(&comment, "%s%s", is_good ? "yaml-language-server: $schema=" : "",
+                 is_good ? path : "") < 0)
+        comment = NULL;
+    free(path);
+    return comment;
+}
+
 int data_paths_parts(char **directories, struct failure *failure)
 {
     char *shipped = data_paths_shipped_parts();

@@ -15,6 +15,9 @@ char *data_paths_directory(void);
 char *data_paths_shipped_parts(void);
 /* The JSON Schema of a "profile" or a "jig" that came with the program. NULL when out of memory. */
 char *data_paths_schema(const char *kind);
+/* A comment that tells editors so: "yaml-language-server: $schema=PATH". "" where the schema is not
+ * there, or its path could not be told in this way. NULL when out of memory. */
+char *data_paths_schema_comment(const char *kind);
 /* All directories of part files, the user's own first: part_directories(). */
 int data_paths_parts(char **directories, struct failure *failure);
 /* Did the part's file come with the program? */

@@ -11,6 +11,7 @@
 #include "reports/json.h"
 #include "reports/text.h"
 #include "station/command.h"
+#include "station/data_paths.h"
 #include "station/jig_actions.h"
 #include "station/line_input.h"
 #include "station/output_file.h"
@@ -262,26 +263,42 @@ static int check_new(const char *path, struct failure *failure)
     return check_name(path, failure);
 }
 
+/* What stands above the sites. The caller frees; NULL when out of memory. */
+static char *make_comment(void)
+{
+    char day[16], *comment = NULL;
+    time_t now = time(NULL);
+    struct tm date;
+    char *schema = data_paths_schema_comment("jig");
+    if (schema == NULL)
+        return NULL;
+    (void)strftime(day, sizeof(day), "%Y-%m-%d", localtime_r(&now, &date));
+    if (asprintf(
+            &comment,
+            "%s%sMade by gangflash jig learn on %s. A site is a place: whatever programmer is\n"
+            "plugged in there. Behind each stands the firmware that was found there.\n"
+            "To be added where it is known: how the sites stand on the fixture, as in\n"
+            "layout: [[1, 2], [3, 4]], and for a site its supply, as in supply: 5 V.",
+            schema, schema[0] != '\0' ? "\n" : "", day) < 0)
+        comment = NULL;
+    free(schema);
+    return comment;
+}
+
 static int make_text(const struct learning *learning, const char *path, char **text,
                      struct failure *failure)
 {
-    char comment[512], day[16];
-    time_t now = time(NULL);
-    struct tm date;
-    char *name = jig_name(path);
-    if (name == NULL)
+    char *name = jig_name(path), *comment = make_comment();
+    if (name == NULL || comment == NULL) {
+        free(name);
+        free(comment);
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
-    (void)strftime(day, sizeof(day), "%Y-%m-%d", localtime_r(&now, &date));
-    (void)snprintf(comment, sizeof(comment),
-                   "Made by gangflash jig learn on %s. A site is a place: whatever programmer is\n"
-                   "plugged in there. Behind each stands the firmware that was found there.\n"
-                   "To be added where it is known: how the sites stand on the fixture, as in\n"
-                   "layout: [[1, 2], [3, 4]], and for a site its supply, as in supply: 5 V.",
-                   day);
+    }
     const struct jig_write write = {
         .name = name, .comment = comment, .sites = learning->sites, .count = learning->count};
     int result = jig_write_text(&write, text, failure);
     free(name);
+    free(comment);
     return result;
 }
 

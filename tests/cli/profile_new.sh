@@ -15,6 +15,18 @@ expect 0 "$gangflash" check "$work/ATmega328P.yaml"
 says out "low         0x62"
 says out "high        0xD9"
 
+# Editors are told where its schema is, when it is there and they would find it.
+equal "$(head -n 1 "$work/ATmega328P.yaml")" \
+    "# yaml-language-server: \$schema=$BUILD/share/gangflash/profile.schema.json" "the first line"
+cp -rL "$BUILD/share/gangflash" "$work/data with blank"
+GANGFLASH_DATA="$work/data with blank" expect 0 "$gangflash" profile new ATmega328P
+says out "# A profile for boards"
+! grep -q yaml-language-server "$work/out" || fail "a path that editors do not understand"
+rm "$work/data with blank/profile.schema.json"
+mv "$work/data with blank" "$work/data"
+GANGFLASH_DATA=$work/data expect 0 "$gangflash" profile new ATmega328P
+! grep -q yaml-language-server "$work/out" || fail "a schema that is not there"
+
 # A file that is there stays, unless it was said otherwise.
 echo mine >"$work/ATmega88.yaml"
 expect 2 "$gangflash" profile new ATmega88 -o "$work/ATmega88.yaml"
