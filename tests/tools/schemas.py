@@ -29,7 +29,8 @@ UNSEEN = {
         r"the profile's images", r"has no such fuse", r"has no byte", r"found address",
         r"expected either a rate", r"nth says nothing", r"expected an instruction by",
         r"expected either bytes", r"expected to-programmer or from-programmer",
-        r"both give the bytes", r"no memory of an AVR is there"],
+        r"both give the bytes", r"no memory of an AVR is there",
+        r"found clock-first, expected as-found"],
     "sites and boards that there are": [
         r"stands in line \d+ already", r"there is no site", r"site \d+ is at",
         r"is not in it", r"stands in row", r"the number of a site", r"the bench has no more boards"],
