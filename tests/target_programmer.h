@@ -22,6 +22,7 @@ struct target_programmer {
     int writes;     /* erase, flash page or byte, EEPROM, fuse, lock: sent so far… */
     int last_write; /* …of which this one is the last; 0: none is */
     enum cut cut;
+    bool has_flash, fuse_came_first;
     bool is_cut;           /* nothing comes through any more */
     uint8_t last_frame[4]; /* of the writes */
 };
@@ -145,8 +146,11 @@ static inline int target_instruct(struct programmer *programmer,
     writes = !self->is_cut && target_is_write(programmer->part, mosi);
     self->writes += writes;
     last = writes && self->writes == self->last_write;
-    if (writes)
+    if (writes) {
         memcpy(self->last_frame, mosi, sizeof mosi);
+        self->has_flash |= mosi[0] != 0xAC;
+        self->fuse_came_first |= isp_writes_fuse_or_lock(mosi) && !self->has_flash;
+    }
     if (last && self->cut == CUT_INSIDE)
         avr_target_cut_next_write(self->target);
     target_frame(self, mosi, miso);

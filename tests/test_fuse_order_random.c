@@ -32,7 +32,7 @@ static const struct programmer_driver drivers[] = {
 };
 
 struct tally {
-    int profiles, mattered, doors, refused, careful, cuts, attempts;
+    int profiles, mattered, clock_first, doors, refused, careful, cuts, attempts;
     int last_was[PART_MEMORY_COUNT + 1]; /* cuts by what the last write was for; last: the erase */
 };
 
@@ -256,6 +256,7 @@ static bool draw_profile(struct lab *lab, struct draw *draw)
     struct failure failure = {0};
 
     draw->profile.risk_count = 0;
+    draw->profile.speed = one_in(lab, 2) ? PROFILE_SPEED_CLOCK_FIRST : PROFILE_SPEED_AS_FOUND;
     if (!draw_bytes(lab, draw, wanted))
         return false;
     for (int at = 0; at < PART_FUSE_AND_LOCK_COUNT; at++)
@@ -440,6 +441,7 @@ static bool check_draw(struct lab *lab, struct draw *draw)
         FAIL(draw, "%s", failure.detail);
     if (counts) {
         lab->tally.mattered += order_matters(draw);
+        lab->tally.clock_first += self->fuse_came_first;
         lab->tally.doors += attempt.door != NULL;
         assert_int_equal(attempt.door != NULL, cut_took_door(&draw->board, self));
     }
@@ -494,9 +496,12 @@ static int64_t number_of(const char *variable, int64_t otherwise)
 
 static void report(const struct tally *tally)
 {
-    print_message("%d profiles and boards, %d of them where another order may lose the board, %d "
-                  "with doors; %d more refused before the erase, %d of them with too much care\n",
-                  tally->profiles, tally->mattered, tally->doors, tally->refused, tally->careful);
+    print_message(
+        "%d profiles and boards, %d of them where another order may lose the board, %d with "
+        "clock fuses before the flash, %d with doors; %d more refused before the erase, %d of them "
+        "with too much care\n",
+        tally->profiles, tally->mattered, tally->clock_first, tally->doors, tally->refused,
+        tally->careful);
     print_message("%d cuts: %d at the erase, %d flash, %d low, %d high, %d extended, %d lock; %d "
                   "second attempts passed\n",
                   tally->cuts, tally->last_was[PART_MEMORY_COUNT], tally->last_was[PART_FLASH],
