@@ -93,6 +93,24 @@ static void test_supply(void **state)
     close_fixture(&fixture);
 }
 
+/* Where the profile says no supply, the site's is held against the brown-out level. */
+static void test_brown_out_at_the_site(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_fixture(&fixture, "board: {clock: crystal 16 MHz}\n"
+                           "fuses: {low: 0xFF, high: 0xDE, extended: 0xFC}");
+    assert_int_equal(make(&fixture), 0);
+    fixture.site.supply_mv = 5000;
+    assert_int_equal(make(&fixture), 0);
+    fixture.site.supply_mv = 3300;
+    assert_int_equal(make(&fixture), -1);
+    assert_int_equal(fixture.failure.code, FAILURE_RULE_REFUSED);
+    assert_non_null(strstr(fixture.failure.detail, "rule brown-out: extended 0xFC: "));
+    close_fixture(&fixture);
+}
+
 /* SCK of the fake driver: 125 kHz, below clock/4 for clocks above 500 kHz, below clock/6 from 12
  * MHz. */
 static void test_sck(void **state)
@@ -352,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_unknown_programmer),
         cmocka_unit_test(test_supply),
+        cmocka_unit_test(test_brown_out_at_the_site),
         cmocka_unit_test(test_sck),
         cmocka_unit_test(test_sck_not_known),
         cmocka_unit_test(test_sck_chosen),
