@@ -1159,8 +1159,8 @@ static int write(struct programmer *programmer, enum part_memory memory, uint32_
  * answer, which comes 49 ms after it. Reading: one byte on the wire for each byte. A page with
  * letters (see the top) takes a second page write; that is not counted. It costs 66 ms, 49 of which
  * the firmware waits after the universal command: a third of a page's time more. Nothing cheaper is
- * as safe: no answer tells that a 'c' has arrived before its letter follows, 30 ms of silence for
- * each letter take longer, and so does a universal command for each. */
+ * as safe: a 'c' that was lost is as silent as one that waits for its letter, and a universal
+ * command, whose head silence proves, takes 80 ms for each letter. */
 static int64_t single_floor_us(int64_t page, int64_t byte_ns, char *text, size_t text_bytes)
 {
     int64_t wire_us = (3 + 2 * page + 5 + 1) * byte_ns / 1000;
