@@ -81,8 +81,10 @@ static const struct wire_programmer programmers[] = {
      .page = "64 00 80 46",
      .page_first = 0,
      .page_last = 12,
-     .hostile = {{{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5}, {{0x52, 0x20, 0x65, 0x20}, 4}},
-     .hostile_count = 2},
+     .hostile = {{{0x56, 0xAC, 0xA0, 0x00, 0x20}, 5},
+                 {{0x52, 0x20, 0x65, 0x20}, 4},
+                 {{0x63}, 1}}, /* the page's end byte and what recovery feeds */
+     .hostile_count = 3},
 };
 enum { PROGRAMMERS = sizeof programmers / sizeof programmers[0] };
 

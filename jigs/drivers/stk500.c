@@ -19,7 +19,11 @@
  * begins it is sent as FF, and written afterwards by universal commands, over what is there: flash
  * takes the AND of what is written between erases. A universal command that holds one (63, the
  * place of a byte, value, end byte) goes in two: after the first three bytes silence must show that
- * its 56 arrived.
+ * its 56 arrived. Commands that are one turned bit from those of a page: 57 from 55, for which a
+ * page's address goes apart where the page has AC and 80 or more at the fourth bytes that would
+ * begin instructions then; 65 from 64, where a page begins with 20, which is sent later, too. After
+ * any failure the firmware may wait for the rest of such a command: it gets zeros, which are no end
+ * byte.
  *
  * Fuse and lock writes (56 AC A0 00 v and an end byte): a firmware that carries them out before it
  * looks at the end byte (as ArduinoISP does) must get v for an end byte, lest a lost byte put 20
@@ -55,6 +59,7 @@ enum {
     END = 0x20,
     OK = 0x10,
     FAILED = 0x11,
+    UNKNOWN = 0x12,
     NO_DEVICE = 0x13,
     IN_SYNC = 0x14,
     NO_SYNC = 0x15,
@@ -97,7 +102,7 @@ struct stk500 {
     enum end_rule ends;
     uint8_t major, minor;
     char name[16];
-    size_t feed_limit; /* end bytes that it may be waiting for */
+    size_t feed_limit; /* bytes that it may be waiting for */
 };
 
 static struct stk500 *self(struct programmer *programmer)
@@ -164,19 +169,21 @@ static int sync_once(struct stk500 *stk, bool *in_step, const struct operation *
     return 0;
 }
 
-/* It takes end bytes for the rest of a command until one comes where a command should begin. */
-static int feed_ends(struct stk500 *stk, const struct operation *operation, struct failure *failure)
+/* It takes zeros for the rest of whatever command it waits in, and for its end byte: nothing is
+ * carried out. Where a command should begin they are none. */
+static int feed_zeros(struct stk500 *stk, const struct operation *operation,
+                      struct failure *failure)
 {
-    uint8_t ends[FEED_COUNT], reply[64];
+    static const uint8_t zeros[FEED_COUNT] = {0};
+    uint8_t reply[64];
 
-    memset(ends, END, sizeof ends);
-    for (size_t fed = 0; fed < stk->feed_limit; fed += sizeof ends) {
+    for (size_t fed = 0; fed < stk->feed_limit; fed += sizeof zeros) {
         size_t left = stk->feed_limit - fed, received = 0;
 
-        if (stream_talk_ask(&stk->talk, ends, left < sizeof ends ? left : sizeof ends, reply,
+        if (stream_talk_ask(&stk->talk, zeros, left < sizeof zeros ? left : sizeof zeros, reply,
                             sizeof reply, STREAM_TALK_QUIET_US, &received, operation, failure) != 0)
             return -1;
-        if (received > 0 && reply[received - 1] == NO_SYNC)
+        if (received > 0 && (reply[received - 1] == NO_SYNC || reply[received - 1] == UNKNOWN))
             break;
     }
     return 0;
@@ -230,7 +237,7 @@ static int recover(struct stk500 *stk, const struct operation *operation, struct
     bool found = false;
 
     if (stream_talk_drain(&stk->talk, STREAM_TALK_QUIET_US, operation, failure) != 0 ||
-        feed_owed_value(stk, operation, failure) != 0 || feed_ends(stk, operation, failure) != 0 ||
+        feed_owed_value(stk, operation, failure) != 0 || feed_zeros(stk, operation, failure) != 0 ||
         find_step(stk, RECOVER_TRIES, &found, operation, failure) != 0)
         return -1;
     if (!found)
@@ -267,7 +274,7 @@ static int find(struct stk500 *stk, const struct operation *operation, struct fa
         return 0;
     /* It may wait for the rest of a page that a killed program began. */
     stk->feed_limit = BLOCK_BYTES_MAX + 1;
-    if (feed_ends(stk, operation, failure) != 0 ||
+    if (feed_zeros(stk, operation, failure) != 0 ||
         find_step(stk, FIND_ROUNDS, &found, operation, failure) != 0)
         return -1;
     return found ? 0 : tell_version_2(stk, operation, failure);
@@ -790,24 +797,37 @@ static size_t put_address(uint8_t *bytes, uint32_t byte_address)
     return 4;
 }
 
+/* Would the page write fuses behind a 57? What stands before its data are six bytes of SPI then. */
+static bool hides_instruction(const uint8_t *bytes, uint32_t count)
+{
+    for (uint32_t i = 2; i + 1 < count; i += 4)
+        if (bytes[i] == 0xAC && bytes[i + 1] >= 0x80)
+            return true;
+    return false;
+}
+
 static int write_block(struct stk500 *stk, uint32_t address, const uint8_t *bytes, uint32_t count,
                        const struct operation *operation, struct failure *failure)
 {
     static const uint8_t done[] = {IN_SYNC, OK};
     uint8_t command[4 + 4 + BLOCK_BYTES_MAX + 1];
     struct operation whole = stream_talk_steady(operation);
-    size_t used = put_address(command, address);
+    size_t place = put_address(command, address), used = place;
     const uint8_t head[] = {PROGRAM_PAGE, (uint8_t)(count >> 8), (uint8_t)count, 'F'};
+    size_t apart = hides_instruction(bytes, count) ? place : 0;
 
     memcpy(command + used, head, sizeof head);
     used += sizeof head;
     memcpy(command + used, bytes, count);
-    command[used + count] = END;
+    used += count;
+    command[used++] = END;
     if (stream_talk_begin(&stk->talk, operation, failure) != 0)
         return -1;
     stk->feed_limit = BLOCK_BYTES_MAX + 1;
-    if (stream_talk_send(&stk->talk, command, used + count + 1, &whole, failure) != 0 ||
-        stream_talk_expect(&stk->talk, "address", done, sizeof done, 0, &whole, failure) != 0 ||
+    if ((apart > 0 && exchange(stk, "address", command, place, NULL, 0, operation, failure) != 0) ||
+        stream_talk_send(&stk->talk, command + apart, used - apart, &whole, failure) != 0 ||
+        (apart == 0 &&
+         stream_talk_expect(&stk->talk, "address", done, sizeof done, 0, &whole, failure) != 0) ||
         stream_talk_expect(&stk->talk, "page", done, sizeof done, WRITE_US, &whole, failure) != 0)
         return -1;
     stk->feed_limit = FEED_LIMIT;
@@ -825,6 +845,11 @@ static bool take_out(uint8_t *bytes, uint8_t *late, uint32_t count)
     memcpy(ended, bytes, count);
     ended[count] = END;
     memset(late, 0xFF, count);
+    if (bytes[0] == END) {
+        late[0] = END;
+        ended[0] = 0xFF;
+        found = true;
+    }
     while ((at = find_harm(ended, count + 1)) < count) {
         late[at] = ended[at];
         ended[at] = 0xFF;
