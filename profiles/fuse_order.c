@@ -188,7 +188,7 @@ static void describe(const struct search *search, char *text, size_t text_bytes)
     }
 }
 
-static bool is_reachable(struct search *search)
+static bool is_reachable(struct search *search, enum part_memory written)
 {
     struct failure why = {0};
     char state[64];
@@ -197,8 +197,8 @@ static bool is_reachable(struct search *search)
         return true;
     describe(search, state, sizeof state);
     if (search->why.code == FAILURE_NONE)
-        (void)failure_set(&search->why, why.code, "between two writes %s would choose %s", state,
-                          why.detail);
+        (void)failure_set(&search->why, why.code, "once %s is written, %s would choose %s",
+                          part_memory_name(search->board->part, written), state, why.detail);
     return false;
 }
 
@@ -213,7 +213,7 @@ static bool try_from(struct search *search, size_t count)
         search->pending[fuse] = false;
         search->bytes[fuse] = search->board->wanted[fuse];
         search->order->writes[count] = (enum part_memory)(PART_FIRST_FUSE + fuse);
-        if (is_reachable(search) && try_from(search, count + 1))
+        if (is_reachable(search, search->order->writes[count]) && try_from(search, count + 1))
             return true;
         search->pending[fuse] = true;
         search->bytes[fuse] = search->board->found[fuse];

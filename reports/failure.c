@@ -75,8 +75,8 @@ static const struct failure_fact facts[] = {
      "Put the board with the finished ones, or ask the engineer: it already carries exactly this "
      "profile. Nothing was changed."},
     {FAILURE_NO_SAFE_ORDER, "no-safe-order", BOARD, false,
-     "Set the board aside for the engineer: with the fuses it carries it could be lost between two "
-     "writes. Nothing was changed."},
+     "Set the board aside for the engineer: with the fuses it carries it could be lost while they "
+     "are written. Nothing was changed."},
 
     {FAILURE_NO_BOARD, "no-board", CONTACT, false,
      "Put a board in; if there is one, take it out, put it back firmly and press GO again."},

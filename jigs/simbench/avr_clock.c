@@ -20,7 +20,7 @@ enum clock_source {
     CLOCK_WATCH_CRYSTAL,
     CLOCK_TINY15,
     CLOCK_RADIO,       /* the transceiver's oscillator, which runs on its crystal alone */
-    CLOCK_CRYSTAL_PLL, /* 16 MHz, made of whatever crystal there is */
+    CLOCK_CRYSTAL_PLL, /* twice the crystal, which is meant to be one of 8 MHz */
     CLOCK_NEVER        /* a generator or RC network that no board of ours has */
 };
 
@@ -160,7 +160,7 @@ static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t cryst
     case CLOCK_TINY15:
         return TINY15_HZ;
     case CLOCK_CRYSTAL_PLL:
-        return crystal_hz != 0 ? PLAIN_PLL_HZ : 0;
+        return crystal_hz < PLAIN_PLL_HZ / 2 ? crystal_hz * 2 : PLAIN_PLL_HZ;
     case CLOCK_NEVER:
         break;
     }

@@ -99,7 +99,7 @@ bench
 sed -i 's/ATmega328P/ATmega8/' "$work/bench.yaml"
 profile ATmega8 0x3F 0x49 "" 0xFF rstdisbl
 expect 0 "$gangflash" check "$work/doors.yaml" --jig "$work/bench.yaml"
-says out "a new board is refused before the erase: between two writes low 0x3F, high 0xD9"
+says out "a new board is refused before the erase: once low is written, low 0x3F, high 0xD9"
 judge 1
 says out "do it without that first"
 equal "$(query "$work/try.sqlite" "select verdict || ' ' || failure || ' ' || touched from attempts")" \
