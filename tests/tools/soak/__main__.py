@@ -17,6 +17,7 @@ from runs import Run, all_silent_run, judge_all
 
 TELL_S = 10
 WRONG_SHOWN = 40
+RUNS_AT_ONCE = 2
 MISSING_RUNS = 3
 MISSING_BOARDS = 24
 
@@ -24,7 +25,7 @@ MISSING_BOARDS = 24
 class Soak:
     def __init__(self, boards, seed, gangflash):
         self.wanted, self.seed, self.gangflash = boards, seed, gangflash
-        self.done = 0
+        self.done = {}  # boards, by run
         self.begun = self.told = time.monotonic()
         self.seen = collections.Counter()
         self.longest_still_s = {False: 0, True: 0}
@@ -33,10 +34,14 @@ class Soak:
         # One board in five is bad enough; where they are few, more are needed to see all kinds.
         self.share = 0.2 if boards >= 5000 else 0.6
 
-    def tell(self, boards, force=False):
+    def boards(self):
+        return sum(self.done.values())
+
+    def tell(self, run, boards):
         now = time.monotonic()
-        boards += self.done
-        if not force and (now - self.told < TELL_S or boards == 0):
+        self.done[run.name] = boards
+        boards = self.boards()
+        if now - self.told < TELL_S or boards == 0:
             return
         self.told = now
         left_s = (now - self.begun) * max(0, self.wanted - boards) / boards
@@ -63,35 +68,38 @@ class Soak:
               (run.name, self.seed, self.wanted, len(judge.wrong)), flush=True)
 
 
-def plan_runs(soak):
-    """Each profile its share of the boards; then what is missing, because runs are counted by
-    boards that pass."""
-    number = 0
-    for profile in PROFILES:
-        number += 1
-        yield profile, number, profile.share * soak.wanted // 1000
-    while soak.done < soak.wanted:
-        number += 1
-        yield PROFILES[number % 3], number, soak.wanted - soak.done
+def make_run(soak, profile, number, boards):
+    count, seed = max(4, math.ceil((1 - soak.share / 2) * boards)), soak.seed + number
+    return Run("run-%d" % number, profile, seed, count, soak.gangflash,
+               make_jig(profile, seed, soak.deck, count, soak.share))
+
+
+def follow(soak, judges, run):
+    """Runs it; None if another one went wrong meanwhile."""
+    if soak.failed:
+        return None
+    run.start()
+    run.follow(lambda boards: soak.tell(run, boards))
+    soak.tell(run, run.boards())
+    del run.station  # is not for the judge's process
+    return run, judges.submit(judge_all, run)
 
 
 def run_all(soak, judges):
-    waiting = []
-    for profile, number, boards in plan_runs(soak):
-        count, seed = max(4, math.ceil((1 - soak.share / 2) * boards)), soak.seed + number
-        run = Run("run-%d" % number, profile, seed, count, soak.gangflash,
-                  make_jig(profile, seed, soak.deck, count, soak.share))
-        run.start()
-        run.follow(soak.tell)
-        soak.done += run.boards()
-        del run.station  # is not for the judge's process
-        waiting.append((run, judges.submit(judge_all, run)))
-        while waiting and (waiting[0][1].done() or soak.done >= soak.wanted):
-            first, judge = waiting.pop(0)
-            soak.take(first, judge.result())
-        if soak.failed:
-            break
-    for run, judge in waiting:
+    """Each profile its share of the boards, some runs beside each other, as they wait for slow
+    programmers most of the time; then what is missing, because runs are counted by boards that
+    pass."""
+    runs = [make_run(soak, profile, number, profile.share * soak.wanted // 1000)
+            for number, profile in enumerate(PROFILES, 1)]
+    with concurrent.futures.ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
+        for done in pool.map(lambda run: follow(soak, judges, run), runs):
+            if done is not None:
+                soak.take(done[0], done[1].result())
+    number = len(PROFILES)
+    while soak.boards() < soak.wanted and not soak.failed:
+        number += 1
+        run, judge = follow(soak, judges, make_run(soak, PROFILES[number % 3], number,
+                                                   soak.wanted - soak.boards()))
         soak.take(run, judge.result())
 
 
