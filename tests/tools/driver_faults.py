@@ -1,18 +1,18 @@
-"""The table of what further programmers and their boards may be up to: what the station makes of it.
-stk500v2, avr910, buspirate, stk500, avrispmkii; faults.py has ArduinoISP's, usb_faults.py the other
-USB programmers'.
+"""The table of what further programmers and their boards may be up to: what the station makes of
+it. stk500v2, avr910, buspirate, stk500, avrispmkii; faults.py has ArduinoISP's, usb_faults.py the
+other USB programmers'.
 
 usage: driver_faults.py make DIRECTORY       writes profile, images and jigs; prints, for each run,
                                              its name, its profile and how many boards pass in it
        driver_faults.py judge DIRECTORY      compares logs and the bench's records with the table
 
-Each row is a site with a fault on its first board; the second one is sound, and so is its programmer
-again. Sound sites stand between them, which must not notice.
+Each row is a site with a fault on its first board; the second one is sound, and so is its
+programmer again. Sound sites stand between them, which must not notice.
 
 What must come of a fault is in the drivers' own words (the top of each), and hangs on what their
-protocols have: STK500 version 2 a checksum and a sequence number; AVR910 and Bus Pirate neither an end
-nor a length; the STK500's first firmware an end byte; USB its own checks. And on what a board's answer
-is used for: all but AVR910's and the first STK500's give back what the board heard.
+protocols have: STK500 version 2 a checksum and a sequence number; AVR910 and Bus Pirate neither an
+end nor a length; the STK500's first firmware an end byte; USB its own checks. And on what a board's
+answer is used for: all but AVR910's and the first STK500's give back what the board heard.
 """
 import json
 import os
@@ -42,7 +42,7 @@ faults.WITNESS_SECONDS = 60
 
 OUT_OF_STEP, SILENT, GONE = "programmer-out-of-step", "programmer-silent", "programmer-gone"
 BYTES = faults.images()["flash.hex"]
-PAGE = BYTES[1:5].hex(" ")  # near the beginning of the first page: its first byte may go by itself
+PAGE = BYTES[1:5].hex(" ")  # of the first page: its first byte may go by itself
 SWAPPED = bytes([BYTES[1], BYTES[0], BYTES[3], BYTES[2]]).hex(" ")  # read by 'R', high byte first
 EEPROM = faults.images()["eeprom.hex"]
 # The same as it is written: by loads of bytes (c, C), or instructions; else as it stands;
@@ -175,8 +175,8 @@ BOARD = [
           "verify-mismatch", "written", "verify"),
     # The second byte of the image: no programmer looks at it to see whether a page is written.
     *each(FIVE, "flash read with a bit turned",
-          [fault("flip", wire="from-board", match="28 00 %02X" % BYTES[1], offset=2, mask=1)], "fail",
-          "verify-mismatch", "written", "verify", held="flash"),
+          [fault("flip", wire="from-board", match="28 00 %02X" % BYTES[1], offset=2, mask=1)],
+          "fail", "verify-mismatch", "written", "verify", held="flash"),
     # Nobody can stop it; reading back finds it.
     *each(FIVE, "value of a fuse with a bit turned",
           [fault("flip", wire="to-board", match="AC A0", offset=3, mask=0x10)], "fail",
@@ -249,10 +249,11 @@ STREAM = [
     # An echo and an old reply have no place among frames with sequence numbers: thrown away.
     *each([V2], "echo", [fault("echo", match=PAGE)], "pass", None, "locked", held="profile"),
     *each([AVR910, BLOCK, PIRATE, ONE], "echo",
-          lambda model: [fault("echo", match=WRITTEN.get(model, (PAGE, 0))[0])], "fail", OUT_OF_STEP,
-          "written", "flash"),
+          lambda model: [fault("echo", match=WRITTEN.get(model, (PAGE, 0))[0])], "fail",
+          OUT_OF_STEP, "written", "flash"),
     # The answer to a page: 1B, number, 00 02, 0E, 13 00. -2: before its 1B.
-    *each([V2], "old reply", [fault("old-reply", match="00 02 0E 13 00", offset=-2)], "pass", None, "locked", held="profile"),
+    *each([V2], "old reply", [fault("old-reply", match="00 02 0E 13 00", offset=-2)], "pass",
+          None, "locked", held="profile"),
     # In the midst of a reply it spoils that.
     *each([V2], "old reply within a reply", [fault("old-reply", match="00 02 0E 13 00", offset=4)],
           "fail", OUT_OF_STEP, "written", "flash"),
@@ -268,16 +269,16 @@ STREAM = [
     *each([V2], "framing of a page lost", [fault("flip", wire="to-programmer",
                                                  match="0E 13 00 80", offset=0, mask=0x40)],
           "fail", SILENT, "written", "flash"),
-    *each([ONE], "old reply", [fault("old-reply", match=PAGE, offset=-1)], "fail", OUT_OF_STEP, "written", "verify",
-          held="flash"),
+    *each([ONE], "old reply", [fault("old-reply", match=PAGE, offset=-1)], "fail", OUT_OF_STEP,
+          "written", "verify", held="flash"),
     # A page on its way.
     *each(FIVE + [BLOCK, LUFA], "bit turned in a page", on_page("flip", "to-programmer", mask=0x10),
           "fail", "verify-mismatch", "written", "verify",
           by={V2: {"failure": OUT_OF_STEP, "step": "flash"}}),
     *each([V2, BLOCK, PIRATE, ONE], "byte of a page lost", on_page("lost-byte", "to-programmer"),
           "fail", SILENT, "written", "flash"),
-    *each([V2, BLOCK, PIRATE, ONE], "byte of a page twice", on_page("doubled-byte", "to-programmer"),
-          "fail", OUT_OF_STEP, "written", "flash"),
+    *each([V2, BLOCK, PIRATE, ONE], "byte of a page twice",
+          on_page("doubled-byte", "to-programmer"), "fail", OUT_OF_STEP, "written", "flash"),
     # The first packet is a short one then: a genuine one takes it for the whole command; LUFA's
     # carries out what is missing with what it has left of the command before.
     *each(USB, "byte of a page lost, on USB", on_page("lost-byte", "to-programmer"), "fail",
@@ -309,7 +310,8 @@ STREAM = [
           [fault("flip", wire="to-programmer", match=FUSE[V2][0], offset=3, mask=0x10)], "fail",
           OUT_OF_STEP, "fused", "fuses", held="flash"),
     *each([V2, ONE, BLOCK, PIRATE], "line cut in mid-page",
-          lambda model: [fault("cut", for_="300 ms", match=WRITTEN.get(model, (PAGE, 0))[0], offset=2)],
+          lambda model: [fault("cut", for_="300 ms", offset=2,
+                               match=WRITTEN.get(model, (PAGE, 0))[0])],
           "fail", SILENT, "written", "flash"),
     *each([V2, ONE], "line cut in a fuse write",
           lambda model: [fault("cut", for_="300 ms", match=FUSE[model][0], offset=1)], "fail",
@@ -345,9 +347,7 @@ def make_site(number, row, turn):
 def make(directory):
     for name, data in faults.images().items():
         faults.write(directory, name, "\n".join(faults.hex_records(data)) + "\n")
-    # Fixed SCKs are for boards of which it is known that their crystal is fast enough.
-    faults.write(directory, "plain.yaml", json.dumps(
-        {**faults.make_profile("plain"), "board": {"clock": "crystal 16 MHz"}}))
+    faults.write(directory, "plain.yaml", json.dumps(faults.make_profile("plain")))
     for turn, (name, sites) in enumerate(runs()):
         jig = usb_faults.make_jig(name, "plain", sites)
         jig["contact"]["poll"] = "100 ms"  # sites that have done theirs look on until the end

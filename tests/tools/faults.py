@@ -32,10 +32,15 @@ PROFILES = {
              "retry": {"contact": 3, "verify": 1}},
     "keep": {"low": 0xF7, "high": 0xD1, "extended": 0xFD, "lock": 0xFF, "eeprom": {"keep": "restore"}},
     "blank": {"low": 0x62, "high": 0xD9, "extended": 0xFF, "lock": 0xFF, "eeprom": "erase",
-              "if_already": "pass", "flash": "blank.hex"},
+              "if_already": "pass", "flash": "blank.hex", "crystal": False},
+    # DWEN last of all: before lock bits that would keep it out, after others.
+    "door": {"low": 0xF7, "high": 0x99, "extended": 0xFD, "lock": 0xFC, "eeprom": "erase",
+             "risks": ["dwen", "lock-forbids"]},
+    "door-last": {"low": 0xF7, "high": 0x99, "extended": 0xFD, "lock": 0xCF, "eeprom": "erase",
+                  "risks": ["dwen"]},
     # No pages, nothing to ask for the end of a write but the byte itself.
     "old": {"part": "ATtiny12", "fuse": 0xD2, "lock": 0xF9, "eeprom": EEPROM_FILE,
-            "flash": "old.hex"},
+            "flash": "old.hex", "crystal": False},
 }
 WITNESS = "a sound board"
 WITNESS_SECONDS = 20
@@ -111,6 +116,8 @@ LOST = {
 LOST_ELSEWHERE = {
     "compare": ("blank", dead("20 00", nth=200), "fail", "contact-lost", "none"),
     "keep": ("keep", dead("A0 00", nth=100), "fail", "contact-lost", "none"),
+    "doors": ("door", dead("AC A8"), "fail", "contact-lost", "fused"),
+    "last-doors": ("door-last", dead("AC A8"), "fail", "contact-lost", "locked"),
 }
 
 # Steps that no attempt of these programmers takes, as their SCK is fixed: see usb_faults.py.
@@ -148,7 +155,8 @@ def lost_rows(model):
                       model=model)
     for step, (profile, lost, verdict, failure, touched) in LOST_ELSEWHERE.items():
         yield Row("contact lost in %s, %s" % (step, model), [lost], verdict, failure, touched,
-                  model=model, profile=profile, held="new")
+                  step if touched != "none" else None, model=model, profile=profile,
+                  held="flash" if touched != "none" else "new")
 
 
 def lost_rows_of_old_part():
@@ -391,14 +399,19 @@ def make_jig(name, profile, pace, sites):
     }
 
 
-def make_profile(name):
+def make_profile(name, crystal=True):
+    """`crystal`: what it is is said, so that a fixed SCK is not too fast for what the fuses could
+    mean."""
     values = PROFILES[name]
-    return {"format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp",
-            "part": part_of(name), "images": [{"file": values.get("flash", "flash.hex")}],
+    crystal = crystal and values.get("crystal", True)
+    rules = values.get("risks", []) + ([] if crystal else ["clock-source"])
+    risks = [{"rule": rule, "because": "a table of faults"} for rule in rules]
+    board = {"board": {"clock": "crystal 16 MHz"}} if crystal else {}
+    return {"format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp", **board,
+            **({"accept_risk": risks} if risks else {}), "part": part_of(name),
+            "images": [{"file": values.get("flash", "flash.hex")}],
             "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
             "lock": values["lock"], "eeprom": values["eeprom"],
-            # What the boards run on is the matter of some rows.
-            "accept_risk": {"rule": "clock-source", "because": "a table of faults"},
             "if_already": values.get("if_already", "redo"),
             "retry": values.get("retry", {"contact": 1, "verify": 0})}
 
@@ -499,7 +512,8 @@ SUFFERED = {
     "compare": BEFORE_ERASE, "keep": BEFORE_ERASE, "open": BEFORE_ERASE,
     "erase": {"none", "erased", "written"}, "flash": WRITTEN, "eeprom": WRITTEN, "verify": WRITTEN,
     "fuses": {"written", "fused"}, "reenter": {"written", "fused"},
-    "recheck": {"none", "written", "fused"}, "lock": {"written", "fused", "locked"},
+    "recheck": {"none", "written", "fused"}, "doors": {"fused"}, "last-doors": {"fused", "locked"},
+    "lock": {"written", "fused", "locked"},
     "release": {"none", "written", "fused", "locked"},
 }
 # The step in which some failures may be found, where that says more.
@@ -510,7 +524,7 @@ FOUND_IN = {
 }
 # What a pass has done to a board, by profile.
 DONE = {"plain": {"locked"}, "open": {"fused"}, "keep": {"fused"}, "blank": {"none"},
-        "old": {"locked"}}
+        "old": {"locked"}, "door": {"locked"}, "door-last": {"locked"}}
 
 
 def judge_fit(judge, name, profile, attempt, step):

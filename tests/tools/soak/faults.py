@@ -224,7 +224,8 @@ DESCRIBE = {
     "banner": lambda *_: {"text": "ArduinoISP ready 0x14 0x10", "times": 1},
     "late-reply": late_reply, "reset": instruction, "port-gone": port_gone,
     "power-loss": instruction, "pulled": instruction,
-    "doubled-byte": doubled_byte, "cut": cut, "echo": on_the_way_there, "old-reply": on_the_way_back, "wrong-mode": wrong_mode,
+    "doubled-byte": doubled_byte, "cut": cut, "echo": on_the_way_there,
+    "old-reply": on_the_way_back, "wrong-mode": wrong_mode,
     "stall": instruction, "short-reply": instruction, "nak": instruction,
     "duplicate-packet": on_the_way_there,
 }
