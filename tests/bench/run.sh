@@ -1,7 +1,7 @@
 #!/bin/bash
 # The benchmark: prints figures, judges nothing. Ratios are taken within one run.
 #
-# usage: bash tests/bench/run.sh [one] [many] [fast] [usb] [serial] [mixed] [kernel]  (default: all)
+# usage: bash tests/bench/run.sh [one] [many] [fast] [usb] [serial] [mixed] [kernel] [clock]  (default: all)
 #   BUILD=DIR   where bin/gangflash and bin/simbench are (default: build/bench, built if missing)
 #
 #   one   one UART site at real pace, 28 KiB of random bytes, ATmega32U4, against the floor and
@@ -17,6 +17,10 @@
 #         them alone
 #   kernel  the same as usb over a kernel's USB and libusb, and against avrdude there: in the machine of
 #         tests/qemu/run.sh, whose CPU is emulated
+#   clock  a new ATmega328P, 1 MHz, that gets a crystal of 16 MHz, 28 KiB: `speed: clock-first` against
+#         as found, and against avrdude in two calls, the way people do it by hand: the clock fuse at a
+#         slow -B, then the flash at a fast one; for USB programmers again in the machine of
+#         tests/qemu/run.sh
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$source/build/bench}
@@ -287,10 +291,51 @@ bench_kernel() {
     [ "$status" -eq 0 ] || exit 1
 }
 
-[ $# -gt 0 ] || set -- one many fast usb serial mixed kernel
+# bench_clock_one PROGRAMMER : leaves simbench running, for avrdude
+bench_clock_one() {
+    local seconds=() usb_low=$usb_new_low usb_profile speed
+    make_usb_bench clock "$1"
+    start_bench "$work/clock-bench.yaml" real
+    make_usb_jig clock "$(cut -d' ' -f2 "$work/places")"
+    for speed in as-found clock-first; do
+        usb_profile=usb-$speed
+        flash_usb clock || exit 1
+        seconds+=("$(clock_seconds clock)")
+        printf 'remove 1\ninsert 1\n' >"$work/bench.in"
+    done
+    clock_first=${seconds[1]}
+    print_clock "$1" "${seconds[@]}"
+}
+
+bench_clock() {
+    local place begin theirs status=0 clock_first
+    echo "== clock first, real pace, a new ATmega328P with a crystal of 16 MHz, 28 KiB of random bytes"
+    make_clock_profiles
+    for programmer in avrispmkii usbasp; do
+        bench_clock_one $programmer
+        stop_bench
+    done
+    bench_clock_one stk500v2
+    place=$(sed -n '1s/^[0-9]* pty://p' "$work/places")
+    begin=$(date +%s.%N)
+    { avrdude -q -q -c stk500v2 -P "$place" -B 8 -p m328p -U lfuse:w:0xFF:m &&
+        avrdude -q -q -c stk500v2 -P "$place" -B 0.6 -p m328p -e -U "flash:w:$work/random28k.hex:i" \
+            -U lfuse:v:0xFF:m -U hfuse:v:0xD9:m; } >"$work/avrdude.out" 2>&1 ||
+        { tail -n 5 "$work/avrdude.out"; exit 1; }
+    theirs=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { printf "%.3f", b - a }')
+    stop_bench
+    print_clock_avrdude "-c stk500v2 -B 8, then -B 0.6" "$theirs" 0 "$clock_first"
+    GANGFLASH_QEMU_SECONDS=${GANGFLASH_QEMU_SECONDS:-600} BUILD=$build sh "$source/tests/qemu/run.sh" bench/kernel_clock \
+        >"$work/qemu.out" || status=$?
+    [ "$status" -ne 0 ] || cat "$build/qemu/job/kernel_clock.log"
+    cat "$work/qemu.out"
+    [ "$status" -eq 0 ] || exit 1
+}
+
+[ $# -gt 0 ] || set -- one many fast usb serial mixed kernel clock
 for part in "$@"; do
     case $part in
-    one | many | fast | usb | serial | mixed | kernel) "bench_$part" ;;
-    *) echo "unknown part '$part': one many fast usb serial mixed kernel" >&2; exit 2 ;;
+    one | many | fast | usb | serial | mixed | kernel | clock) "bench_$part" ;;
+    *) echo "unknown part '$part': one many fast usb serial mixed kernel clock" >&2; exit 2 ;;
     esac
 done

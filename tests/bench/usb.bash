@@ -51,7 +51,8 @@ usb_model() {
     esac
 }
 
-# make_usb_bench NAME PROGRAMMER… : NAME-bench.yaml, a simulated site for each. The programmers stand
+# make_usb_bench NAME PROGRAMMER… : NAME-bench.yaml, a simulated site for each, whose boards have their
+# fuses already unless $usb_low says what they carry. The programmers stand
 # in $work/NAME-programmers, one per line.
 make_usb_bench() {
     local name=$1 site=0 programmer
@@ -62,7 +63,7 @@ make_usb_bench() {
         for programmer in "$@"; do
             site=$((site + 1))
             echo "  - {site: $site, programmer: $programmer, model: $(usb_model "$programmer")," \
-                "board: ATmega328P, crystal: 16 MHz, found: {low: 0xFF}}"
+                "board: ATmega328P, crystal: 16 MHz, found: {low: ${usb_low:-0xFF}}}"
         done
     } >"$work/$name-bench.yaml"
 }
@@ -138,7 +139,7 @@ flash_usb() {
     local before status=0
     before=$(load_now)
     rm -f "$work/$1.sqlite"
-    command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/usb.yaml" \
+    command time -f '%U %S %e %M' -o "$work/time" "$gangflash" flash "$work/${usb_profile:-usb}.yaml" \
         --jig "$work/$1-jig.yaml" --go now --log "$work/$1.sqlite" >"$work/$1.out" 2>&1 ||
         status=$?
     load="load $before, then $(load_now)"
@@ -181,4 +182,38 @@ print_usb_cycle() {
     echo "; $load"
     awk '{ printf "station: %.2f s user + %.2f s system in %.1f s: %.1f %% of a core; %.1f MiB resident at most\n",
         $1, $2, $3, ($1 + $2) / $3 * 100, $4 / 1024 }' "$work/time"
+}
+
+# ---- clock first: a new board, 1 MHz, that gets a crystal of 16 MHz ----
+
+usb_new_low=0x62 # as an ATmega328P leaves the factory
+
+# make_clock_profiles : usb-as-found and usb-clock-first
+make_clock_profiles() {
+    make_usb_profile
+    for speed in as-found clock-first; do
+        { cat "$work/usb.yaml" && echo "speed: $speed"; } >"$work/usb-$speed.yaml"
+    done
+}
+
+# clock_seconds NAME : of the last attempt
+clock_seconds() {
+    sqlite3 "$work/$1.sqlite" \
+        "SELECT round((julianday(ended_at)-julianday(started_at))*86400,3) FROM attempts ORDER BY attempt DESC LIMIT 1"
+}
+
+# print_clock PROGRAMMER SLOW FIRST
+print_clock() {
+    awk -v p="$1" -v s="$2" -v f="$3" 'BEGIN {
+        goal = p == "avrispmkii" ? " (goal: at least 3.5)" : ""
+        printf "%s: as found %.3f s, clock first %.3f s: %.2f times as fast%s", p, s, f, s / f, goal }'
+    echo "; $load"
+}
+
+# print_clock_avrdude OPTIONS THEIRS START OURS : two calls of avrdude, clock fuse first, against clock
+# first; START of it is what avrdude needs to read its configuration, twice
+print_clock_avrdude() {
+    awk -v o="$1" -v a="$2" -v s="$3" -v t="$4" 'BEGIN {
+        printf "avrdude %s in two calls: %.3f s and %.3f s to start: %.3f times as long as clock first (goal: at least 1)\n",
+            o, a - s, s, (a - s) / t }'
 }
