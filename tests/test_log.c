@@ -404,6 +404,7 @@ static void test_a_board_left_in_is_known_after_a_restart(void **state)
 struct open_end {
     int steps; /* how many were logged */
     bool last_failed, fuses_right, lock_left, lock_right, tried_again, clock_first;
+    bool doors_only;            /* the only fuse to write takes the way in: it comes last */
     const char *touched, *said; /* what the next start makes of it */
 };
 
@@ -425,6 +426,8 @@ static const struct open_end open_ends[] = {
     {5, .last_failed = true, .tried_again = true, .touched = "written", .said = "was 'attach'; a"},
     {4, .clock_first = true, .touched = "erased", .said = "was 'open'; a later"},
     {5, .clock_first = true, .touched = "fused", .said = "was 'erase'; a later"},
+    {11, .doors_only = true, .touched = "locked", .said = "was 'recheck'; a later"},
+    {11, .doors_only = true, .lock_left = true, .touched = "fused", .said = "was 'recheck'; a"},
     {5, .clock_first = true, .fuses_right = true, .touched = "written", .said = "was 'erase'; a"},
 };
 #define OPEN_ENDS ((int)(sizeof open_ends / sizeof open_ends[0]))
@@ -447,6 +450,9 @@ static void leave_open(struct log *log, const struct open_end *end)
         struct record_step step = sample_step(names[i]);
         bool failed = end->last_failed && i == end->steps - 1;
         step.failure = failed ? FAILURE_VERIFY_MISMATCH : FAILURE_NONE;
+        if (end->doors_only && strcmp(names[i], "fuses") == 0) {
+            continue;
+        }
         if (log_add_step(log, record.attempt, &step, NULL) < 0) {
             _exit(3);
         }
