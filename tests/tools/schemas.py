@@ -29,11 +29,12 @@ UNSEEN = {
         r"the profile's images", r"has no such fuse", r"has no byte", r"found address",
         r"expected either a rate", r"nth says nothing", r"expected an instruction by",
         r"expected either bytes", r"expected to-programmer or from-programmer",
-        r"both give the bytes", r"no memory of an AVR is there",
+        r"both give the bytes", r"no memory of an AVR is there", r"reach beyond",
         r"found clock-first, expected as-found"],
     "sites and boards that there are": [
         r"stands in line \d+ already", r"there is no site", r"site \d+ is at",
-        r"is not in it", r"stands in row", r"the number of a site", r"the bench has no more boards"],
+        r"is not in it", r"stands in row", r"the number of a site",
+        r"the bench has no more boards"],
     "ranges behind units": [
         r"expected crystal, internal", r"expected a frequency", r"expected at most \d+ s",
         r"expected a time", r"expected a rate", r"expected a factor"],
@@ -87,7 +88,8 @@ def text_of(node, indent=0):
         mapping = isinstance(node, yaml.MappingNode)
         head, value = (text_of(item[0]) + ":", item[1]) if mapping else ("-", item)
         body = text_of(value, indent + 2)
-        lines.append(" " * indent + head + ("" if body.startswith("\n") or not body else " ") + body)
+        blank = "" if body.startswith("\n") or not body else " "
+        lines.append(" " * indent + head + blank + body)
     return "\n".join(lines)
 
 
@@ -147,18 +149,43 @@ def place_of(root, path):
 # ---- what is made wrong ----
 
 def misspelt(word):
-    return {word[1:], word[:-1], word + "x", word[:1] + word[2:], word.upper(), word.capitalize()} - {
-        word, ""}
+    words = {word[1:], word[:-1], word + "x", word[:1] + word[2:], word.upper(), word.capitalize()}
+    return words - {word, ""}
 
 
-def other_scalars(node):
+def bounds_of(schema, names):
+    """The numbers behind these words anywhere in the schema, and those beside them."""
+    children = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    bounds = set()
+    for key, child in children:
+        if key in names and isinstance(child, int):
+            bounds |= {child - 1, child, child + 1}
+        elif isinstance(child, (dict, list)):
+            bounds |= bounds_of(child, names)
+    return bounds
+
+
+class Bounds:
+    """Of numbers, texts and lists, wherever in a file they hold."""
+
+    def __init__(self, schema):
+        self.numbers = sorted(bounds_of(schema, ("minimum", "maximum")))
+        self.lengths = sorted(bounds_of(schema, ("maxLength",)))
+        self.items = sorted(n for n in bounds_of(schema, ("minItems", "maxItems")) if 0 < n < 20)
+
+
+def other_scalars(node, bounds):
     text = node.value
+    if not node.style and re.match("-?[0-9]+$|0x", text):
+        yield from (plain(str(number)) for number in bounds.numbers)
     yield from map(plain, ["", "~", "0", "1", "-1", "2", "127", "255", "256", "257", "1000000001",
                            "99999999999999999999", "1.5", "1.0", "0x1F", "007", "0o17", "true",
                            "False", ALIEN, "leave", "5 V", "16 MHz", "99 MHz", "1 GHz", "400 ms",
                            "25 h", "100 s", "1E 95 0F", "56 AC", "5G"])
-    yield from map(quoted, ["", text, "1", "a\tb", "x" * 31, "x" * 32, "x" * 127, "x" * 128, "é" * 100])
-    yield from (plain(word) for word in misspelt(text) if not re.search(r"[:#{}\[\],&*!|>%@`\"']", word))
+    yield from map(quoted, ["", text, "1", "a\tb", "é" * 100])
+    yield from (quoted("x" * length) for length in bounds.lengths)
+    yield from (plain(word) for word in misspelt(text)
+                if not re.search(r"[:#{}\[\],&*!|>%@`\"']", word))
     yield yaml.SequenceNode("", [])
     yield yaml.SequenceNode("", [node])
     yield yaml.MappingNode("", [])
@@ -171,13 +198,13 @@ def shape_of(node):
     return (len(node.value),)
 
 
-def mutations(root, seen):
+def mutations(root, seen, bounds):
     """Files with one thing wrong, or at least other; each place, by its keys, has its turn once."""
     for path, node in nodes_of(root):
         place = place_of(root, path)
         if isinstance(node, yaml.ScalarNode):
             if place not in seen:
-                for other in other_scalars(node):
+                for other in other_scalars(node, bounds):
                     yield put(root, path, other)
             seen.add(place)
             continue
@@ -188,6 +215,9 @@ def mutations(root, seen):
         for other in (plain(ALIEN), plain(""), plain("5"), yaml.MappingNode("", []),
                       yaml.SequenceNode("", []), yaml.SequenceNode("", [node])):
             yield put(root, path, other)
+        if isinstance(node, yaml.SequenceNode) and node.value:
+            for count in bounds.items:
+                yield put(root, path, yaml.SequenceNode("", node.value[:1] * count))
         for i, item in enumerate(node.value):
             yield put(root, path, type(node)("", node.value[:i] + node.value[i + 1:]))
             yield put(root, path, type(node)("", node.value + [item]))
@@ -209,6 +239,7 @@ class Kind:
             self.schema = json.load(file)
         jsonschema.Draft7Validator.check_schema(self.schema)
         self.validators = {}
+        self.bounds = Bounds(self.schema)
         self.visited = set()
 
     def read(self, roots):
@@ -297,7 +328,8 @@ class Kind:
         for i in path:
             key = node.value[i][0].value if isinstance(node, yaml.MappingNode) else i
             node, data = at(node, (i,)), data[key]
-            schemas = [branch for one in self.step(schemas, key) for branch in self.branches(one, data)]
+            schemas = [branch for one in self.step(schemas, key)
+                       for branch in self.branches(one, data)]
         closed = [schema for schema in schemas if schema.get("additionalProperties") is False]
         assert closed, f"the schema takes any key: {path} of {text_of(root)}"
         # The outermost one may be a copy with fewer cases.
@@ -346,7 +378,7 @@ def unseen_kind(verdict):
 
 
 def test_mutations(kind, root, seen):
-    roots = list({text_of(one): one for one in mutations(root, seen)}.values())
+    roots = list({text_of(one): one for one in mutations(root, seen, kind.bounds)}.values())
     refused = 0
     for one, verdict in zip(roots, kind.read(roots)):
         good = kind.is_good(one)
@@ -489,12 +521,14 @@ def with_choices(kind, root):
             value = value[name]
             schemas = [branch for one in kind.step(schemas, name)
                        for branch in kind.branches(one, value)]
-        fields = [schema["properties"] for schema in schemas if "accept" in schema.get("properties", {})]
+        fields = [schema["properties"] for schema in schemas
+                  if "accept" in schema.get("properties", {})]
         if not fields or id(fields[0]) in kind.visited:
             continue
         kind.visited.add(id(fields[0]))
         items = [yaml.MappingNode("", [(plain(field), plain(choice))])
-                 for field, schema in fields[0].items() if field not in ("write", "accept", "because")
+                 for field, schema in fields[0].items()
+                 if field not in ("write", "accept", "because")
                  for choice in kind.resolve(schema)["enum"]]
         accept = [i for i, (key, _) in enumerate(at(root, path).value) if key.value == "accept"][0]
         for i in range(0, len(items), 8):
@@ -505,12 +539,13 @@ def test_choices(kind, roots):
     files = [one for root in roots for one in with_choices(kind, root)]
     for one, verdict in zip(files, kind.read(files)):
         if verdict != "good" or not kind.is_good(one):
-            wrong(f"a choice that one of them refuses: {verdict}, {kind.complaint(one)}\n{text_of(one)}")
+            wrong(f"a choice that one of them refuses: {verdict}, {kind.complaint(one)}\n"
+                  f"{text_of(one)}")
     return len(files)
 
 
 def one_by_one(root):
-    """Each fault of a jig file in a file of its own: the less is in one, the sooner it is judged."""
+    """Each fault of a jig file in a file of its own: the less is in it, the sooner it is judged."""
     for i, (key, value) in enumerate(root.value):
         if key.value == "faults":
             yield from (put(root, (i,), yaml.SequenceNode("", [fault])) for fault in value.value)
@@ -549,8 +584,8 @@ def test_jigs():
     counts = [test_mutations(kind, one, seen) for text in own.values()
               for one in one_by_one(compose(text))]
     assert taken >= len(benches) + len(own), taken
-    print(f"jig files: {taken} good ones, {probes} mappings, {sum(a for a, _ in counts)} mutations, "
-          f"{sum(b for _, b in counts)} of them refused")
+    print(f"jig files: {taken} good ones, {probes} mappings, "
+          f"{sum(a for a, _ in counts)} mutations, {sum(b for _, b in counts)} of them refused")
 
 
 test_profiles()
