@@ -10,7 +10,7 @@
 
 struct cut_board {
     const struct plan *plan;
-    int64_t crystal_hz;
+    int64_t crystal_hz, signal_hz;           /* what it has at the clock pins; 0: none */
     bool weak_crystal;                       /* starts only where the datasheet promises it */
     uint8_t found[PART_FUSE_AND_LOCK_COUNT]; /* index: memory - PART_FIRST_FUSE */
 };
@@ -30,6 +30,8 @@ static inline struct target_programmer *cut_open(const struct cut_board *board)
             avr_target_preset(self->target, (enum part_memory)(PART_FIRST_FUSE + at),
                               &board->found[at], 1);
     avr_target_set_defects(self->target, &defects);
+    if (board->signal_hz != 0)
+        avr_target_feed_clock(self->target, board->signal_hz);
     return self;
 }
 

@@ -109,17 +109,24 @@ static void draw_part(struct lab *lab, struct draw *draw)
     draw->board.weak_crystal = true;
 }
 
-static void draw_crystal(struct lab *lab, struct draw *draw)
+static void draw_clock(struct lab *lab, struct draw *draw)
 {
-    static const int64_t crystals_hz[] = {32768,    455000,   1000000, 2000000,  3686400,
-                                          4000000,  7372800,  8000000, 11059200, 12000000,
-                                          16000000, 18432000, 20000000};
+    static const int64_t clocks_hz[] = {32768,    455000,   1000000, 2000000,  3686400,
+                                        4000000,  7372800,  8000000, 11059200, 12000000,
+                                        16000000, 18432000, 20000000};
     bool needs_one = draw->part.cksel.mask == 0 && draw->part.factory_clock_hz == 0;
+    int64_t clock_hz = clocks_hz[below(lab, sizeof clocks_hz / sizeof clocks_hz[0])];
 
     if (!needs_one && one_in(lab, 3))
         return;
-    draw->board.crystal_hz = crystals_hz[below(lab, sizeof crystals_hz / sizeof crystals_hz[0])];
-    draw->profile.clock_hz = draw->board.crystal_hz;
+    draw->profile.clock_hz = clock_hz;
+    if (!needs_one && one_in(lab, 4)) {
+        draw->board.signal_hz = clock_hz;
+        draw->profile.clock_source = PROFILE_CLOCK_EXTERNAL;
+        snprintf(draw->profile.clock_text, sizeof draw->profile.clock_text, "external");
+        return;
+    }
+    draw->board.crystal_hz = clock_hz;
     draw->profile.clock_source = one_in(lab, 4) ? PROFILE_CLOCK_RESONATOR : PROFILE_CLOCK_CRYSTAL;
     snprintf(draw->profile.clock_text, sizeof draw->profile.clock_text, "crystal");
 }
@@ -158,10 +165,18 @@ static uint8_t draw_byte(struct lab *lab, const struct draw *draw, int at)
     return at == PART_LOCK - PART_FIRST_FUSE ? mode_of_datasheet(part, value) : value;
 }
 
+static int64_t clock_hz_of(const struct draw *draw, const uint8_t *bytes)
+{
+    if (draw->board.signal_hz != 0)
+        return avr_clock_of_signal_hz(&draw->part, bytes, draw->board.signal_hz);
+    if (!avr_clock_is_promised(&draw->part, bytes, draw->board.crystal_hz))
+        return 0;
+    return avr_clock_hz(&draw->part, bytes, draw->board.crystal_hz);
+}
+
 static bool runs(const struct draw *draw, const uint8_t *bytes)
 {
-    return avr_clock_hz(&draw->part, bytes, draw->board.crystal_hz) != 0 &&
-           avr_clock_is_promised(&draw->part, bytes, draw->board.crystal_hz);
+    return clock_hz_of(draw, bytes) != 0;
 }
 
 /* Bytes with which the board runs. */
@@ -274,11 +289,13 @@ static void describe(const struct draw *draw, char *text, size_t text_bytes)
     const struct profile_byte_rule *rules = draw->profile.rules;
 
     snprintf(text, text_bytes,
-             "%s, crystal %ld Hz, %s, found %02X %02X %02X %02X, asked %02X%s %02X%s %02X%s %02X%s",
-             draw->part.name, (long)draw->board.crystal_hz, draw->plan.driver->name, found[0],
-             found[1], found[2], found[3], rules[0].write, rules[0].leave ? "(left)" : "",
-             rules[1].write, rules[1].leave ? "(left)" : "", rules[2].write,
-             rules[2].leave ? "(left)" : "", rules[3].write, rules[3].leave ? "(left)" : "");
+             "%s, crystal %ld Hz, signal %ld Hz, %s, found %02X %02X %02X %02X, asked %02X%s "
+             "%02X%s %02X%s %02X%s",
+             draw->part.name, (long)draw->board.crystal_hz, (long)draw->board.signal_hz,
+             draw->plan.driver->name, found[0], found[1], found[2], found[3], rules[0].write,
+             rules[0].leave ? "(left)" : "", rules[1].write, rules[1].leave ? "(left)" : "",
+             rules[2].write, rules[2].leave ? "(left)" : "", rules[3].write,
+             rules[3].leave ? "(left)" : "");
 }
 
 #define FAIL(draw, ...)                                                                            \
@@ -363,7 +380,7 @@ static int64_t least_hz(const struct draw *draw)
 /* Is the board lost when of these fuses, a bit for each, the values that are to be written act? */
 static bool is_lost(const struct draw *draw, unsigned written)
 {
-    int64_t found_hz = avr_clock_hz(&draw->part, draw->board.found, draw->board.crystal_hz);
+    int64_t found_hz = clock_hz_of(draw, draw->board.found);
     uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
 
     memcpy(bytes, draw->board.found, sizeof bytes);
@@ -371,8 +388,8 @@ static bool is_lost(const struct draw *draw, unsigned written)
         if ((written >> at & 1) != 0)
             fuse_gate_decide(&draw->profile, (enum part_memory)(PART_FIRST_FUSE + at),
                              draw->board.found[at], &bytes[at]);
-    return !runs(draw, bytes) || avr_clock_hz(&draw->part, bytes, draw->board.crystal_hz) <
-                                     (found_hz < least_hz(draw) ? found_hz : least_hz(draw));
+    return !runs(draw, bytes) ||
+           clock_hz_of(draw, bytes) < (found_hz < least_hz(draw) ? found_hz : least_hz(draw));
 }
 
 /* The fuses that are to be written and are no doors, a bit for each. */
@@ -459,7 +476,7 @@ static bool check_one(struct lab *lab, struct image *image)
     assert_non_null(draw);
     draw->image = image;
     draw_part(lab, draw);
-    draw_crystal(lab, draw);
+    draw_clock(lab, draw);
     if (draw_bytes(lab, draw, draw->board.found))
         for (int i = 0; i < DRAWS && !counts; i++)
             counts = draw_profile(lab, draw) && check_draw(lab, draw);

@@ -167,6 +167,14 @@ static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t cryst
     return 0;
 }
 
+static int64_t divided_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
+                          int64_t clock_hz)
+{
+    bool divided = part->ckdiv8.mask != 0 &&
+                   part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
+    return divided ? clock_hz / 8 : clock_hz;
+}
+
 int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT],
                      int64_t crystal_hz)
 {
@@ -174,9 +182,17 @@ int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_
         return crystal_hz != 0 ? crystal_hz : part->factory_clock_hz;
     }
     int64_t clock_hz = undivided_hz(part, bytes[part->cksel.memory - PART_FIRST_FUSE], crystal_hz);
-    bool divided = part->ckdiv8.mask != 0 &&
-                   part_bit_programmed(part->ckdiv8, bytes[part->ckdiv8.memory - PART_FIRST_FUSE]);
-    return divided ? clock_hz / 8 : clock_hz;
+    return divided_hz(part, bytes, clock_hz);
+}
+
+int64_t avr_clock_of_signal_hz(const struct part *part,
+                               const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT], int64_t signal_hz)
+{
+    const struct part_field *field = part->cksel.mask == 0 ? NULL : clock_field(part);
+    const char *name =
+        field == NULL ? NULL : value_name(field, bytes[part->cksel.memory - PART_FIRST_FUSE]);
+    bool takes_signal = name != NULL && strncmp(name, "EXTCLK", 6) == 0;
+    return takes_signal ? divided_hz(part, bytes, signal_hz) : avr_clock_hz(part, bytes, 0);
 }
 
 /* --- the range of a crystal --- */

@@ -15,6 +15,7 @@ struct instruction;
 struct avr_target {
     const struct part *part;
     int64_t crystal_hz;
+    int64_t signal_hz; /* fed in, instead of a crystal; 0: none */
     bool keeps_time;
 
     uint8_t *flash;
@@ -667,7 +668,11 @@ static void latch_fuses(struct avr_target *target)
 {
     memcpy(target->in_effect, target->bytes, sizeof target->in_effect);
     target->clock_hz = avr_clock_hz(target->part, target->in_effect, target->crystal_hz);
-    if (target->defects.weak_crystal &&
+    if (target->signal_hz != 0) {
+        target->clock_hz =
+            avr_clock_of_signal_hz(target->part, target->in_effect, target->signal_hz);
+    }
+    if (target->defects.weak_crystal && target->signal_hz == 0 &&
         !avr_clock_is_promised(target->part, target->in_effect, target->crystal_hz)) {
         target->clock_hz = 0;
     }
@@ -752,6 +757,12 @@ void avr_target_preset(struct avr_target *target, enum part_memory memory, const
     uint8_t mask = mask_of(target, memory);
     uint8_t *byte = byte_of(target, memory);
     *byte = (uint8_t)((*byte & ~mask) | (bytes[0] & mask));
+    latch_fuses(target);
+}
+
+void avr_target_feed_clock(struct avr_target *target, int64_t signal_hz)
+{
+    target->signal_hz = signal_hz;
     latch_fuses(target);
 }
 

@@ -47,6 +47,8 @@ void avr_target_free(struct avr_target *target);
  * that a fuse or the lock byte does not have stay as they are. */
 void avr_target_preset(struct avr_target *target, enum part_memory memory, const uint8_t *bytes,
                        uint32_t count);
+/* Before the first instruction: the board has no crystal, but feeds in a clock of `signal_hz`. */
+void avr_target_feed_clock(struct avr_target *target, int64_t signal_hz);
 /* Before the first instruction. */
 void avr_target_set_defects(struct avr_target *target, const struct avr_target_defects *defects);
 /* The supply goes away in the middle of what the next instruction writes. */
