@@ -353,11 +353,12 @@ static int read_profile(struct profile_reader *reader)
                                        "part",   "signature",   "board",   "images",   "fuses",
                                        "lock",   "accept_risk", "eeprom",  "verify",   "if_already",
                                        "speed",  "retry",       NULL};
-    /* The part before what depends on it; the images last, since they take longest. */
+    /* The part before what depends on it; the images late, since they take longest; the speed hangs
+     * on what becomes of the EEPROM. */
     static int (*const steps[])(struct profile_reader *, const struct document_node *) = {
-        read_format,     read_names,         read_via,           read_part,
-        read_board,      profile_read_fuses, profile_read_risks, read_verify,
-        read_if_already, read_retry,         read_speed,         profile_read_images};
+        read_format,         read_names,         read_via,    read_part,       read_board,
+        profile_read_fuses,  profile_read_risks, read_verify, read_if_already, read_retry,
+        profile_read_images, read_speed};
     const struct document_node *root = reader->document->root;
 
     if (refuse_serial(reader, root) != 0 ||

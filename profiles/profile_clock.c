@@ -83,6 +83,14 @@ static void list_first_bytes(const struct profile *profile, struct profile_clock
     }
 }
 
+/* A second erase would not do to the EEPROM what the first one did. And an attempt that is cut
+ * short between the fuses and an EEPROM that is to be put back leaves a board whose EESAVE says
+ * that its EEPROM was never cleared. */
+bool profile_needs_eesave(const struct profile *profile)
+{
+    return profile->retry_verify > 0 || profile_keeps_eeprom(profile);
+}
+
 /* Why a byte may not be written before the flash; NULL: it may. */
 static const char *find_obstacle(const struct profile *profile, enum part_memory memory)
 {
@@ -95,10 +103,9 @@ static const char *find_obstacle(const struct profile *profile, enum part_memory
         return "also turns RSTDISBL on, after which nothing else can be written";
     if (part->dwen.memory == memory && part_bit_programmed(part->dwen, rule->write))
         return "also turns DWEN on, after which nothing else can be written";
-    /* An erase after it would treat the EEPROM otherwise than the first one did. */
-    if (part->eesave.mask != 0 && part->eesave.memory == memory && profile->retry_verify > 0)
-        return "chooses the clock and has EESAVE, too: it cannot be written before the erase of a "
-               "second try (retry: verify)";
+    if (part->eesave.mask != 0 && part->eesave.memory == memory && profile_needs_eesave(profile))
+        return "chooses the clock and has EESAVE, too: it cannot go first where the EEPROM is kept "
+               "(eeprom: keep), nor before a second erase (retry: verify)";
     return NULL;
 }
 

@@ -23,4 +23,7 @@ struct profile_clock_first {
 bool profile_find_clock_first(const struct profile *profile, struct profile_clock_first *first,
                               char reason[PROFILE_CLOCK_REASON_BYTES]);
 
+/* EESAVE must stay as it is found until the EEPROM is done. */
+bool profile_needs_eesave(const struct profile *profile);
+
 #endif

@@ -1,6 +1,6 @@
 /* Clock first: the fuses that choose the clock right after the erase, so that the flash is written
  * and read at it. From the first of them on, the board is owed its flash: a stop waits for it. */
-#include "profiles/part_clock.h"
+#include "profiles/profile_clock.h"
 #include "station/attempt_steps.h"
 #include "station/plan_clock.h"
 #include "station/plan_order.h"
@@ -15,10 +15,9 @@ size_t attempt_count_clock_writes(const struct attempt *attempt,
     /* Some clock fuse must come last. */
     if (attempt->profile->speed != PROFILE_SPEED_CLOCK_FIRST || count > order->before)
         return 0;
-    /* A second erase would not do to the EEPROM what the first one did. */
     for (size_t i = 0; i < count; i++)
         if (eesave.mask != 0 && order->writes[i] == eesave.memory &&
-            attempt->profile->retry_verify > 0)
+            profile_needs_eesave(attempt->profile))
             return 0;
     return count;
 }

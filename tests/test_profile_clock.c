@@ -54,8 +54,8 @@ static int load(const char *lines, const char *speed, struct profile **profile,
     char path[96], text[1024];
     int bytes = snprintf(text, sizeof text,
                          "format: 1\nprofile: clock\narticle: A\nrevision: 1\nvia: isp\n"
-                         "images: [{file: app.hex}]\neeprom: erase\n%s%s",
-                         lines, speed);
+                         "images: [{file: app.hex}]\n%s\n%s%s",
+                         strstr(lines, "eeprom:") == NULL ? "eeprom: erase" : "", lines, speed);
 
     snprintf(path, sizeof path, "%s/profile.yaml", directory);
     return profile_parse(path, text, (size_t)bytes, PARTS, profile, failure);
@@ -83,6 +83,10 @@ static const struct {
      "slower than the 1 MHz of a new board"},
     /* its low fuse has EESAVE, too */
     {TINY13("0x7A") "retry: {verify: 1}\n", "has EESAVE, too"},
+    {TINY13("0x3A") "eeprom: {keep: restore}\n", "has EESAVE, too"},
+    {TINY13("0x3A") "eeprom: keep\n", "has EESAVE, too"},
+    {"part: ATmega8\nfuses: {low: 0xFF, high: 0xD1}\nlock: 0xFF\neeprom: {keep: restore}\n" CRYSTAL,
+     "fuse high chooses the clock and has EESAVE, too"},
     {"part: AT90S8515\n" CRYSTAL, "AT90S8515 has no fuses that choose its clock"},
     {"part: AT90S1200\nfuses: {fuse: leave}\n" CRYSTAL, "is left as found"},
 };
@@ -124,6 +128,7 @@ static const struct {
      MHZ, 0},
     {TINY13("0x7A"), 9600000, 1},
     {TINY13("0x7A") "retry: {verify: 0}\n", 9600000, 1},
+    {M328P("0xFF") "eeprom: {keep: restore}\n" CRYSTAL, 16 * MHZ, 1},
 };
 
 static void test_taken(void **state)
