@@ -64,6 +64,7 @@ enum {
     IN_SYNC = 0x14,
     NO_SYNC = 0x15,
 
+    PARAMETER_FIRST = 0x80, /* AVR061 has none below */
     PARAMETER_MAJOR = 0x81,
     PARAMETER_MINOR = 0x82,
     PARAMETER_SUPPLY = 0x84,
@@ -608,7 +609,7 @@ static bool is_native_harm(const uint8_t *bytes, size_t left)
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++)
         if (bytes[0] == harms[i].command && left > harms[i].arguments + 1 &&
             bytes[harms[i].arguments + 1] == END)
-            return true;
+            return bytes[0] != SET_PARAMETER || bytes[1] >= PARAMETER_FIRST;
     return false;
 }
 
