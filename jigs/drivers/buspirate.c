@@ -563,6 +563,20 @@ static int enter_spi(struct buspirate *pirate, const struct operation *operation
     return change_mode(pirate, ENTER_SPI, "SPI1", operation, failure);
 }
 
+/* So many bytes, which come whatever firmware it is, and what follows them. */
+static int hear_answer(struct buspirate *pirate, uint8_t *bytes, size_t room, size_t wanted,
+                       size_t *received, const struct operation *operation, struct failure *failure)
+{
+    size_t more = 0;
+
+    if (hear_all(pirate, bytes, wanted, REPLY_SILENCE_US, received, operation, failure) != 0 ||
+        hear_all(pirate, bytes + *received, room - *received, QUIET_US, &more, operation,
+                 failure) != 0)
+        return -1;
+    *received += more;
+    return 0;
+}
+
 /* Sends a command that not every firmware has. Without it, it ends in the one mode or the other:
  * both are left. */
 static int try_command(struct buspirate *pirate, const uint8_t *bytes, size_t count,
@@ -574,7 +588,7 @@ static int try_command(struct buspirate *pirate, const uint8_t *bytes, size_t co
 
     if (enter_spi(pirate, operation, failure) != 0 ||
         send(pirate, bytes, count, operation, failure) != 0 ||
-        hear_all(pirate, found, sizeof found, QUIET_US, &received, operation, failure) != 0)
+        hear_answer(pirate, found, sizeof found, 2, &received, operation, failure) != 0)
         return -1;
     *known =
         received == 2 && found[0] == expected[0] && (expected[1] == 0 || found[1] == expected[1]);
@@ -602,7 +616,7 @@ static int probe(struct buspirate *pirate, const struct operation *operation,
         return 0;
     if (enter_spi(pirate, operation, failure) != 0 ||
         send(pirate, move_none, sizeof move_none, operation, failure) != 0 ||
-        hear_all(pirate, found, sizeof found, QUIET_US, &received, operation, failure) != 0)
+        hear_answer(pirate, found, sizeof found, 5, &received, operation, failure) != 0)
         return -1;
     pirate->buffers = received == 5 && found[0] == GOOD && memcmp(found + 1, "SPI1", 4) == 0;
     return recover(pirate, operation, failure);

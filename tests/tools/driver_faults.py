@@ -316,7 +316,12 @@ STREAM = [
     *each([V2, ONE], "line cut in a fuse write",
           lambda model: [fault("cut", for_="300 ms", match=FUSE[model][0], offset=1)], "fail",
           SILENT, "fused", "fuses", held="flash"),
-    # When it is claimed: asked once more.
+    # When it is claimed: waited for, or asked once more.
+    # 06, which reads flash by itself, is known nevertheless: the page comes back as it stands.
+    *each([PIRATE], "late answer when it is claimed",
+          [fault("late-reply", match="31 01 01", offset=1, for_="300 ms"),
+           fault("flip", wire="from-programmer", match=PAGE, offset=60, mask=0x10)], "fail",
+          "verify-mismatch", "written", "verify", held="flash"),
     *each([AVR910], "wrong answer when it is claimed",
           [fault("flip", wire="from-programmer", match="0D", offset=0, mask=0x01)], "pass",
           None, "locked", held="profile"),
