@@ -33,19 +33,17 @@ static bool field_is(const struct fuse_case *looking, const char *name, uint8_t 
 /* ATtiny441/841/828/1634: a mode while they run, and one while they sleep. */
 #define BOD_MODE_DISABLED 3
 
-/* Is the detector on, as far as is known? Where BODLEVEL alone tells: yes. */
+/* May the detector be on? Where BODLEVEL alone tells: it is; where its mode is left as found: it
+ * may.
+ */
 static bool detector_is_on(const struct fuse_case *looking)
 {
-    enum part_memory memory;
-    uint8_t active = BOD_MODE_DISABLED, asleep = BOD_MODE_DISABLED;
-
     if (has_field(looking->part, "BODEN"))
         return field_is(looking, "BODEN", 0);
     if (!has_field(looking->part, "BODACT"))
         return true;
-    (void)fuse_case_field(looking, "BODACT", &memory, &active);
-    (void)fuse_case_field(looking, "BODPD", &memory, &asleep);
-    return active != BOD_MODE_DISABLED || asleep != BOD_MODE_DISABLED;
+    return !field_is(looking, "BODACT", BOD_MODE_DISABLED) ||
+           !field_is(looking, "BODPD", BOD_MODE_DISABLED);
 }
 
 /* "4V3", typically. 0: it is off, or no level. */
@@ -66,27 +64,66 @@ static const char *name_of(const struct part_field *field, uint8_t code)
     return NULL;
 }
 
-void fuse_rule_brown_out(struct fuse_case *looking)
+/* What the case makes of the detector. */
+struct level {
+    enum part_memory memory;
+    const char *name; /* NULL: the datasheet does not have the value */
+    int typical_mv;   /* 0: off, or not known */
+    int highest_mv;
+    bool is_surely_on;
+};
+
+/* False where the detector is off, or nothing is known of its level. */
+static bool read_level(const struct fuse_case *looking, struct level *level)
 {
     int spread_mv = has_field(looking->part, "BODEN") ? SPREAD_OF_OLD_MV : SPREAD_MV;
-    enum part_memory memory;
+    enum part_memory mode;
     uint8_t code = 0;
-    const struct part_field *field = fuse_case_field(looking, "BODLEVEL", &memory, &code);
-    const char *name = field ? name_of(field, code) : NULL;
-    int typical_mv = name ? level_mv(name) : 0;
+    const struct part_field *field = fuse_case_field(looking, "BODLEVEL", &level->memory, &code);
 
-    if (!field || looking->supply_mv == 0 || !detector_is_on(looking))
+    if (!field || field->value_count == 0 || !detector_is_on(looking))
+        return false;
+    level->name = name_of(field, code);
+    level->typical_mv = level->name ? level_mv(level->name) : 0;
+    level->highest_mv = level->typical_mv + spread_mv;
+    level->is_surely_on = !has_field(looking->part, "BODACT") ||
+                          fuse_case_field(looking, "BODACT", &mode, &code) != NULL;
+    return true;
+}
+
+/* ATtiny441/841/828/1634 leave the factory with the detector off and no level chosen: that is none
+ * to be refused unless the detector is known to be on. */
+void fuse_rule_brown_out(struct fuse_case *looking)
+{
+    struct level level;
+
+    if (!read_level(looking, &level))
         return;
-    if (!name)
-        fuse_case_report(looking, memory, NULL,
+    if (!level.name && level.is_surely_on)
+        fuse_case_report(looking, level.memory, NULL,
                          "BODLEVEL is a value that the datasheet does not have, so it may be a "
-                         "level above the supply of %g V",
-                         (double)looking->supply_mv / 1000);
-    else if (typical_mv != 0 && typical_mv + spread_mv >= looking->supply_mv)
-        fuse_case_report(looking, memory, NULL,
+                         "level above any supply");
+    else if (level.typical_mv != 0 && looking->supply_mv != 0 &&
+             level.highest_mv >= looking->supply_mv)
+        fuse_case_report(looking, level.memory, NULL,
                          "BODLEVEL is typically %g V and may be %g V, but the supply is %g V",
-                         (double)typical_mv / 1000, (double)(typical_mv + spread_mv) / 1000,
+                         (double)level.typical_mv / 1000, (double)level.highest_mv / 1000,
                          (double)looking->supply_mv / 1000);
+}
+
+/* From here on a board that runs at 3.3 V, or at 3 V, may be one that the level stops. */
+#define DOUBTFUL_LEVEL_MV 2700
+
+void fuse_rule_supply_not_said(struct fuse_case *looking)
+{
+    struct level level;
+
+    if (looking->supply_mv == 0 && read_level(looking, &level) &&
+        level.typical_mv >= DOUBTFUL_LEVEL_MV)
+        fuse_case_report(looking, level.memory, NULL,
+                         "BODLEVEL is typically %g V and may be %g V, but neither the profile nor "
+                         "the site says the supply: give it, as in board: {supply: 5 V}",
+                         (double)level.typical_mv / 1000, (double)level.highest_mv / 1000);
 }
 
 /* ---- pins and habits ---- */

@@ -64,6 +64,7 @@ void fuse_rule_clock_frequency(struct fuse_case *looking);
 
 /* fuse_rules_board.c */
 void fuse_rule_brown_out(struct fuse_case *looking);
+void fuse_rule_supply_not_said(struct fuse_case *looking);
 void fuse_rule_jtag_pins(struct fuse_case *looking);
 void fuse_rule_watchdog(struct fuse_case *looking);
 void fuse_rule_ocd(struct fuse_case *looking);

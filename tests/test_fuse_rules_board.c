@@ -30,7 +30,7 @@ static void check(struct rules_bench *bench, const struct look *look, const char
                  finding->detail);
     if (look->words && !finding)
         fail_msg("%s, %s, %s: %s finds nothing", look->part, look->board, look->fuses, rule);
-    if (look->words && !strstr(finding->detail, look->words))
+    if (look->words && finding && !strstr(finding->detail, look->words))
         fail_msg("%s: '%s' lacks '%s'", look->part, finding->detail, look->words);
 }
 
@@ -189,6 +189,8 @@ static void test_brown_out(void **state)
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFF}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xF8}",
          "the datasheet does not have"},
+        {"ATmega328P", "supply: 5 V", "{low: leave, high: 0xD9, extended: 0xF8}", "any supply"},
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xF8}", "any supply"},
         {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFC}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: leave}", NULL},
         {"ATmega32U4", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFA}", "3.4 V"},
@@ -207,10 +209,33 @@ static void test_brown_out(void **state)
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xFF}", NULL},
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xFD}", "4.3 V"},
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xF7}", "4.3 V"},
-        {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: leave}", NULL},
+        {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: leave}", "4.3 V"},
+        {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDF, extended: leave}", NULL},
+        {"ATtiny841", NULL, "{low: leave, high: 0xDF, extended: 0xFD}", "any supply"},
+        {"ATtiny841", NULL, "{low: leave, high: 0xDF, extended: 0xFF}", NULL},
     };
 
     CHECK_ALL("brown-out", looks);
+}
+
+static void test_supply_not_said(void **state)
+{
+    static const struct look looks[] = {
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFC}",
+         "BODLEVEL is typically 4.3 V and may be 4.5 V, but neither the profile nor the site says "
+         "the supply: give it, as in board: {supply: 5 V}"},
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFD}", "2.7 V"},
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFE}", NULL}, /* 1.8 V */
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFF}", NULL}, /* off */
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xF8}", NULL}, /* refused */
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: leave}", NULL},
+        {"ATmega328P", "supply: 5 V", "{low: leave, high: 0xD9, extended: 0xFC}", NULL},
+        {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFC}", NULL},
+        {"ATmega32A", NULL, ATMEGA32A("0x21", "leave"), "4 V"},
+        {"ATmega32A", NULL, ATMEGA32A("0x61", "leave"), NULL}, /* BODEN off */
+    };
+
+    CHECK_ALL("supply-not-said", looks);
 }
 
 /* A supply that only the site states counts, unless the profile says another. */
@@ -225,6 +250,7 @@ static void test_supply_of_the_site(void **state)
 
     look_at(bench, &silent, "");
     assert_int_equal(fuse_rules_judge(bench->profile, 0, &failure), 0);
+    assert_non_null(rules_found(bench, "supply-not-said"));
     assert_int_equal(fuse_rules_judge(bench->profile, 5000, &failure), 0);
     assert_int_equal(fuse_rules_judge(bench->profile, 3300, &failure), -1);
     assert_non_null(strstr(failure.detail, "rule brown-out: extended 0xFC: "));
@@ -429,6 +455,7 @@ int main(void)
         TEST(test_clock_source),
         TEST(test_clock_frequency),
         TEST(test_brown_out),
+        TEST(test_supply_not_said),
         TEST(test_supply_of_the_site),
         TEST(test_jtag_pins),
         TEST(test_watchdog),
