@@ -444,6 +444,15 @@ static bool is_nearer(const char *text, const char *name, const char *than)
            (errors == other && common_beginning(text, name) > common_beginning(text, than));
 }
 
+/* Who writes 3 V does not mean 5 V: of quantities only what follows the number may be a slip. */
+static bool may_be_meant(const char *text, const char *name)
+{
+    size_t digits = strspn(name, "0123456789.");
+
+    return digits == 0 ||
+           (strspn(text, "0123456789.") == digits && strncmp(text, name, digits) == 0);
+}
+
 const char *document_nearest(const char *text, const char *const names[])
 {
     const char *nearest = NULL;
@@ -457,7 +466,8 @@ const char *document_nearest(const char *text, const char *const names[])
         unsigned errors =
             strlen(names[i]) > NAME_COMPARED_MAX ? UINT_MAX : typing_errors(text, names[i]);
 
-        if (errors <= limit && (!nearest || is_nearer(text, names[i], nearest)))
+        if (errors <= limit && may_be_meant(text, names[i]) &&
+            (!nearest || is_nearer(text, names[i], nearest)))
             nearest = names[i];
     }
     return nearest;

@@ -88,7 +88,7 @@ int document_choice(const struct document *document, const struct document_node 
                     const char *const names[], int *index, struct failure *failure);
 
 /* The name in the NULL-ended list that is nearest to `text` in typing errors; NULL if none is near.
- */
+ * A quantity ("5 V") is near only to text with the same number. */
 const char *document_nearest(const char *text, const char *const names[]);
 
 #endif

@@ -76,7 +76,7 @@ static const struct {
     {"BOOTSZ", "2048 words", 0, NULL},
     {"BOOTSZ", "2048W_3800", 0, NULL},
     {"BOOTSZ", "256 WORDS", 3, NULL},
-    {"BOOTSZ", "4096 words", -1, "did you mean '2048 words'?"},
+    {"BOOTSZ", "4096 words", -1, "expected one of 2048 words, 1024 words"},
     {"BOOTSZ", "small", -1, "expected one of 2048 words, 1024 words, 512 words, 256 words"},
     {"BOOTRST", "on", 0, NULL},
     {"BOOTRST", "OFF", 1, NULL},

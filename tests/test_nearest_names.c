@@ -181,6 +181,27 @@ static void test_fields_of_another_byte(void **state)
     }
 }
 
+/* Another quantity is no typing error: nobody is told to take it. */
+static void test_quantities(void **state)
+{
+    static const struct typing_error errors[] = {
+        {"5 V", "3 V", "found '3 V', expected 5 V or 3.3 V"},
+        {"5 V", "3.0 V", "found '3.0 V', expected 5 V or 3.3 V"},
+        {"2.7 V", "2.8 V", "has no '2.8 V', expected one of "},
+    };
+    struct failure failure = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        char text[TEXT_BYTES];
+
+        misspell(profile_text, &errors[i], text);
+        assert_int_equal(judge_profile(text, &failure), -1);
+        if (strstr(failure.detail, errors[i].meant) == NULL)
+            fail_msg("'%s': %s", errors[i].typed, failure.detail);
+    }
+}
+
 static void test_jig_names(void **state)
 {
     static const struct typing_error errors[] = {
@@ -222,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profile_names),
         cmocka_unit_test(test_fields_of_another_byte),
+        cmocka_unit_test(test_quantities),
         cmocka_unit_test(test_jig_names),
     };
 
