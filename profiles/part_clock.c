@@ -26,6 +26,7 @@
 enum source {
     INTERNAL,     /* this frequency */
     AT_LEAST,     /* this frequency or more */
+    ULTRA_LOW,    /* this, or what a field of its own says */
     PLAIN_RC,     /* an RC oscillator whose frequency the name does not say */
     BOARD,        /* what the board has; this at least, as far as the fuses tell */
     BOARD_OR_SO,  /* the same, but it drifts */
@@ -50,8 +51,7 @@ static const struct {
     {"INTRCOSC_8MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 8000000},
     {"INTRCOSC_9MHZ6", INTERNAL, PART_OSCILLATOR_INTERNAL, 9600000},
     {"INTRCOSC", PLAIN_RC, PART_OSCILLATOR_INTERNAL, 0},
-    /* ATtiny441/828/841: other fuses may make it faster */
-    {"INTULPOSC_32KHZ", AT_LEAST, PART_OSCILLATOR_INTERNAL, 32000},
+    {"INTULPOSC_32KHZ", ULTRA_LOW, PART_OSCILLATOR_INTERNAL, 32000},
     {"WDOSC_128KHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 128000},
     {"RC_1MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 1000000},
     {"RC_8MHZ", INTERNAL, PART_OSCILLATOR_INTERNAL, 8000000},
@@ -137,9 +137,41 @@ static size_t find_source(const char *name)
     return i;
 }
 
+static const struct part_field *find_field(const struct part *part, const char *name,
+                                           enum part_memory *memory)
+{
+    for (*memory = PART_FIRST_FUSE; *memory < PART_LOCK; ++*memory) {
+        const struct part_byte *byte = part_byte(part, *memory);
+
+        for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
+            if (strcmp(byte->fields[i].name, name) == 0)
+                return &byte->fields[i];
+    }
+    return NULL;
+}
+
+/* ULPOSCSEL chooses among 32 to 512 kHz (ATtiny441/841, 8495, "Internal Ultra Low Power
+ * Oscillator"); others have the 32 kHz alone (ATtiny1634, 8303). A value that is reserved may give
+ * any of them. */
+static struct part_clock ultra_low_clock(const struct part *part, const uint8_t *bytes,
+                                         int64_t lowest_hz)
+{
+    enum part_memory memory;
+    const struct part_field *field = find_field(part, "ULPOSCSEL", &memory);
+    const char *name;
+    int khz = 0;
+
+    if (field == NULL)
+        return (struct part_clock){lowest_hz, true};
+    name = value_name(field, bytes[memory - PART_FIRST_FUSE]);
+    if (name != NULL && sscanf(name, "ULPOSC_%3dKHZ", &khz) == 1)
+        return (struct part_clock){(int64_t)khz * 1000, true};
+    return (struct part_clock){lowest_hz, false};
+}
+
 /* Undivided. */
 static struct part_clock clock_of_source(const struct part *part, const char *name,
-                                         int64_t board_hz)
+                                         const uint8_t *bytes, int64_t board_hz)
 {
     size_t i = find_source(name);
 
@@ -150,6 +182,8 @@ static struct part_clock clock_of_source(const struct part *part, const char *na
         return (struct part_clock){sources[i].hz, true};
     case AT_LEAST:
         return (struct part_clock){sources[i].hz, false};
+    case ULTRA_LOW:
+        return ultra_low_clock(part, bytes, sources[i].hz);
     case PLAIN_RC:
         if (part->ckdiv8.mask != 0)
             return (struct part_clock){PRESCALED_RC_HZ, true};
@@ -180,16 +214,17 @@ static struct part_clock factory_source(const struct part *part, const struct pa
                                true};
 }
 
-static struct part_clock undivided(const struct part *part, uint8_t byte, int64_t board_hz)
+static struct part_clock undivided(const struct part *part, const uint8_t *bytes, int64_t board_hz)
 {
     const struct part_field *field = clock_field(part);
+    uint8_t byte = bytes[part->cksel.memory - PART_FIRST_FUSE];
     const char *name = field != NULL ? value_name(field, byte) : NULL;
     struct part_clock clock = not_known;
 
     if (field == NULL)
         return not_known;
     if (name != NULL)
-        clock = clock_of_source(part, name, board_hz);
+        clock = clock_of_source(part, name, bytes, board_hz);
     return clock.hz != 0 ? clock : factory_source(part, field, byte);
 }
 
@@ -205,7 +240,7 @@ struct part_clock part_clock_by_fuses(const struct part *part,
         return (struct part_clock){part->factory_clock_hz, true};
     if (part->cksel.mask == 0)
         return board_clock(board_hz, 0);
-    clock = undivided(part, bytes[part->cksel.memory - PART_FIRST_FUSE], board_hz);
+    clock = undivided(part, bytes, board_hz);
     if (ckdiv8.mask != 0 && part_bit_programmed(ckdiv8, bytes[ckdiv8.memory - PART_FIRST_FUSE]))
         clock.hz /= CKDIV8_DIVIDER;
     return clock;
@@ -359,14 +394,10 @@ static const struct {
 
 static bool ckopt_is_on(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
 {
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
-        const struct part_byte *byte = part_byte(part, memory);
+    enum part_memory memory;
+    const struct part_field *ckopt = find_field(part, "CKOPT", &memory);
 
-        for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
-            if (strcmp(byte->fields[i].name, "CKOPT") == 0)
-                return (bytes[memory - PART_FIRST_FUSE] & byte->fields[i].mask) == 0;
-    }
-    return false;
+    return ckopt != NULL && (bytes[memory - PART_FIRST_FUSE] & ckopt->mask) == 0;
 }
 
 static void find_range(const struct part *part, const char *name,

@@ -16,13 +16,17 @@ int64_t profile_board_hz(const struct profile *profile)
 /* ---- with the profile's fuses ---- */
 
 /* Those values of a byte with which a board can pass, `values` has room for them all; 0: not known.
- * What the profile leaves counts as it leaves the factory. */
+ * What the profile leaves counts as it leaves the factory; what does not act on the clock counts
+ * as one. */
 static size_t list_outcomes(const struct profile *profile, enum part_memory memory, uint8_t *values)
 {
     const struct part_byte *byte = part_byte(profile->part, memory);
     const struct profile_byte_rule *rule = profile_rule(profile, memory);
     size_t count = 0;
 
+    values[0] = 0;
+    if (!part_clock_depends_on(profile->part, memory, NULL))
+        return 1;
     if (rule == NULL || rule->leave) {
         if (byte == NULL || byte->factory_default < 0)
             return 0;
@@ -37,26 +41,28 @@ static size_t list_outcomes(const struct profile *profile, enum part_memory memo
 
 struct part_clock profile_done_clock(const struct profile *profile)
 {
-    const struct part *part = profile->part;
-    int64_t board_hz = profile_board_hz(profile);
-    enum part_memory first = part->cksel.mask != 0 ? part->cksel.memory : PART_FUSE_LOW;
-    enum part_memory second = part->ckdiv8.mask != 0 ? part->ckdiv8.memory : first;
-    uint8_t of_first[PROFILE_ACCEPT_MAX + 1], of_second[PROFILE_ACCEPT_MAX + 1];
-    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT] = {0};
-    size_t first_count, second_count;
+    uint8_t values[PART_FUSE_AND_LOCK_COUNT][PROFILE_ACCEPT_MAX + 1];
+    size_t counts[PART_FUSE_AND_LOCK_COUNT], combinations = 1;
     struct part_clock slowest = {INT64_MAX, true};
 
-    if (part->cksel.mask == 0)
-        return part_clock_by_fuses(part, bytes, board_hz);
-    first_count = list_outcomes(profile, first, of_first);
-    second_count = second != first ? list_outcomes(profile, second, of_second) : 1;
-    for (size_t i = 0; i < first_count * second_count; i++) {
-        if (second != first)
-            bytes[second - PART_FIRST_FUSE] = of_second[i % second_count];
-        bytes[first - PART_FIRST_FUSE] = of_first[i / second_count];
-        slowest = part_clock_slower(slowest, part_clock_by_fuses(part, bytes, board_hz));
+    for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++) {
+        int at = (int)memory - PART_FIRST_FUSE;
+
+        counts[at] = list_outcomes(profile, memory, values[at]);
+        combinations *= counts[at];
     }
-    return first_count * second_count > 0 ? slowest : (struct part_clock){0, false};
+    for (size_t i = 0; i < combinations; i++) {
+        uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
+        size_t rest = i;
+
+        for (int at = 0; at < PART_FUSE_AND_LOCK_COUNT; at++) {
+            bytes[at] = values[at][rest % counts[at]];
+            rest /= counts[at];
+        }
+        slowest = part_clock_slower(
+            slowest, part_clock_by_fuses(profile->part, bytes, profile_board_hz(profile)));
+    }
+    return combinations > 0 ? slowest : (struct part_clock){0, false};
 }
 
 /* ---- clock fuses first ---- */

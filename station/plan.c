@@ -181,7 +181,9 @@ int plan_make(const struct profile *profile, const struct jig_site *site, struct
     if (check_memories(plan, failure) < 0 || check_supply(plan, failure) < 0 ||
         fuse_rules_judge(profile, site->supply_mv, failure) < 0)
         return -1;
-    return plan_check_sck(plan, failure);
+    if (plan_check_sck(plan, failure) < 0)
+        return -1;
+    return plan_check_new_board(plan, failure);
 }
 
 int plan_make_on_jig(const struct profile *profile, const struct jig *jig,

@@ -27,35 +27,53 @@ void plan_find_clocks(struct plan *plan)
     plan->done_sck_hz = plan_sck_hz(plan, plan->done_clock);
 }
 
-/* A clock that is only known to be so fast at least may be fast enough. */
-static int check_clock(const struct plan *plan, struct part_clock clock, const char *whose,
+/* Whose clock, and what the engineer can do about it. */
+struct owner {
+    const char *whose, *advice;
+};
+
+static int check_clock(const struct plan *plan, struct part_clock clock, const struct owner *owner,
                        struct failure *failure)
 {
     const struct programmer_driver *driver = plan->driver;
     const struct part *part = plan->profile->part;
+    const char *at = clock.exact ? "at" : "that may be as slow as";
     int64_t safe_hz = part_clock_safe_sck_hz(part, clock.hz);
 
-    if (clock.hz == 0 || !clock.exact)
+    if (clock.hz == 0)
         return 0;
     if (driver->sck_hz == 0 && driver->sck_slowest_hz > safe_hz)
         return failure_set(failure, FAILURE_PLAN_REFUSED,
-                           "programmer %s clocks SCK at %" PRId64 " Hz at least, a part at %" PRId64
-                           " Hz (%s) takes %" PRId64 " Hz at most",
-                           driver->name, driver->sck_slowest_hz, clock.hz, whose, safe_hz);
+                           "programmer %s clocks SCK at %" PRId64 " Hz at least, a part %s %" PRId64
+                           " Hz (%s) takes %" PRId64 " Hz at most%s",
+                           driver->name, driver->sck_slowest_hz, at, clock.hz, owner->whose,
+                           safe_hz, owner->advice);
     if (driver->sck_hz != 0 && !part_clock_takes_sck(part, clock.hz, driver->sck_hz))
         return failure_set(failure, FAILURE_PLAN_REFUSED,
-                           "programmer %s clocks SCK at %" PRId64 " Hz, a part at %" PRId64
-                           " Hz (%s) takes less than %" PRId64 " Hz",
-                           driver->name, driver->sck_hz, clock.hz, whose,
-                           part_clock_sck_limit_hz(part, clock.hz));
+                           "programmer %s clocks SCK at %" PRId64 " Hz, a part %s %" PRId64
+                           " Hz (%s) takes less than %" PRId64 " Hz%s",
+                           driver->name, driver->sck_hz, at, clock.hz, owner->whose,
+                           part_clock_sck_limit_hz(part, clock.hz), owner->advice);
     return 0;
 }
 
+/* A clock that a board comes with and that is only known to be so fast at least may be fast enough:
+ * each board is looked at. But none is written a clock with which the next try may not find it. */
 int plan_check_sck(const struct plan *plan, struct failure *failure)
 {
-    if (check_clock(plan, plan->new_clock, "as it leaves the factory", failure) < 0)
+    static const struct owner new_board = {"as it leaves the factory",
+                                           "; do it with a programmer whose SCK is slower"};
+    static const struct owner known = {"with the profile's fuses",
+                                       "; give fuses for a faster clock, or do it with a "
+                                       "programmer whose SCK is slower"};
+    static const struct owner not_said = {"with the profile's fuses",
+                                          "; say the board's clock (board: {clock: ...}), or do it "
+                                          "with a programmer whose SCK is slower"};
+    bool may_say = !plan->done_clock.exact && plan->board_hz == 0;
+
+    if (plan->new_clock.exact && check_clock(plan, plan->new_clock, &new_board, failure) < 0)
         return -1;
-    return check_clock(plan, plan->done_clock, "with the profile's fuses", failure);
+    return check_clock(plan, plan->done_clock, may_say ? &not_said : &known, failure);
 }
 
 static void print_frequency(int64_t hz, FILE *out)

@@ -93,20 +93,76 @@ size_t plan_clock_writes(const struct plan *plan, const uint8_t found[PART_FUSE_
     return fuse_order_clock_writes(&board, order);
 }
 
+/* False: some byte's is not known. */
+static bool list_factory_bytes(const struct part *part, uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
+{
+    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        if (part->bytes[i].exists && part->bytes[i].factory_default < 0)
+            return false;
+        bytes[i] = (uint8_t)part->bytes[i].factory_default;
+    }
+    return true;
+}
+
+/* The first byte that acts on the clock and that the profile leaves as found; NULL: none. */
+static const char *find_left_clock(const struct profile *profile)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
+        const struct profile_byte_rule *rule = profile_rule(profile, memory);
+
+        if (part_clock_depends_on(profile->part, memory, NULL) && (rule == NULL || rule->leave))
+            return part_memory_name(profile->part, memory);
+    }
+    return NULL;
+}
+
+static const char *door_of(const struct profile *profile, enum part_memory memory)
+{
+    const struct profile_byte_rule *rule = profile_rule(profile, memory);
+
+    return rule == NULL || rule->leave ? NULL : fuse_order_door(profile->part, memory, rule->write);
+}
+
+/* A door beside clock fuses is the second of two profiles: the first one gave its boards the clock.
+ */
+static bool is_second_pass(const struct profile *profile)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (door_of(profile, memory) != NULL && part_clock_depends_on(profile->part, memory, NULL))
+            return true;
+    return false;
+}
+
+int plan_check_new_board(const struct plan *plan, struct failure *failure)
+{
+    const char *left = find_left_clock(plan->profile);
+    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
+    struct fuse_order order;
+    struct failure why = {0};
+
+    if (is_second_pass(plan->profile) || !list_factory_bytes(plan->profile->part, found) ||
+        plan_find_order(plan, found, &order, &why) == 0)
+        return 0;
+    if (left != NULL)
+        return failure_set(failure, FAILURE_PLAN_REFUSED,
+                           "each new board would be refused before its erase: %s; fuse %s acts on "
+                           "the clock and is left as found: give its value, too",
+                           why.detail, left);
+    return failure_set(failure, FAILURE_PLAN_REFUSED,
+                       "each new board would be refused before its erase: %s", why.detail);
+}
+
 void plan_print_order(const struct plan *plan, FILE *out)
 {
     const struct part *part = plan->profile->part;
     uint8_t found[PART_FUSE_AND_LOCK_COUNT];
     struct fuse_order order;
-    struct failure failure = {0};
+    struct failure why = {0};
 
-    for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
-        if (part->bytes[i].exists && part->bytes[i].factory_default < 0)
-            return;
-        found[i] = (uint8_t)part->bytes[i].factory_default;
-    }
-    if (plan_find_order(plan, found, &order, &failure) < 0) {
-        fprintf(out, "       a new board is refused before the erase: %s\n", failure.detail);
+    if (!list_factory_bytes(part, found))
+        return;
+    if (plan_find_order(plan, found, &order, &why) < 0) {
+        fprintf(out, "       a new board is refused before the erase: %s\n", why.detail);
         return;
     }
     if (order.count == 0)
@@ -120,10 +176,7 @@ void plan_print_order(const struct plan *plan, FILE *out)
 void plan_print_doors(const struct plan *plan, FILE *out)
 {
     for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
-        const struct profile_byte_rule *rule = profile_rule(plan->profile, memory);
-        const char *door = rule == NULL || rule->leave
-                               ? NULL
-                               : fuse_order_door(plan->profile->part, memory, rule->write);
+        const char *door = door_of(plan->profile, memory);
 
         if (door != NULL)
             fprintf(out, "       %s turns %s on: this station cannot reach the board again\n",

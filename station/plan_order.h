@@ -12,6 +12,10 @@ int plan_find_order(const struct plan *plan, const uint8_t found[PART_FUSE_AND_L
 /* How many of its first writes it takes until the board has its new clock (see fuse_order.h). */
 size_t plan_clock_writes(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
                          const struct fuse_order *order);
+/* FAILURE_PLAN_REFUSED when there is none for a board as its part leaves the factory: then none of
+ * a lot of new boards could be done. But a profile with a door beside clock fuses is for boards
+ * that have their clock already. */
+int plan_check_new_board(const struct plan *plan, struct failure *failure);
 /* One line about a new board. */
 void plan_print_order(const struct plan *plan, FILE *out);
 /* And one where the profile takes the way into its boards. */

@@ -53,7 +53,8 @@ static const struct {
     {"ATmega163", 0x02, 0, {1 * MHZ, false}},
     {"ATtiny15", 0x5C, 0, {1600000, true}},
     {"ATtiny15", 0x5F, 0, {1600000, true}},
-    {"ATtiny841", 0x44, 0, {4000, false}},
+    {"ATtiny841", 0x44, 0, {4000, true}},
+    {"ATtiny1634", 0xE4, 0, {32000, true}},
     /* PLLs */
     {"ATtiny85", 0xE1, 0, {16 * MHZ, true}},
     {"ATtiny85", 0xE3, 0, {1600000, true}},

@@ -153,7 +153,7 @@ static void test_sck(void **state)
     close_fixture(&fixture);
 }
 
-/* Not known, or only to be at least so fast: not checked. */
+/* What the profile writes counts at its lower end, but where nothing at all is known of it. */
 static void test_sck_not_known(void **state)
 {
     struct fixture fixture;
@@ -165,11 +165,66 @@ static void test_sck_not_known(void **state)
     profile->clock_hz = 0;
     assert_int_equal(make(&fixture), 0);
     profile->rules[0].write = 0xF9; /* a resonator of 0.4 to 0.9 MHz */
-    assert_int_equal(make(&fixture), 0);
+    check_refused(&fixture, "a part that may be as slow as 400000 Hz (with the profile's fuses) "
+                            "takes less than 100000 Hz; say the board's clock (board: {clock:");
     assert_int_equal(fixture.plan.done_clock.hz, 400000);
     profile->rules[0].write = 0xE0; /* an external clock */
     assert_int_equal(make(&fixture), 0);
     assert_int_equal(fixture.plan.done_clock.hz, 0);
+    close_fixture(&fixture);
+}
+
+/* The oscillator of 32 to 512 kHz, at 125 kHz of SCK: the first board written so would never be
+ * reached again. */
+static void test_ultra_low_power(void **state)
+{
+    static const struct {
+        const char *fuses, *refused;
+    } rows[] = {
+        {"fuses: {low: 0xE4, high: 0xDF, extended: 0xFF}",
+         "a part at 32000 Hz (with the profile's fuses) takes less than 8000 Hz; give fuses for a "
+         "faster clock"},
+        {"fuses: {low: 0x64, high: 0xDF, extended: 0x7F}", "a part at 64000 Hz"},
+        {"fuses: {low: 0xE4, high: 0xDF, extended: leave}", "a part at 32000 Hz"},
+        {"fuses: {low: 0xE4, high: 0xDF, extended: 0x1F}", "may be as slow as 32000 Hz"},
+        {"fuses: {low: 0xE4, high: 0xDF, extended: {write: 0x7F, accept: [0xFF], because: x}}",
+         "a part at 32000 Hz"},
+        {"fuses: {low: 0xE4, high: 0xDF, extended: 0x7F}", NULL},
+    };
+    struct fixture fixture;
+    char changes[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(changes, sizeof changes, "part: ATtiny841\n%s", rows[i].fuses);
+        open_fixture(&fixture, changes);
+        if (rows[i].refused != NULL)
+            check_refused(&fixture, rows[i].refused);
+        else if (make(&fixture) != 0)
+            fail_msg("%s: %s", rows[i].fuses, fixture.failure.detail);
+        close_fixture(&fixture);
+    }
+}
+
+/* CKOPT stands in the byte that is left, off on a new board: with the low fuse alone its 16 MHz
+ * crystal would not be driven. */
+static void test_no_new_board(void **state)
+{
+    static const char board[] = "part: ATmega32A\nboard: {clock: crystal 16 MHz}\n"
+                                "fuses: {low: 0x3F, high: %s}";
+    struct fixture fixture;
+    char changes[256];
+
+    (void)state;
+    snprintf(changes, sizeof changes, board, "leave");
+    open_fixture(&fixture, changes);
+    check_refused(&fixture, "each new board would be refused before its erase: once low is");
+    check_refused(&fixture, "fuse high acts on the clock and is left as found: give its value");
+    close_fixture(&fixture);
+
+    snprintf(changes, sizeof changes, board, "0xC9");
+    open_fixture(&fixture, changes);
+    assert_int_equal(make(&fixture), 0);
     close_fixture(&fixture);
 }
 
@@ -373,6 +428,8 @@ int main(void)
         cmocka_unit_test(test_brown_out_at_the_site),
         cmocka_unit_test(test_sck),
         cmocka_unit_test(test_sck_not_known),
+        cmocka_unit_test(test_ultra_low_power),
+        cmocka_unit_test(test_no_new_board),
         cmocka_unit_test(test_sck_chosen),
         cmocka_unit_test(test_via),
         cmocka_unit_test(test_flash_limit),

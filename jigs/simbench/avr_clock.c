@@ -11,11 +11,13 @@
 /* The PLL of ATtiny25/45/85 (2586Q) as system clock. */
 #define PLAIN_PLL_HZ 16000000
 #define TINY15_HZ 1600000
+#define ULTRA_LOW_HZ 32000
 #define RADIO_HZ 16000000 /* ATmega256RFR2 (8393), "Transceiver Oscillator" */
 #define WATCH_CRYSTAL_MAX_HZ 100000
 
 enum clock_source {
     CLOCK_INTERNAL,
+    CLOCK_ULTRA_LOW, /* 32 kHz, or what ULPOSCSEL says */
     CLOCK_CRYSTAL,
     CLOCK_WATCH_CRYSTAL,
     CLOCK_TINY15,
@@ -30,7 +32,7 @@ static const struct {
     enum clock_source source;
 } sources[] = {
     {"INTRCOSC", CLOCK_INTERNAL},
-    {"INTULPOSC", CLOCK_INTERNAL},
+    {"INTULPOSC", CLOCK_ULTRA_LOW},
     {"WDOSC", CLOCK_INTERNAL},
     {"PLLCLK_PLLIN_EXTXOSC", CLOCK_CRYSTAL_PLL},
     {"PLLCLK_PLLIN_EXTCLK", CLOCK_NEVER},
@@ -140,9 +142,25 @@ static enum clock_source source_in(const struct part_field *field, const char *n
     return oldest && source == CLOCK_NEVER ? CLOCK_CRYSTAL : source;
 }
 
-static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t crystal_hz)
+/* ATtiny441/841 (8495) have five, from 32 to 512 kHz; a reserved value gives the slowest. */
+static int64_t ultra_low_hz(const struct part *part, const uint8_t *bytes)
+{
+    for (int at = 0; at < PART_LOCK - PART_FIRST_FUSE; at++) {
+        const struct part_byte *fuse = &part->bytes[at];
+        for (size_t i = 0; i < fuse->field_count; i++) {
+            const char *name = value_name(&fuse->fields[i], bytes[at]);
+            if (name != NULL && strcmp(fuse->fields[i].name, "ULPOSCSEL") == 0) {
+                return internal_hz(name);
+            }
+        }
+    }
+    return ULTRA_LOW_HZ;
+}
+
+static int64_t undivided_hz(const struct part *part, const uint8_t *bytes, int64_t crystal_hz)
 {
     const struct part_field *field = clock_field(part);
+    uint8_t byte = bytes[part->cksel.memory - PART_FIRST_FUSE];
     int64_t clock_hz = field == NULL ? 0 : factory_hz(part, field, byte);
     const char *name = field == NULL ? NULL : value_name(field, byte);
     if (clock_hz != 0 || name == NULL) {
@@ -151,6 +169,8 @@ static int64_t undivided_hz(const struct part *part, uint8_t byte, int64_t cryst
     switch (source_in(field, name)) {
     case CLOCK_INTERNAL:
         return internal_hz(name);
+    case CLOCK_ULTRA_LOW:
+        return ultra_low_hz(part, bytes);
     case CLOCK_CRYSTAL:
         return crystal_hz;
     case CLOCK_WATCH_CRYSTAL:
@@ -181,7 +201,7 @@ int64_t avr_clock_hz(const struct part *part, const uint8_t bytes[PART_FUSE_AND_
     if (part->cksel.mask == 0) { /* a part without clock fuses lives on its crystal */
         return crystal_hz != 0 ? crystal_hz : part->factory_clock_hz;
     }
-    int64_t clock_hz = undivided_hz(part, bytes[part->cksel.memory - PART_FIRST_FUSE], crystal_hz);
+    int64_t clock_hz = undivided_hz(part, bytes, crystal_hz);
     return divided_hz(part, bytes, clock_hz);
 }
 
