@@ -39,6 +39,27 @@ int profile_read_text(struct profile_reader *reader, const struct document_node 
     return 0;
 }
 
+/* Of what is not ASCII, all but the signs of U+0080 to U+00BF and U+2000 to U+2FFF counts: blanks,
+ * dashes, arrows. The schema has the same ranges. */
+static bool has_letter_or_digit(const char *text)
+{
+    for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++)
+        if (isalnum(*byte) || (*byte > 0xC2 && *byte != 0xE2))
+            return true;
+    return false;
+}
+
+int profile_read_reason(struct profile_reader *reader, const struct document_node *node,
+                        char *field, size_t field_bytes)
+{
+    if (profile_read_text(reader, node, field, field_bytes) != 0)
+        return -1;
+    if (has_letter_or_digit(field))
+        return 0;
+    return document_fail(reader->document, node, reader->failure,
+                         "found '%s', expected a reason in words", field);
+}
+
 static int need_text(struct profile_reader *reader, const struct document_node *root,
                      const char *key, char *field, size_t field_bytes)
 {

@@ -202,7 +202,7 @@ static int read_rule_map(struct profile_reader *reader, const struct document_no
     if (accept && read_accept(reader, accept, memory, rule) != 0)
         return -1;
     if (because)
-        return profile_read_text(reader, because, rule->because, sizeof(rule->because));
+        return profile_read_reason(reader, because, rule->because, sizeof(rule->because));
     if (accept)
         return document_fail(reader->document, accept, reader->failure,
                              "accept is given, but the key 'because' with its reason is missing");

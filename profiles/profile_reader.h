@@ -19,6 +19,10 @@ struct profile_reader {
 int profile_read_text(struct profile_reader *reader, const struct document_node *node, char *field,
                       size_t field_bytes);
 
+/* The same for a `because`, which holds a letter or a digit. */
+int profile_read_reason(struct profile_reader *reader, const struct document_node *node,
+                        char *field, size_t field_bytes);
+
 struct profile_position profile_position_of(const struct document_node *node);
 
 /* `fuses:` and `lock:`. The part is loaded already. */

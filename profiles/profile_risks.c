@@ -46,11 +46,8 @@ static int read_risk(struct profile_reader *reader, const struct document_node *
         profile_read_text(reader, rule, risk.rule, sizeof(risk.rule)) != 0 ||
         check_acceptable(reader, rule, risk.rule) != 0 ||
         document_need(reader->document, map, "because", &because, reader->failure) != 0 ||
-        profile_read_text(reader, because, risk.because, sizeof(risk.because)) != 0)
+        profile_read_reason(reader, because, risk.because, sizeof(risk.because)) != 0)
         return -1;
-    if (risk.because[0] == '\0')
-        return document_fail(reader->document, because, reader->failure,
-                             "found no text, expected why the risk is taken");
     profile->risks[profile->risk_count++] = risk;
     return 0;
 }

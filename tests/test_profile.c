@@ -375,6 +375,8 @@ static const struct {
     {"low: 0x5E", "low: 0x5E\n  fuse: 0x5E", ":14:3: ", "but ATmega32U4 has none of that name"},
     {FUSES_TEXT, "", ":1:1: ", "the key 'fuses' is missing"},
     {FUSES_TEXT, "fuses: leave\n", ":12:8: ", "expected a mapping"},
+    {"because: JTAG is off anyway", "because: ' '",
+     ":14:48: ", "found ' ', expected a reason in words"},
     {", because: JTAG is off anyway", "", ":14:31: ", "'because' with its reason is missing"},
     {"write: 0xD9, ", "", ":14:9: ", "the key 'write' is missing"},
     {"[0x99]", "0x99", ":14:31: ", "expected a list of 1 to 8 values"},

@@ -182,7 +182,7 @@ def other_scalars(node, bounds):
                            "99999999999999999999", "1.5", "1.0", "0x1F", "007", "0o17", "true",
                            "False", ALIEN, "leave", "5 V", "16 MHz", "99 MHz", "1 GHz", "400 ms",
                            "25 h", "100 s", "1E 95 0F", "56 AC", "5G"])
-    yield from map(quoted, ["", text, "1", "a\tb", "é" * 100])
+    yield from map(quoted, ["", " ", "-?!", "—", text, "1", "a\tb", "é" * 100])
     yield from (quoted("x" * length) for length in bounds.lengths)
     yield from (plain(word) for word in misspelt(text)
                 if not re.search(r"[:#{}\[\],&*!|>%@`\"']", word))
