@@ -44,6 +44,9 @@ static const struct fuse_rule rules[] = {
     {"lock-forbids", FUSE_RULE_REFUSES, true,
      "Locked memories can be neither compared nor kept the next time, nor a locked part debugged.",
      fuse_rule_lock_forbids},
+    {"lock-mode", FUSE_RULE_REFUSES, true,
+     "What a part locks in a mode that its datasheet does not have, nobody says.",
+     fuse_rule_lock_mode},
     {"bootloader-unreached", FUSE_RULE_WARNS, false,
      "A bootloader that no reset starts cannot help a board whose application is broken.",
      fuse_rule_bootloader_unreached},
@@ -51,6 +54,9 @@ static const struct fuse_rule rules[] = {
      "Where EESAVE says otherwise, it is this station alone that makes the EEPROM what the profile "
      "asks.",
      fuse_rule_eesave_elsewhere},
+    {"compatibility", FUSE_RULE_WARNS, false,
+     "Firmware made for a part fails, its stack first, where a fuse makes that an older part.",
+     fuse_rule_compatibility},
     {"missing-bits", FUSE_RULE_WARNS, false,
      "Bits that a part does not have read back as 1, so a 0 there is a slip or another part's "
      "value.",

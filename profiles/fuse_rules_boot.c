@@ -139,7 +139,77 @@ static bool runs_across(const struct fuse_case *looking, const struct part_boot_
     return true;
 }
 
+static bool is_blank_page(const struct image *flash, uint32_t start, uint32_t end)
+{
+    for (uint32_t at = start; at < end; at++)
+        if (flash->data[at] != BLANK)
+            return false;
+    return true;
+}
+
+/* The image in which a block begins at `start`, after a page that is blank; NULL: none does. */
+static const struct profile_image_source *find_block(const struct fuse_case *looking,
+                                                     uint32_t start)
+{
+    const struct profile *profile = looking->profile;
+    uint32_t page = looking->part->flash.page_size;
+
+    if (page < 2 || start < page || start + 2 > profile->flash->size ||
+        is_blank_word(profile->flash, start) || !is_blank_page(profile->flash, start - page, start))
+        return NULL;
+    for (size_t i = 0; i < profile->source_count; i++) {
+        const struct profile_image_source *source = &profile->sources[i];
+
+        if (!has_role(source, "application") && source->first_address <= start &&
+            source->last_address >= start)
+            return source;
+    }
+    return NULL;
+}
+
+/* Where no image is said to be the bootloader: the one that holds what looks like it, a block that
+ * begins just where a boot section of the part may start. That is `section`, which may be NULL, or
+ * the lowest one. NULL: nothing looks so. */
+static const struct profile_image_source *
+find_likely_bootloader(const struct fuse_case *looking, const struct part_boot_section *section,
+                       uint32_t *address)
+{
+    const struct part *part = looking->part;
+    const struct profile_image_source *lowest = NULL;
+
+    if (find_bootloader(looking->profile) != NULL)
+        return NULL;
+    for (int i = 0; i < part->boot_section_count; i++) {
+        uint32_t start = part->boot_sections[i].start_byte_address;
+        const struct profile_image_source *found = find_block(looking, start);
+
+        if (found == NULL)
+            continue;
+        if (section != NULL && start == section->start_byte_address) {
+            *address = start;
+            return found;
+        }
+        if (lowest == NULL || start < *address) {
+            *address = start;
+            lowest = found;
+        }
+    }
+    return lowest;
+}
+
 /* ---- where the part starts ---- */
+
+/* Does no reset start the boot section, whatever its pins? */
+static bool is_never_started(const struct fuse_case *looking)
+{
+    enum part_memory memory;
+    uint8_t code;
+
+    if (!fuse_case_unprogrammed(looking, looking->part->bootrst))
+        return false;
+    return fuse_words_find(looking->part, "HWBE", &memory) == NULL ||
+           (fuse_case_field(looking, "HWBE", &memory, &code) != NULL && code != 0);
+}
 
 /* A bootloader that is elsewhere is the next rule's. */
 void fuse_rule_bootrst_without_bootloader(struct fuse_case *looking)
@@ -150,7 +220,8 @@ void fuse_rule_bootrst_without_bootloader(struct fuse_case *looking)
 
     if (section == NULL || !fuse_case_programmed(looking, part->bootrst) ||
         find_boot_byte(looking->profile, section->start_byte_address, &at) ||
-        find_bootloader_start(looking->profile, &at))
+        find_bootloader_start(looking->profile, &at) ||
+        find_likely_bootloader(looking, section, &at) != NULL)
         return;
     fuse_case_report(looking, part->bootrst.memory, NULL,
                      "BOOTRST is on, so the part starts at 0x%04" PRIX32
@@ -173,41 +244,66 @@ static void suggest_section(const struct part *part, uint32_t start, char *text,
         }
 }
 
+/* `advice` ends the sentence. */
 static void report_other_start(struct fuse_case *looking, const struct profile_position *position,
-                               const char *what, uint32_t found, uint32_t start)
+                               const char *what, uint32_t found, uint32_t start, const char *advice)
 {
     char suggestion[FUSE_WORDS_CHOICE_BYTES + 32];
 
     suggest_section(looking->part, found, suggestion, sizeof suggestion);
     fuse_case_report(looking, section_memory(looking), position,
-                     "%.60s begins at 0x%04" PRIX32 ", expected 0x%04" PRIX32
-                     ", where the boot section starts%s",
-                     what, found, start, suggestion);
+                     "%.80s begins at 0x%04" PRIX32 ", expected 0x%04" PRIX32
+                     ", where the boot section starts%s%s",
+                     what, found, start, suggestion, advice);
 }
 
-/* Whatever starts it, a bootloader is entered there; and SPM works in the section alone. */
+/* Whatever starts it, a bootloader is entered there; and SPM works in the section alone. Only one
+ * that the application's vectors enter may begin anywhere in it; images do not tell which that is.
+ */
 static void check_named_bootloader(struct fuse_case *looking,
                                    const struct part_boot_section *section)
 {
     const struct profile_image_source *bootloader = find_bootloader(looking->profile);
-    uint32_t at;
+    bool starts_there = fuse_case_programmed(looking, looking->part->bootrst);
+    uint32_t start = section->start_byte_address, at;
 
-    if (find_bootloader_start(looking->profile, &at) && at != section->start_byte_address)
-        report_other_start(looking, &bootloader->position, file_name(bootloader), at,
-                           section->start_byte_address);
+    if (find_bootloader_start(looking->profile, &at) && at != start)
+        report_other_start(looking, &bootloader->position, file_name(bootloader), at, start,
+                           at < start || starts_there ? ""
+                                                      : "; where the application's vectors enter "
+                                                        "it (urboot), accept_risk takes it");
 }
 
-/* A file that holds both does not say where its bootloader begins; but the part begins there. */
+static void check_likely_bootloader(struct fuse_case *looking,
+                                    const struct profile_image_source *source, uint32_t at,
+                                    uint32_t start)
+{
+    char what[80];
+
+    if (at == start || is_never_started(looking))
+        return;
+    snprintf(what, sizeof what, "what looks like the bootloader in %.40s", file_name(source));
+    report_other_start(looking, &source->position, what, at, start,
+                       "; if it is none, give the image its role");
+}
+
+/* A file that holds both does not say where its bootloader begins: it may be seen, and else the
+ * part begins there. */
 static void check_whole_image(struct fuse_case *looking, const struct part_boot_section *section)
 {
     uint32_t start = section->start_byte_address, at;
+    const struct profile_image_source *likely = find_likely_bootloader(looking, section, &at);
 
+    if (likely != NULL) {
+        check_likely_bootloader(looking, likely, at, start);
+        return;
+    }
     if (!fuse_case_programmed(looking, looking->part->bootrst) ||
         !find_boot_byte(looking->profile, start, &at))
         return;
     if (at > start + 1)
         report_other_start(looking, &looking->profile->images_position,
-                           "what the images have in the boot section", at, start);
+                           "what the images have in the boot section", at, start, "");
     else if (runs_across(looking, section))
         fuse_case_report(looking, section_memory(looking), &looking->profile->images_position,
                          "BOOTRST is on, but at 0x%04" PRIX32
@@ -252,20 +348,27 @@ void fuse_rule_application_in_boot_section(struct fuse_case *looking)
 void fuse_rule_bootloader_unreached(struct fuse_case *looking)
 {
     const struct part *part = looking->part;
+    const struct profile_image_source *named = find_bootloader(looking->profile);
+    const struct profile_image_source *likely;
+    char what[100];
     enum part_memory memory;
-    uint8_t code;
+    uint32_t at;
 
-    if (find_bootloader(looking->profile) == NULL ||
-        !fuse_case_unprogrammed(looking, part->bootrst))
+    if (!is_never_started(looking))
         return;
-    if (fuse_words_find(part, "HWBE", &memory) != NULL &&
-        (fuse_case_field(looking, "HWBE", &memory, &code) == NULL || code == 0))
+    likely = find_likely_bootloader(looking, find_section(looking), &at);
+    if (named != NULL)
+        snprintf(what, sizeof what, "%.60s", file_name(named));
+    else if (likely != NULL)
+        snprintf(what, sizeof what, "what begins at 0x%04" PRIX32 " in %.60s", at,
+                 file_name(likely));
+    else
         return;
     fuse_case_report(looking, part->bootrst.memory, NULL,
-                     "BOOTRST is off%s, so only the application can start %.60s: turn BOOTRST on "
-                     "unless it does",
-                     fuse_words_find(part, "HWBE", &memory) != NULL ? " and so is HWBE" : "",
-                     file_name(find_bootloader(looking->profile)));
+                     "BOOTRST is off%s, so only the application can start %s: turn BOOTRST on "
+                     "unless it does%s",
+                     fuse_words_find(part, "HWBE", &memory) != NULL ? " and so is HWBE" : "", what,
+                     named != NULL ? "" : ", or is no bootloader");
 }
 
 /* ---- what the sections may do to each other ---- */

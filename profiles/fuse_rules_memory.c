@@ -1,9 +1,10 @@
-/* Rules about the EEPROM, the lock bits, bits that a part does not have, and signatures of several
- * parts. */
+/* Rules about the EEPROM, the lock bits, bits that make a part behave as an older one, bits that it
+ * does not have, and signatures of several parts. */
 #include <stdio.h>
 #include <string.h>
 
 #include "profiles/fuse_rules_case.h"
+#include "profiles/fuse_words.h"
 #include "profiles/part_signatures.h"
 
 /* ---- EEPROM ---- */
@@ -44,6 +45,7 @@ void fuse_rule_eesave_elsewhere(struct fuse_case *looking)
  * Lock Bits"), and counts as the worst. */
 #define LB_LOCKS_NOTHING 3
 #define LB_LOCKS_WRITING 2
+#define LB_IS_NO_MODE 1
 
 static void check_compared(struct fuse_case *looking)
 {
@@ -88,6 +90,51 @@ void fuse_rule_lock_forbids(struct fuse_case *looking)
         fuse_case_report(looking, PART_LOCK, NULL,
                          "DWEN is on, but debugWIRE works only where nothing is locked: expected "
                          "LB NO_LOCK, or DWEN off");
+}
+
+void fuse_rule_lock_mode(struct fuse_case *looking)
+{
+    enum part_memory memory;
+    uint8_t mode;
+
+    if (fuse_case_field(looking, "LB", &memory, &mode) != NULL && mode == LB_IS_NO_MODE)
+        fuse_case_report(looking, PART_LOCK, NULL,
+                         "LB is 01, which is none of the datasheet's modes: expected "
+                         "PROG_VER_DISABLED (00), PROG_DISABLED (10) or NO_LOCK (11)");
+}
+
+/* ---- bits that make a part another ---- */
+
+/* A byte that is left as found is taken as the factory programs it. */
+static void check_compatibility(struct fuse_case *looking, const struct part_field *field,
+                                enum part_memory memory)
+{
+    size_t index = memory - PART_FIRST_FUSE;
+    const struct profile_byte_rule *rule = &looking->profile->rules[index];
+    int factory = looking->part->bytes[index].factory_default;
+    char meaning[FUSE_WORDS_MEANING_BYTES];
+
+    fuse_words_meaning(field, 0, meaning);
+    if (looking->known[index] && fuse_words_code(field, looking->bytes[index]) == 0)
+        fuse_case_report(looking, memory, NULL, "%s is on: the part %s; give %s off", field->name,
+                         meaning, field->name);
+    if (rule->leave && factory >= 0 && fuse_words_code(field, (uint8_t)factory) == 0)
+        fuse_case_report(looking, PART_MEMORY_COUNT, &rule->position,
+                         "%s is left as found, and on from the factory: the part %s; give %s off",
+                         field->name, meaning, field->name);
+}
+
+void fuse_rule_compatibility(struct fuse_case *looking)
+{
+    static const char *const names[] = {"M103C", "M161C", "S8515C", "S8535C"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        enum part_memory memory;
+        const struct part_field *field = fuse_words_find(looking->part, names[i], &memory);
+
+        if (field != NULL)
+            check_compatibility(looking, field, memory);
+    }
 }
 
 /* ---- bits that are not there ---- */

@@ -105,6 +105,8 @@ static void test_bootrst_without_bootloader(void **state)
         {"ATmega328P", APP(SHORT, 0) BOOT(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
         /* One that is elsewhere is the next rule's; a blank one is none. */
         {"ATmega328P", BOOT(SHORT, 0x7000), HIGH_328("0xDE"), NULL},
+        {"ATmega328P", WHOLE(SHORT, 0x7000), HIGH_328("0xDE"), NULL},
+        {"ATmega328P", APP(SHORT, 0x7000), HIGH_328("0xDE"), "starts at 0x7E00"},
         {"ATmega328P", BOOT(BLANK, 0x7E00), HIGH_328("0xDE"), "starts at 0x7E00"},
         /* An application that reaches the section is not a bootloader. */
         {"ATmega328P", APP(LONG, 0x6000), HIGH_328("0xD8"), "starts at 0x7000"},
@@ -151,8 +153,8 @@ static void test_bootloader_not_at_section(void **state)
         /* Two files that make one bootloader. */
         {"ATmega328P", BOOT(SHORT, 0x7F00) BOOT(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
         /* A file that holds both: something begins later, or goes on across. */
-        {"ATmega328P", WHOLE(SHORT, 0) WHOLE(SHORT, 0x7C00), HIGH_328("0xD8"),
-         "what the images have in the boot section begins at 0x7C00, expected 0x7000"},
+        {"ATmega328P", WHOLE(SHORT, 0) WHOLE(SHORT, 0x7D00), HIGH_328("0xD8"),
+         "what the images have in the boot section begins at 0x7D00, expected 0x7000"},
         {"ATmega328P", WHOLE(LONG, 0x6000), HIGH_328("0xD8"), "without a gap"},
         {"ATmega328P", WHOLE(LONG, 0x5000) WHOLE(SHORT, 0x7000), HIGH_328("0xD8"), "without a gap"},
         {"ATmega328P", WHOLE(LONG, 0x4F80) WHOLE(SHORT, 0x7000), HIGH_328("0xD8"), NULL},
@@ -173,6 +175,71 @@ static void test_bootloader_not_at_section(void **state)
     };
 
     CHECK_CASES("bootloader-not-at-section", tests);
+}
+
+/* Files without a role: a block that begins where a section of the part may, after a gap. */
+static void test_bootloader_of_whole_image(void **state)
+{
+    static const struct rule_case tests[] = {
+        /* HWBE alone starts it; BOOTSZ is another's, or the other half's. */
+        {"ATmega32U4", WHOLE(LONG, 0) WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "0xF3"),
+         "what looks like the bootloader in short.bin begins at 0x7000, expected 0x7800, where the "
+         "boot section starts; with BOOTSZ 2048 words it would; if it is none, give the"},
+        {"ATmega32U4", WHOLE(LONG, 0x4000) WHOLE(SHORT, 0x7000), HIGH_32U4("0xDD", "0xF3"),
+         "expected 0x7C00"},
+        {"ATmega32U4", WHOLE(SHORT, 0x6F40) WHOLE(SHORT, 0x7000), HIGH_32U4("0xDF", "0xF3"),
+         "expected 0x7E00"},
+        {"ATmega32U4", WHOLE(SHORT, 0x7E00), HIGH_32U4("0xD9", "0xF3"),
+         "with BOOTSZ 256 words it would"},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xD9", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4(ACCEPTS("0xD9", "0xDB"), "0xF3"),
+         "expected 0x7800"},
+        {"AT90USB1286", WHOLE(SHORT, 0x1E000), HIGH_32U4("0xDB", "0xF3"), "expected 0x1F000"},
+        {"AT90USB1286", WHOLE(SHORT, 0x1E000), HIGH_32U4("0xD9", "0xF3"), NULL},
+        /* BOOTRST starts it. In 4 KiB of it something stands wherever the section is. */
+        {"ATmega328P", WHOLE(SHORT, 0) WHOLE(LONG, 0x6000), HIGH_328("0xDE"), "without a gap"},
+        {"ATmega328P", WHOLE(SHORT, 0x7000), HIGH_328("0xDE"), "with BOOTSZ 2048 words it would"},
+        {"ATmega328P", WHOLE(SHORT, 0x7000) WHOLE(SHORT, 0x7900), HIGH_328("0xDA"),
+         "begins at 0x7000, expected 0x7800"},
+        {"ATmega328P", WHOLE(SHORT, 0) WHOLE(SHORT, 0x7C00), HIGH_328("0xD8"),
+         "begins at 0x7C00, expected 0x7000"},
+        {"ATmega328P", WHOLE(SHORT, 0x7000) WHOLE(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
+        /* Whether HWBE is on is not known: what starts at a reset may be the wrong place. */
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "leave"), "expected 0x7800"},
+        /* No reset starts it; it is said to be the application; no gap; no section is there. */
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "0xFB"), NULL},
+        {"ATmega328P", WHOLE(SHORT, 0x7000), HIGH_328("0xDF"), NULL},
+        {"ATmega32U4", APP(SHORT, 0x7000), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(LONG, 0x5000) WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x6F50) WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x7002), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x6FF0), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(BLANK, 0x7000), HIGH_32U4("0xDB", "0xF3"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("leave", "0xF3"), NULL},
+    };
+
+    CHECK_CASES("bootloader-not-at-section", tests);
+}
+
+/* One that vectors enter may begin later in the section than a reset would. */
+static void test_bootloader_by_vectors(void **state)
+{
+    static const struct rule_case later = {
+        "ATmega328P", BOOT(SHORT, 0x7E80), HIGH_328("0xDF"),
+        "begins at 0x7E80, expected 0x7E00, where the boot section starts; where the application's "
+        "vectors enter it (urboot), accept_risk takes it"};
+    static const struct rule_case others[] = {
+        {"ATmega328P", BOOT(SHORT, 0x7E80), HIGH_328("0xDE"), NULL}, /* a reset enters it */
+        {"ATmega328P", BOOT(SHORT, 0x7D80), HIGH_328("0xDF"), NULL}, /* SPM does not work there */
+    };
+    struct rules_bench *bench = *state;
+
+    check_case(bench, "bootloader-not-at-section", &later);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        look(bench, &others[i], "");
+        assert_non_null(rules_found(bench, "bootloader-not-at-section"));
+        assert_null(strstr(rules_found(bench, "bootloader-not-at-section")->detail, "urboot"));
+    }
 }
 
 static void test_application_in_boot_section(void **state)
@@ -208,7 +275,16 @@ static void test_bootloader_unreached(void **state)
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328("leave"), NULL},
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328(ACCEPTS("0xDE", "0xDF")), "only the"},
-        {"ATmega328P", WHOLE(SHORT, 0x7E00), HIGH_328("0xDF"), NULL},
+        /* Without a role what looks like one is, wherever the section is. */
+        {"ATmega328P", WHOLE(SHORT, 0x7E00), HIGH_328("0xDF"),
+         "start what begins at 0x7E00 in short.bin: turn BOOTRST on unless it does, or is no"},
+        {"ATmega328P", WHOLE(SHORT, 0x7E00), HIGH_328("0xD9"), "what begins at 0x7E00"},
+        {"ATmega328P", WHOLE(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
+        {"ATmega328P", WHOLE(SHORT, 0x7D00), HIGH_328("0xDF"), NULL},
+        {"ATmega328P", APP(SHORT, 0x7E00), HIGH_328("0xDF"), NULL},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xD9", "0xFB"), "what begins at 0x7000"},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xDB", "0xFB"), "what begins at 0x7000"},
+        {"ATmega32U4", WHOLE(SHORT, 0x7000), HIGH_32U4("0xD9", "0xF3"), NULL},
         {"ATmega32U4", BOOT(SHORT, 0x7000), HIGH_32U4("0xD9", "0xFB"), "and so is HWBE"},
         {"ATmega32U4", BOOT(SHORT, 0x7000), HIGH_32U4("0xD9", "0xF3"), NULL},
         {"ATmega32U4", BOOT(SHORT, 0x7000), HIGH_32U4("0xD9", "leave"), NULL},
@@ -369,7 +445,53 @@ static void test_lock_forbids(void **state)
     CHECK_CASES("lock-forbids", tests);
 }
 
+static void test_lock_mode(void **state)
+{
+    static const struct rule_case tests[] = {
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xFD"), "LB is 01, which is none of the"},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xFD") "\nif_already: redo", "LB is 01"},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", ACCEPTS("0xFF", "0xCD")), "LB is 01"},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xFC"), NULL},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xFE"), NULL},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "0xFF"), NULL},
+        {"ATmega328P", APP(SHORT, 0), LOCK_328("0xD9", "leave"), NULL},
+        {"ATtiny85", APP(SHORT, 0), "fuses: {low: 0x62, high: 0xDF, extended: 0xFF}\nlock: 0xFD",
+         "LB is 01"},
+        /* LB one bit further left. */
+        {"ATtiny12", APP(SHORT, 0), "fuses: {fuse: 0x52}\nlock: 0xFB", "LB is 01"},
+        {"ATtiny12", APP(SHORT, 0), "fuses: {fuse: 0x52}\nlock: 0xFD", NULL},
+    };
+
+    CHECK_CASES("lock-mode", tests);
+}
+
 /* ---- bits and signatures ---- */
+
+#define FUSES_128(extended) "fuses: {low: 0xFF, high: 0xD9, extended: " extended "}\nlock: 0xFF"
+
+static void test_compatibility(void **state)
+{
+    static const struct rule_case tests[] = {
+        {"ATmega128", APP(SHORT, 0), FUSES_128("0xFD"),
+         "M103C is on: the part behaves as an ATmega103: no extended I/O, another stack; give "
+         "M103C "
+         "off"},
+        {"ATmega128A", APP(SHORT, 0), FUSES_128("leave"),
+         "M103C is left as found, and on from the factory: the part behaves"},
+        {"ATmega64", APP(SHORT, 0), FUSES_128(ACCEPTS("0xFF", "0xFD")), "M103C is on"},
+        {"ATmega64", APP(SHORT, 0), FUSES_128("0xFF"), NULL},
+        {"ATmega162", APP(SHORT, 0), FUSES_128("0xEF"), "M161C is on"},
+        {"ATmega162", APP(SHORT, 0), FUSES_128("leave"), NULL},
+        {"ATmega8515", APP(SHORT, 0), LOW_AND_HIGH("0x59"), "S8515C is on"},
+        {"ATmega8515", APP(SHORT, 0), LOW_AND_HIGH("0xD9"), NULL},
+        {"ATmega8515", APP(SHORT, 0), LOW_AND_HIGH("leave"), NULL},
+        {"ATmega8535", APP(SHORT, 0), LOW_AND_HIGH("0x59"), "S8535C is on"},
+        {"ATmega8535", APP(SHORT, 0), LOW_AND_HIGH("0xD9"), NULL},
+        {"ATmega328P", APP(SHORT, 0), HIGH_328("0xD9"), NULL},
+    };
+
+    CHECK_CASES("compatibility", tests);
+}
 
 static void test_missing_bits(void **state)
 {
@@ -494,9 +616,10 @@ static void test_severities(void **state)
                                           "lock-hides",
                                           "selfprgen",
                                           "eesave",
-                                          "lock-forbids"};
-    static const char *const warned[] = {"bootloader-unreached", "eesave-elsewhere", "missing-bits",
-                                         "shared-signature"};
+                                          "lock-forbids",
+                                          "lock-mode"};
+    static const char *const warned[] = {"bootloader-unreached", "eesave-elsewhere",
+                                         "compatibility", "missing-bits", "shared-signature"};
 
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -560,6 +683,11 @@ static void test_places(void **state)
          "lock-forbids",
          11,
          9},
+        {{"ATmega128", APP(SHORT, 0),
+          "fuses:\n  low: 0xFF\n  high: 0xD9\n  extended: leave\nlock: 0xFF", NULL},
+         "compatibility",
+         12,
+         13},
     };
     struct rules_bench *bench = *state;
 
@@ -580,6 +708,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_bootrst_without_bootloader),
         TEST(test_bootloader_not_at_section),
+        TEST(test_bootloader_of_whole_image),
+        TEST(test_bootloader_by_vectors),
         TEST(test_application_in_boot_section),
         TEST(test_bootloader_unreached),
         TEST(test_lock_hides),
@@ -587,6 +717,8 @@ int main(void)
         TEST(test_eesave),
         TEST(test_eesave_elsewhere),
         TEST(test_lock_forbids),
+        TEST(test_lock_mode),
+        TEST(test_compatibility),
         TEST(test_missing_bits),
         TEST(test_shared_signature),
         TEST(test_signatures_of_all_parts),
