@@ -36,6 +36,7 @@ enum failure_code {
     FAILURE_EEPROM_WOULD_BE_LOST = 26, /* profile keeps the EEPROM, an erase would clear it */
     FAILURE_ALREADY_PROGRAMMED = 27,   /* carries exactly this profile, which says to refuse it */
     FAILURE_NO_SAFE_ORDER = 28, /* its fuses can only be written through a state that loses it */
+    FAILURE_DOOR_UNPROVED = 29, /* contact lost behind RSTDISBL or DWEN: it cannot be looked at */
 
     /* the contact between programmer and board */
     FAILURE_NO_BOARD = 40,

@@ -347,6 +347,13 @@ static void note_door(const struct attempt *attempt, char *detail, size_t detail
     record_set_text(detail, detail_bytes, text);
 }
 
+/* A contact that goes behind a door does not come back when the board is put in again. */
+static void name_unproved_door(const struct attempt *attempt, struct failure *why)
+{
+    if (attempt->door != NULL && failure_lookup(why->code)->blame == FAILURE_BLAME_CONTACT)
+        why->code = FAILURE_DOOR_UNPROVED;
+}
+
 static void judge(struct run *run, int result, struct failure *why)
 {
     struct record_attempt *record = &run->attempt.record;
@@ -361,6 +368,7 @@ static void judge(struct run *run, int result, struct failure *why)
     if (why->code == FAILURE_NONE)
         failure_set(why, FAILURE_INTERNAL, "step %s failed without a reason",
                     run->table[run->step].name);
+    name_unproved_door(&run->attempt, why);
     record->failure = why->code;
     record_set_text(record->detail, sizeof record->detail, why->detail);
     note_door(&run->attempt, record->detail, sizeof record->detail);

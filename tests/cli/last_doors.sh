@@ -80,9 +80,14 @@ bench "fault: dead, match: AC A8 00 59, after: 1"
 judge 1
 says out "RSTDISBL was turned on: $gone"
 in_order "ac800000 aca000ff aca400fd aca80059" "up to the door"
+says out "Set this board aside"
+! grep -q "press GO" "$work/out" || fail "advice that a board out of reach cannot follow"
+equal "$(query "$work/try.sqlite" "select verdict || ' ' || failure || ' ' || touched from attempts")" \
+    "fail door-unproved fused" "a door that was not proved"
 bench "fault: dead, match: AC A4 00 FD, after: 1"
 judge 1
 ! grep -qF "$gone" "$work/out" || fail "a door that was not sent is said to be shut"
+equal "$(query "$work/try.sqlite" "select failure from attempts")" contact-lost "before the door"
 
 # Such a board left in its site is no board any more.
 own_bench

@@ -116,8 +116,8 @@ LOST = {
 LOST_ELSEWHERE = {
     "compare": ("blank", dead("20 00", nth=200), "fail", "contact-lost", "none"),
     "keep": ("keep", dead("A0 00", nth=100), "fail", "contact-lost", "none"),
-    "doors": ("door", dead("AC A8"), "fail", "contact-lost", "fused"),
-    "last-doors": ("door-last", dead("AC A8"), "fail", "contact-lost", "locked"),
+    "doors": ("door", dead("AC A8"), "fail", "door-unproved", "fused"),
+    "last-doors": ("door-last", dead("AC A8"), "fail", "door-unproved", "locked"),
 }
 
 # Steps that no attempt of these programmers takes, as their SCK is fixed: see usb_faults.py.
