@@ -208,19 +208,26 @@ void fuse_case_report(struct fuse_case *looking, enum part_memory memory,
     add(looking, &finding);
 }
 
+static bool is_used(const struct profile_risk *risk, const struct fuse_findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->list[i].risk == risk)
+            return true;
+    return false;
+}
+
+/* Whether the brown-out level breaks its rule depends on the supply; without one, it may. */
 static void look_for_unused_risks(struct fuse_case *looking)
 {
     for (size_t i = 0; i < looking->profile->risk_count; i++) {
         const struct profile_risk *risk = &looking->profile->risks[i];
-        bool is_used = false;
 
-        for (size_t j = 0; j < looking->findings->count; j++)
-            is_used = is_used || looking->findings->list[j].risk == risk;
-        if (!is_used)
-            fuse_case_report(looking, PART_MEMORY_COUNT, &risk->position,
-                             "nothing in the profile breaks the rule %s; remove it from "
-                             "accept_risk",
-                             risk->rule);
+        if (is_used(risk, looking->findings) ||
+            (looking->supply_mv == 0 && strcmp(risk->rule, "brown-out") == 0))
+            continue;
+        fuse_case_report(looking, PART_MEMORY_COUNT, &risk->position,
+                         "nothing in the profile breaks the rule %s; remove it from accept_risk",
+                         risk->rule);
     }
 }
 
@@ -301,6 +308,26 @@ void fuse_findings_free(struct fuse_findings *findings)
 {
     free(findings->list);
     *findings = (struct fuse_findings){0};
+}
+
+int fuse_rules_drop_unused_risks(struct profile *profile, int64_t site_supply_mv,
+                                 struct failure *failure)
+{
+    bool used[PROFILE_RISKS_MAX];
+    struct fuse_findings findings;
+    int result = fuse_rules_apply(profile, site_supply_mv, &findings, failure);
+    size_t kept = 0;
+
+    /* First all, since findings point to the risks. */
+    for (size_t i = 0; i < profile->risk_count; i++)
+        used[i] = is_used(&profile->risks[i], &findings);
+    for (size_t i = 0; i < profile->risk_count && result == 0; i++)
+        if (used[i])
+            profile->risks[kept++] = profile->risks[i];
+    if (result == 0)
+        profile->risk_count = kept;
+    fuse_findings_free(&findings);
+    return result;
 }
 
 /* ---- the judgement ---- */

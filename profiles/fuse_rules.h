@@ -49,6 +49,10 @@ const char *fuse_rules_nearest(const char *name);
 int fuse_rules_apply(const struct profile *profile, int64_t site_supply_mv,
                      struct fuse_findings *findings, struct failure *failure);
 void fuse_findings_free(struct fuse_findings *findings);
+/* Takes those risks from the profile that it accepts but, at this supply, does not run: they are
+ * neither shown nor logged with boards, and open no door. */
+int fuse_rules_drop_unused_risks(struct profile *profile, int64_t site_supply_mv,
+                                 struct failure *failure);
 /* Does the finding stop the profile? */
 bool fuse_finding_refuses(const struct fuse_finding *finding);
 /* FAILURE_RULE_REFUSED with the first finding that refuses, where it stands, and how many others

@@ -296,7 +296,7 @@ static int check_sites(const struct check *check, struct json_array *sites, stru
 /* What is wrong with the profile itself is not said again for each site. */
 static int judge(const struct check *check, struct json_array *sites, struct failure *failure)
 {
-    if (fuse_findings_judge(check->job->profile, &check->findings, failure) != 0)
+    if (fuse_rules_judge(check->job->profile, 0, failure) != 0)
         return -1;
     return check->job->jig != NULL ? check_sites(check, sites, failure) : 0;
 }
@@ -332,7 +332,11 @@ int command_check_print(const struct job *job, const bool *site_wanted, bool jso
                         struct failure *failure)
 {
     struct check check = {.job = job, .site_wanted = site_wanted, .json = json};
-    int result = fuse_rules_apply(job->profile, 0, &check.findings, failure);
+    bool all_state_it = false;
+    int64_t supply_mv =
+        job->jig != NULL ? plan_lowest_supply_mv(job->jig, site_wanted, &all_state_it) : 0;
+    int result =
+        fuse_rules_apply(job->profile, all_state_it ? supply_mv : 0, &check.findings, failure);
     if (result == 0)
         result = json ? print_for_programs(&check, failure) : print_for_people(&check, failure);
     fuse_findings_free(&check.findings);

@@ -594,14 +594,22 @@ static int report_refusal(struct run *run, int status, const struct failure *fai
     return status;
 }
 
+/* What nothing breaks is no risk: it is not shown as one, nor logged with boards. */
+static int drop_unused_risks(struct run *run, struct failure *failure)
+{
+    bool all_state_it;
+    int64_t supply_mv = plan_lowest_supply_mv(run->job.jig, run->site_wanted, &all_state_it);
+    return fuse_rules_drop_unused_risks(run->job.profile, supply_mv, failure);
+}
+
 static int run_boards(struct run *run, int *status, struct failure *failure)
 {
-    /* What is wrong with the profile itself is said once, not by every site. Every plan is made here
-     * before anything is opened; the scheduler makes its own again. */
+    /* What is wrong with the profile itself is said once, not by every site. Every plan is made
+     * here before anything is opened; the scheduler makes its own again. */
     if (fuse_rules_judge(run->job.profile, 0, failure) != 0 ||
         plan_check_sites(run->job.profile, run->job.jig, run->site_wanted, &run->refusals,
                          failure) != 0 ||
-        open_all(run, failure) != 0)
+        drop_unused_risks(run, failure) != 0 || open_all(run, failure) != 0)
         return -1;
     loop(run);
     if (scheduler_refused(run->scheduler, failure) != 0)

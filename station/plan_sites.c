@@ -107,3 +107,19 @@ void plan_refusals_free(struct plan_refusals *refusals)
     free(refusals->list);
     *refusals = (struct plan_refusals){0};
 }
+
+int64_t plan_lowest_supply_mv(const struct jig *jig, const bool *site_wanted, bool *all_state_it)
+{
+    int64_t lowest_mv = 0;
+    *all_state_it = true;
+    for (size_t i = 0; i < jig->site_count; i++) {
+        int64_t supply_mv = jig->sites[i].supply_mv;
+        if (site_wanted != NULL && !site_wanted[i])
+            continue;
+        if (supply_mv == 0)
+            *all_state_it = false;
+        else if (lowest_mv == 0 || supply_mv < lowest_mv)
+            lowest_mv = supply_mv;
+    }
+    return lowest_mv;
+}

@@ -20,6 +20,8 @@ struct plan_refusals {
  * others. The caller frees `refusals` in either case. */
 int plan_check_sites(const struct profile *profile, const struct jig *jig, const bool *site_wanted,
                      struct plan_refusals *refusals, struct failure *failure);
+/* The lowest supply that one of these sites states; 0: none does. `all_state_it`: each does. */
+int64_t plan_lowest_supply_mv(const struct jig *jig, const bool *site_wanted, bool *all_state_it);
 /* One line for each, by its site's name, unless `together`, which follows, is its only one's own.
  */
 void plan_refusals_print(const struct plan_refusals *refusals, const struct failure *together,

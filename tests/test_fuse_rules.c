@@ -112,6 +112,46 @@ static void test_risk(void **state)
     assert_int_equal(judge(bench, &failure), 0);
 }
 
+/* What nothing breaks goes: it is no risk of these boards, and opens no door. */
+static void test_risk_dropped(void **state)
+{
+    static const char risks[] = "accept_risk:\n  - {rule: rstdisbl, because: a}\n"
+                                "  - {rule: dwen, because: b}\n"
+                                "  - {rule: brown-out, because: c}\n";
+    struct rules_bench *bench = *state;
+    struct failure failure = {0};
+
+    look(bench, "0x99", risks);
+    assert_int_equal(fuse_rules_drop_unused_risks(bench->profile, 3300, &failure), 0);
+    assert_int_equal(bench->profile->risk_count, 1);
+    assert_string_equal(bench->profile->risks[0].rule, "dwen");
+    assert_int_equal(judge(bench, &failure), 0);
+    assert_null(profile_find_risk(bench->profile, "rstdisbl"));
+}
+
+static size_t count_unused(const struct rules_bench *bench)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < bench->findings.count; i++)
+        count += strcmp(bench->findings.list[i].rule->name, "unused-risk") == 0;
+    return count;
+}
+
+/* Whether a risk of the brown-out level is run depends on a supply that is not known. */
+static void test_risk_of_brown_out(void **state)
+{
+    static const char more[] = "accept_risk: {rule: brown-out, because: x}\n";
+    struct rules_bench *bench = *state;
+    struct failure failure = {0};
+
+    look(bench, "0xD9", more);
+    assert_int_equal(count_unused(bench), 0);
+    fuse_findings_free(&bench->findings);
+    assert_int_equal(fuse_rules_apply(bench->profile, 5000, &bench->findings, &failure), 0);
+    assert_int_equal(count_unused(bench), 1);
+}
+
 static void test_risk_refused(void **state)
 {
     static const struct {
@@ -207,9 +247,10 @@ static void test_table(void **state)
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, rules_set_up, rules_tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_doors), TEST(test_doors_every_value),
-                                       TEST(test_risk),  TEST(test_risk_refused),
-                                       TEST(test_gate),  cmocka_unit_test(test_table)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_doors),        TEST(test_doors_every_value), TEST(test_risk),
+        TEST(test_risk_dropped), TEST(test_risk_of_brown_out), TEST(test_risk_refused),
+        TEST(test_gate),         cmocka_unit_test(test_table)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

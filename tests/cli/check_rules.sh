@@ -34,10 +34,17 @@ sed -e "s|file: demo/demo.hex|file: $work/demo.hex|" -e 's/crystal 16 MHz/crysta
 expect 3 "$gangflash" flash "$work/slow.yaml" --jig "$work/bench.yaml" --go now --log "$log"
 says err "rule clock-frequency: low 0xFF: SUT_CKSEL is crystal or resonator 8 MHz or more"
 [ ! -e "$log" ] || fail "a log was opened for a profile that is refused"
-echo "accept_risk: {rule: clock-frequency, because: these boards run so}" >>"$work/slow.yaml"
+cat >>"$work/slow.yaml" <<'END'
+accept_risk:
+  - {rule: rstdisbl, because: nobody knows any more}
+  - {rule: clock-frequency, because: these boards run so}
+END
+expect 0 "$gangflash" check "$work/slow.yaml"
+says out "nothing in the profile breaks the rule rstdisbl; remove it from accept_risk"
 expect 1 "$gangflash" flash "$work/slow.yaml" --jig "$work/bench.yaml" --go now --count 2 --lot L \
     --log "$log"
 says out "ACCEPTED RISK clock-frequency, because: these boards run so"
+! grep -q rstdisbl "$work/out" || fail "a risk that nothing runs was shown"
 expect 1 "$gangflash" flash "$work/slow.yaml" --jig "$work/bench.yaml" --go now --count 3 --lot M \
     --log "$log" --json
 risks='[.risks[] | .rule, .because] | join(": ")'
@@ -60,3 +67,13 @@ for verdict in pass refused; do
     equal "$(jq -r "$risks" "$work/out")" "clock-frequency: these boards run so" "log show --json"
 done
 expect 0 "$gangflash" log verify --log "$log"
+
+# Whether the level is above the supply is known with the sites: without them nothing is called unused.
+sed -e 's/, supply: 5 V//' -e '/rstdisbl/d' -e 's/clock-frequency, because/brown-out, because/' \
+    -e 's/crystal 4 MHz/crystal 16 MHz/' "$work/slow.yaml" >"$work/level.yaml"
+expect 0 "$gangflash" check "$work/level.yaml"
+! grep -q unused-risk "$work/out" || fail "a risk of an unknown supply was called unused"
+sed '/programmer:/s/site: \([0-9]*\),/site: \1, supply: 5 V,/' "$work/bench.yaml" >"$work/bench-5.yaml"
+expect 0 "$gangflash" check "$work/level.yaml" --jig "$work/bench-5.yaml"
+says out "nothing in the profile breaks the rule brown-out"
+! grep -q supply-not-said "$work/out" || fail "a supply that the sites state is missed"
