@@ -9,6 +9,7 @@
 #include "reports/json.h"
 #include "station/data_paths.h"
 #include "station/findings.h"
+#include "station/plan_order.h"
 #include "station/plan_sites.h"
 #include "station/plan_speed.h"
 
@@ -233,6 +234,26 @@ static struct json_object *profile_to_json(const struct profile *profile)
     return object;
 }
 
+static void order_to_json(const struct plan *plan, struct json_object *object)
+{
+    const struct part *part = plan->profile->part;
+    struct plan_order order;
+    plan_find_order_of_new(plan, &order);
+    if (order.refused.code != FAILURE_NONE)
+        json_add_text(object, "new_board_refused", order.refused.detail);
+    if (order.known && order.refused.code == FAILURE_NONE) {
+        struct json_array *writes = json_array_create();
+        for (size_t i = 0; i < order.order.count; i++)
+            json_append_text(writes, part_memory_name(part, order.order.writes[i]));
+        json_add_array(object, "order_new_board", writes);
+    }
+    struct json_object *doors = json_object_create();
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (plan_door(plan, memory) != NULL)
+            json_add_text(doors, part_memory_name(part, memory), plan_door(plan, memory));
+    json_add_object(object, "doors", doors);
+}
+
 static struct json_object *site_to_json(const struct jig_site *site, const char *place,
                                         const struct plan *plan, const struct failure *failure)
 {
@@ -252,6 +273,7 @@ static struct json_object *site_to_json(const struct jig_site *site, const char 
     json_add_integer(object, "attempt_floor_us", plan->attempt_floor_us);
     json_add_integer(object, "sck_hz", plan->new_sck_hz);
     json_add_integer(object, "sck_hz_with_fuses", plan->done_sck_hz);
+    order_to_json(plan, object);
     json_add_text(object, "faster", plan_faster_name(plan));
     if (!plan->speed.possible)
         return object;

@@ -346,7 +346,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
         print_byte(plan, (enum part_memory)memory, out);
     plan_print_order(plan, out);
     fputs("  9  leave programming mode and enter again: signature and all bytes read back\n", out);
-    fputs(" 10  lock, last\n", out);
+    fputs(plan_has_doors(plan) ? " 10  lock and last doors\n" : " 10  lock, last\n", out);
     print_byte(plan, PART_LOCK, out);
     plan_print_doors(plan, out);
     fputs(" 11  release the board; log the verdict, durably\n", out);

@@ -152,34 +152,57 @@ int plan_check_new_board(const struct plan *plan, struct failure *failure)
                        "each new board would be refused before its erase: %s", why.detail);
 }
 
+void plan_find_order_of_new(const struct plan *plan, struct plan_order *order)
+{
+    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
+
+    *order = (struct plan_order){.known = list_factory_bytes(plan->profile->part, found)};
+    if (order->known && plan_find_order(plan, found, &order->order, &order->refused) < 0)
+        order->order.count = 0;
+}
+
+const char *plan_door(const struct plan *plan, enum part_memory memory)
+{
+    return door_of(plan->profile, memory);
+}
+
 void plan_print_order(const struct plan *plan, FILE *out)
 {
     const struct part *part = plan->profile->part;
-    uint8_t found[PART_FUSE_AND_LOCK_COUNT];
-    struct fuse_order order;
-    struct failure why = {0};
+    struct plan_order order;
+    bool reachable = true;
 
-    if (!list_factory_bytes(part, found))
-        return;
-    if (plan_find_order(plan, found, &order, &why) < 0) {
-        fprintf(out, "       a new board is refused before the erase: %s\n", why.detail);
-        return;
+    plan_find_order_of_new(plan, &order);
+    if (order.refused.code != FAILURE_NONE)
+        fprintf(out, "       a new board is refused before the erase: %s\n", order.refused.detail);
+    for (size_t i = 0; i < order.order.count; i++) {
+        enum part_memory memory = order.order.writes[i];
+
+        reachable = reachable && plan_door(plan, memory) == NULL;
+        if (i == 0)
+            fprintf(out, "       order on a new board%s:",
+                    reachable ? ", which can be reached after each" : "");
+        else
+            fputs(reachable ? "," : ", then", out);
+        fprintf(out, " %s%s", part_memory_name(part, memory),
+                plan_door(plan, memory) != NULL ? ", which takes the way in" : "");
     }
-    if (order.count == 0)
-        return;
-    fputs("       order on a new board, which can be reached after each:", out);
-    for (size_t i = 0; i < order.count; i++)
-        fprintf(out, "%s %s", i == 0 ? "" : ",", part_memory_name(part, order.writes[i]));
-    fputs("\n", out);
+    if (order.order.count > 0)
+        fputs("\n", out);
+}
+
+bool plan_has_doors(const struct plan *plan)
+{
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (plan_door(plan, memory) != NULL)
+            return true;
+    return false;
 }
 
 void plan_print_doors(const struct plan *plan, FILE *out)
 {
-    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++) {
-        const char *door = door_of(plan->profile, memory);
-
-        if (door != NULL)
+    for (enum part_memory memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
+        if (plan_door(plan, memory) != NULL)
             fprintf(out, "       %s turns %s on: this station cannot reach the board again\n",
-                    part_memory_name(plan->profile->part, memory), door);
-    }
+                    part_memory_name(plan->profile->part, memory), plan_door(plan, memory));
 }

@@ -16,6 +16,16 @@ size_t plan_clock_writes(const struct plan *plan, const uint8_t found[PART_FUSE_
  * a lot of new boards could be done. But a profile with a door beside clock fuses is for boards
  * that have their clock already. */
 int plan_check_new_board(const struct plan *plan, struct failure *failure);
+/* Of a board as its part leaves the factory. */
+struct plan_order {
+    bool known;              /* what such a board carries */
+    struct failure refused;  /* FAILURE_NONE: it is not */
+    struct fuse_order order; /* empty where it is refused or not known */
+};
+void plan_find_order_of_new(const struct plan *plan, struct plan_order *order);
+/* The bit by which a byte, as the profile writes it, takes the way in; NULL: none. */
+const char *plan_door(const struct plan *plan, enum part_memory memory);
+bool plan_has_doors(const struct plan *plan);
 /* One line about a new board. */
 void plan_print_order(const struct plan *plan, FILE *out);
 /* And one where the profile takes the way into its boards. */

@@ -50,8 +50,12 @@ in_order() {
 bench
 profile ATmega328P 0xFF 0x59 0xFD 0xFC rstdisbl
 expect 0 "$gangflash" check "$work/doors.yaml" --jig "$work/bench.yaml"
-says out "which can be reached after each: low, extended, high, lock"
+says out "which can be reached after each: low, extended, then high, which takes the way in, then lock"
+says out " 10  lock and last doors"
 says out "high turns RSTDISBL on: this station cannot reach the board again"
+expect 0 "$gangflash" check "$work/doors.yaml" --jig "$work/bench.yaml" --json
+equal "$(jq -c '.sites[0] | [.order_new_board, .doors, .new_board_refused]' "$work/out")" \
+    '[["low","extended","high","lock"],{"high":"RSTDISBL"},null]' "the order for programs"
 judge 0
 says out "RSTDISBL was turned on: $gone"
 in_order "ac800000 aca000ff aca400fd aca80059 ace000fc" "the door before a lock that forbids it"
@@ -105,6 +109,9 @@ sed -i 's/ATmega328P/ATmega8/' "$work/bench.yaml"
 profile ATmega8 0x3F 0x49 "" 0xFF rstdisbl
 expect 0 "$gangflash" check "$work/doors.yaml" --jig "$work/bench.yaml"
 says out "a new board is refused before the erase: once low is written, low 0x3F, high 0xD9"
+expect 0 "$gangflash" check "$work/doors.yaml" --jig "$work/bench.yaml" --json
+equal "$(jq -r '.sites[0] | .order_new_board, (.new_board_refused | startswith("once low is"))' \
+    "$work/out" | xargs)" "null true" "the refusal for programs"
 judge 1
 says out "do it without that first"
 equal "$(query "$work/try.sqlite" "select verdict || ' ' || failure || ' ' || touched from attempts")" \
