@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "profiles/document.h"
+#include "profiles/fuse_words.h"
 #include "reports/record.h"
 
 enum command_status command_status_of(enum failure_code code)
@@ -277,12 +278,16 @@ void command_print_help(const struct command *command, FILE *out)
 
 void command_print_meaning(const struct part *part, enum part_memory memory, uint8_t value)
 {
-    char text[512];
-    part_describe_byte(part, memory, value, text, sizeof(text));
-    char *rest = NULL;
-    for (char *field = strtok_r(text, ",", &rest); field != NULL;
-         field = strtok_r(NULL, ",", &rest))
-        printf("              %s\n", field + strspn(field, " "));
+    const struct part_byte *byte = part_byte(part, memory);
+    for (size_t i = 0; byte != NULL && i < byte->field_count; i++) {
+        const struct part_field *field = &byte->fields[i];
+        uint8_t code = fuse_words_code(field, value);
+        char choice[FUSE_WORDS_CHOICE_BYTES], meaning[FUSE_WORDS_MEANING_BYTES];
+        fuse_words_choice(field, code, choice);
+        fuse_words_meaning(field, code, meaning);
+        printf("              %s %s%s%s\n", field->name, choice, meaning[0] != '\0' ? ": " : "",
+               meaning);
+    }
 }
 
 int command_report(const struct failure *failure)

@@ -80,7 +80,8 @@ int command_take_operand(const struct command *command, int argc, char **argv, c
 void command_print_help(const struct command *command, FILE *out);
 void command_print_options(const struct command *command, FILE *out);
 
-/* What a fuse or lock byte of this value means, one field a line, deep below what was printed. */
+/* What a fuse or lock byte of this value means, in words, one field a line, deep below what was
+ * printed. */
 void command_print_meaning(const struct part *part, enum part_memory memory, uint8_t value);
 
 /* Says on stderr what went wrong, with the operator's sentence, and returns the exit status. */
