@@ -146,6 +146,80 @@ static bool is_fast_enough(const struct fuse_order_case *board, const uint8_t *b
            is_divided(part, bytes) <= is_divided(part, board->wanted);
 }
 
+/* ---- the brown-out in between ---- */
+
+/* ATtiny441/828/841/1634 have the detector's modes (BODACT, BODPD) in another byte than its level
+ * (ATtiny441/841, 8495, "Brown-Out Detection"). Elsewhere one write does both. */
+#define BOD_MODE_DISABLED 3
+/* A level is up to so much above the typical one (ATmega48/88/168, 2545, "BODLEVEL Fuse Coding").
+ */
+#define BOD_SPREAD_MV 200
+#define BOD_ABOVE_ALL_MV INT64_MAX /* of a value that the datasheet does not have */
+
+static bool has_bod_modes(const struct part *part)
+{
+    enum part_memory memory;
+
+    return fuse_words_find(part, "BODACT", &memory) != NULL &&
+           fuse_words_find(part, "BODLEVEL", &memory) != NULL;
+}
+
+static uint8_t code_of(const struct part *part, const char *name, const uint8_t *bytes,
+                       const struct part_field **field)
+{
+    enum part_memory memory;
+
+    *field = fuse_words_find(part, name, &memory);
+    if (*field == NULL)
+        return BOD_MODE_DISABLED;
+    return (uint8_t)((bytes[memory - PART_FIRST_FUSE] & (*field)->mask) /
+                     ((*field)->mask & -(*field)->mask));
+}
+
+/* Typically; 0: the detector is off, or its byte is not split. */
+static int64_t brown_out_mv(const struct part *part, const uint8_t *bytes)
+{
+    const struct part_field *field;
+    int volts = 0, tenths = 0;
+    uint8_t code;
+
+    if (!has_bod_modes(part) || (code_of(part, "BODACT", bytes, &field) == BOD_MODE_DISABLED &&
+                                 code_of(part, "BODPD", bytes, &field) == BOD_MODE_DISABLED))
+        return 0;
+    code = code_of(part, "BODLEVEL", bytes, &field);
+    for (size_t i = 0; i < field->value_count; i++) {
+        if (field->values[i].code != code)
+            continue;
+        return sscanf(field->values[i].name, "%1dV%1d", &volts, &tenths) == 2
+                   ? volts * INT64_C(1000) + tenths * INT64_C(100)
+                   : 0;
+    }
+    return BOD_ABOVE_ALL_MV;
+}
+
+/* A level that the board has in the end, or came with, is the business of others. */
+static int check_brown_out(const struct fuse_order_case *board, const uint8_t *bytes,
+                           struct failure *failure)
+{
+    int64_t level_mv = brown_out_mv(board->part, bytes);
+
+    if (level_mv <= brown_out_mv(board->part, board->found) ||
+        level_mv <= brown_out_mv(board->part, board->wanted) ||
+        level_mv < board->supply_mv - BOD_SPREAD_MV)
+        return 0;
+    if (level_mv == BOD_ABOVE_ALL_MV)
+        return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                           "a brown-out level that the datasheet does not have");
+    if (board->supply_mv == 0)
+        return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                           "a brown-out level of %g V, and the supply is not said (board: supply "
+                           "may say it)",
+                           (double)level_mv / 1000);
+    return failure_set(failure, FAILURE_NO_SAFE_ORDER,
+                       "a brown-out level of %g V, and the supply is %g V", (double)level_mv / 1000,
+                       (double)board->supply_mv / 1000);
+}
+
 static int check_state(const struct fuse_order_case *board, const uint8_t *bytes,
                        struct failure *failure)
 {
@@ -153,7 +227,7 @@ static int check_state(const struct fuse_order_case *board, const uint8_t *bytes
         !is_given_oscillator(board, bytes) && check_oscillator(board, bytes, failure) < 0)
         return -1;
     if (is_fast_enough(board, bytes))
-        return 0;
+        return check_brown_out(board, bytes, failure);
     return failure_set(failure, FAILURE_NO_SAFE_ORDER,
                        "a clock of %" PRId64
                        " Hz, too slow for the SCK that the next try begins with",
@@ -181,7 +255,8 @@ static void describe(const struct search *search, char *text, size_t text_bytes)
     for (int fuse = 0; fuse < FUSE_COUNT && used < text_bytes; fuse++) {
         enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + fuse);
 
-        if (part_clock_depends_on(part, memory, NULL))
+        if (part->bytes[fuse].exists &&
+            (part_clock_depends_on(part, memory, NULL) || has_bod_modes(part)))
             used += (size_t)snprintf(text + used, text_bytes - used, "%s%s 0x%02X",
                                      used > 0 ? ", " : "", part_memory_name(part, memory),
                                      search->bytes[fuse]);

@@ -12,6 +12,7 @@ struct fuse_order_case {
     const struct part *part;
     bool has_crystal, has_signal; /* what the board is said to have at its clock pins, and… */
     int64_t board_hz;             /* …of what frequency; 0: not said */
+    int64_t supply_mv;            /* 0: not said */
     int64_t reach_hz; /* a clock this fast, or faster, takes the SCK that every try begins with */
     uint8_t found[PART_FUSE_AND_LOCK_COUNT];  /* after the erase: the lock byte is blank */
     uint8_t wanted[PART_FUSE_AND_LOCK_COUNT]; /* in the end, written or not */

@@ -35,12 +35,13 @@ static struct fuse_order_case ask(const struct plan *plan, const uint8_t *found)
 {
     const struct profile *profile = plan->profile;
     enum profile_clock_source source = profile->clock_source;
-    struct fuse_order_case board = {.part = profile->part,
-                                    .has_crystal = source == PROFILE_CLOCK_CRYSTAL ||
-                                                   source == PROFILE_CLOCK_RESONATOR,
-                                    .has_signal = source == PROFILE_CLOCK_EXTERNAL,
-                                    .board_hz = plan->board_hz,
-                                    .reach_hz = reach_hz(plan)};
+    struct fuse_order_case board = {
+        .part = profile->part,
+        .has_crystal = source == PROFILE_CLOCK_CRYSTAL || source == PROFILE_CLOCK_RESONATOR,
+        .has_signal = source == PROFILE_CLOCK_EXTERNAL,
+        .board_hz = plan->board_hz,
+        .supply_mv = profile->supply_mv != 0 ? profile->supply_mv : plan->site->supply_mv,
+        .reach_hz = reach_hz(plan)};
 
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
         ask_byte(profile, memory, found[memory - PART_FIRST_FUSE], &board);

@@ -199,11 +199,67 @@ static void test_lock_leaves_fuses(void **state)
     part_free(old);
 }
 
+/* Where the brown-out's mode and its level stand in two bytes (high: level, extended: mode), no
+ * write leaves a level above the supply turned on. */
+static void test_brown_out(void **state)
+{
+    static const struct {
+        uint8_t found[4], wanted[4];
+        int64_t supply_mv;
+        const char *order, *why; /* as above */
+    } cases[] = {
+        /* to 4.3 V, turned off */
+        {{0x62, 0xDE, 0xFD, 0xFF}, {0x62, 0xDC, 0xFF, 0xFF}, 3300, "extended high", ""},
+        {{0x62, 0xDE, 0xFD, 0xFF}, {0x62, 0xDC, 0xFF, 0xFF}, 0, "extended high", ""},
+        {{0x62, 0xDE, 0xFD, 0xFF}, {0x62, 0xDC, 0xFF, 0xFF}, 5000, "high extended", ""},
+        /* only asleep */
+        {{0x62, 0xDE, 0xF7, 0xFF}, {0x62, 0xDC, 0xFF, 0xFF}, 3300, "extended high", ""},
+        /* and back */
+        {{0x62, 0xDC, 0xFF, 0xFF}, {0x62, 0xDE, 0xFD, 0xFF}, 3300, "high extended", ""},
+        /* a value that is none */
+        {{0x62, 0xDE, 0xFD, 0xFF}, {0x62, 0xD8, 0xFF, 0xFF}, 5000, "extended high", ""},
+        /* the level stands beside a door, which comes last */
+        {{0x62, 0xDC, 0xFF, 0xFF}, {0x62, 0x5E, 0xFD, 0xFF}, 5000, "extended high", ""},
+        {{0x62, 0xDC, 0xFF, 0xFF},
+         {0x62, 0x5E, 0xFD, 0xFF},
+         3300,
+         NULL,
+         "once extended is written, low 0x62, high 0xDC, extended 0xFD would choose a brown-out "
+         "level of 4.3 V, and the supply is 3.3 V"},
+    };
+    static const char *const parts[] = {"ATtiny441", "ATtiny841", "ATtiny1634"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0] * 3; i++) {
+        struct part *part = load(parts[i % 3]);
+        struct row row = {.crystal_hz = 0};
+        struct fuse_order_case board;
+        struct fuse_order order;
+        struct failure failure = {0};
+        char text[64];
+
+        memcpy(row.found, cases[i / 3].found, sizeof row.found);
+        memcpy(row.wanted, cases[i / 3].wanted, sizeof row.wanted);
+        board = case_of(&row, part);
+        board.supply_mv = cases[i / 3].supply_mv;
+        if (fuse_order_find(&board, &order, &failure) == 0) {
+            write_order(&order, text, sizeof text);
+            assert_non_null(cases[i / 3].order);
+            assert_string_equal(text, cases[i / 3].order);
+        } else {
+            assert_null(cases[i / 3].order);
+            assert_non_null(strstr(failure.detail, cases[i / 3].why));
+        }
+        part_free(part);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_left),
+        cmocka_unit_test(test_brown_out),
         cmocka_unit_test(test_lock_leaves_fuses),
     };
 
