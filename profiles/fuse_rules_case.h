@@ -63,6 +63,9 @@ void fuse_rule_shared_signature(struct fuse_case *looking);
 /* fuse_rules_clock.c */
 void fuse_rule_clock_source(struct fuse_case *looking);
 void fuse_rule_clock_frequency(struct fuse_case *looking);
+void fuse_rule_clock_divided(struct fuse_case *looking);
+void fuse_rule_clock_slow(struct fuse_case *looking);
+void fuse_rule_clock_differs(struct fuse_case *looking);
 
 /* fuse_rules_board.c */
 void fuse_rule_brown_out(struct fuse_case *looking);

@@ -13,6 +13,9 @@
 #define CKDIV8_DIVIDER 8
 #define WORDS_BYTES 200
 
+/* The ways out of what is refused here. */
+#define WAYS_OUT "; correct board: clock or the fuse, or say why in accept_risk"
+
 /* What the case chooses. */
 struct choice {
     const struct part_field *field; /* NULL: no fuse of this part chooses a clock */
@@ -114,20 +117,20 @@ void fuse_rule_clock_source(struct fuse_case *looking)
         return;
     if (!choice.field)
         fuse_case_report(looking, PART_MEMORY_COUNT, &profile->board_position,
-                         "the board's clock is said to be %s, but %s %s", profile->clock_text,
-                         looking->part->name,
+                         "the board's clock is said to be %s, but %s %s" WAYS_OUT,
+                         profile->clock_text, looking->part->name,
                          choice.oscillator.kind == PART_OSCILLATOR_INTERNAL
                              ? "runs on its own oscillator only"
                              : "has no oscillator of its own");
     else if (profile->clock_source == PROFILE_CLOCK_NOT_SAID)
         fuse_case_report(looking, looking->part->cksel.memory, NULL,
                          "%s is %s, but the profile does not say what clock the board has: give "
-                         "it, as in board: {clock: crystal 16 MHz}",
+                         "it, as in board: {clock: crystal 16 MHz}, or say why in accept_risk",
                          choice.field->name, choice.words);
     else
         fuse_case_report(looking, looking->part->cksel.memory, NULL,
-                         "%s is %s, but the board's clock is said to be %s", choice.field->name,
-                         choice.words, profile->clock_text);
+                         "%s is %s, but the board's clock is said to be %s" WAYS_OUT,
+                         choice.field->name, choice.words, profile->clock_text);
 }
 
 /* ---- its frequency ---- */
@@ -160,10 +163,16 @@ static int64_t internal_hz(const struct fuse_case *looking, const char *name)
     return clock.exact ? clock.hz : 0;
 }
 
+/* Firmware for USB tunes the PLL of 16 MHz, by OSCCAL, to 16.5 MHz. */
+static bool is_undivided(int64_t oscillator_hz, int64_t said_hz)
+{
+    return said_hz == oscillator_hz || (oscillator_hz == 16000000 && said_hz == 16500000);
+}
+
 /* A profile says the oscillator's frequency, as of a crystal, or the one that the part runs at. */
 static bool is_internal(const struct fuse_case *looking, int64_t oscillator_hz, int64_t said_hz)
 {
-    return said_hz == oscillator_hz ||
+    return is_undivided(oscillator_hz, said_hz) ||
            (!fuse_case_unprogrammed(looking, looking->part->ckdiv8) &&
             looking->part->ckdiv8.mask != 0 && said_hz == oscillator_hz / CKDIV8_DIVIDER);
 }
@@ -179,7 +188,7 @@ static void check_internal(struct fuse_case *looking, const struct choice *choic
     fuse_case_report(looking, choice->field ? looking->part->cksel.memory : PART_MEMORY_COUNT,
                      &profile->board_position,
                      "the internal oscillator makes %g MHz%s, but the board's clock is said to be "
-                     "%s",
+                     "%s" WAYS_OUT,
                      (double)hz / 1e6, divided ? ", which CKDIV8 divides by 8" : "",
                      profile->clock_text);
 }
@@ -244,7 +253,7 @@ static void check_range(struct fuse_case *looking, struct choice *choice)
         return;
     say_range(&choice->oscillator, range, sizeof(range));
     fuse_case_report(looking, looking->part->cksel.memory, NULL,
-                     "%s is %s%s, for %s, but the board's clock is said to be %s",
+                     "%s is %s%s, for %s, but the board's clock is said to be %s" WAYS_OUT,
                      choice->field->name, choice->words,
                      !ckopt      ? ""
                      : code == 0 ? ", with CKOPT on"
@@ -264,4 +273,75 @@ void fuse_rule_clock_frequency(struct fuse_case *looking)
         check_internal(looking, &choice);
     else if (choice.name && choice.oscillator.kind != PART_OSCILLATOR_WATCH_CRYSTAL)
         check_range(looking, &choice);
+}
+
+/* ---- what only warns ---- */
+
+/* Boards with a DFU bootloader want it so: their firmware sets the clock itself. */
+void fuse_rule_clock_divided(struct fuse_case *looking)
+{
+    const struct profile *profile = looking->profile;
+    struct choice choice;
+
+    if (!fuse_case_programmed(looking, looking->part->ckdiv8) || !read_choice(looking, &choice) ||
+        profile->clock_source == PROFILE_CLOCK_NOT_SAID || !board_has(profile, &choice) ||
+        (choice.oscillator.kind == PART_OSCILLATOR_INTERNAL &&
+         !is_undivided(internal_hz(looking, choice.name), profile->clock_hz)))
+        return;
+    fuse_case_report(looking, looking->part->ckdiv8.memory, NULL,
+                     "CKDIV8 is on: of %s the part gets %g MHz until its firmware says otherwise; "
+                     "give CKDIV8 off unless it does",
+                     profile->clock_text, (double)profile->clock_hz / CKDIV8_DIVIDER / 1e6);
+}
+
+#define SLOW_HZ 1000000
+
+void fuse_rule_clock_slow(struct fuse_case *looking)
+{
+    struct choice choice;
+
+    if (looking->profile->clock_source != PROFILE_CLOCK_NOT_SAID ||
+        !read_choice(looking, &choice) || !choice.field ||
+        choice.oscillator.kind != PART_OSCILLATOR_INTERNAL)
+        return;
+    int64_t hz = internal_hz(looking, choice.name);
+
+    if (hz != 0 && hz < SLOW_HZ)
+        fuse_case_report(looking, looking->part->cksel.memory, NULL,
+                         "%s is %s, which makes %g kHz, and the profile does not say what clock "
+                         "the board has: see that this is meant, or give it, as in board: {clock: "
+                         "internal 8 MHz}",
+                         choice.field->name, choice.words, (double)hz / 1e3);
+}
+
+/* Of the case, or of what is written. */
+static struct part_clock clock_of(const struct fuse_case *looking, bool of_written)
+{
+    const struct profile *profile = looking->profile;
+    uint8_t bytes[PART_FUSE_AND_LOCK_COUNT];
+
+    for (size_t i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
+        bytes[i] = of_written ? profile->rules[i].write : looking->bytes[i];
+    return part_clock_by_fuses(looking->part, bytes,
+                               profile->clock_source == PROFILE_CLOCK_INTERNAL ? 0
+                                                                               : profile->clock_hz);
+}
+
+/* The byte that makes the case's clock another than that of what is written. */
+void fuse_rule_clock_differs(struct fuse_case *looking)
+{
+    struct part_clock here = clock_of(looking, false), written = clock_of(looking, true);
+
+    if (here.hz == 0 || written.hz == 0 || here.hz == written.hz)
+        return;
+    for (size_t i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++) {
+        enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + i);
+
+        if (looking->known[i] && looking->accepted[i] >= 0 &&
+            part_clock_depends_on(looking->part, memory, NULL))
+            fuse_case_report(looking, memory, NULL,
+                             "with it a board starts at %g MHz, with what is written at %g MHz, "
+                             "and both pass",
+                             (double)here.hz / 1e6, (double)written.hz / 1e6);
+    }
 }

@@ -81,7 +81,9 @@ static void test_clock_source(void **state)
         {"ATmega328P", NULL, ATMEGA328P("0x62"), NULL},
         {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("0xE2"), NULL},
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0x62"),
-         "internal RC oscillator 8 MHz, but the board's clock is said to be crystal 16 MHz"},
+         "internal RC oscillator 8 MHz, but the board's clock is said to be crystal 16 MHz; "
+         "correct "
+         "board: clock or the fuse, or say why in accept_risk"},
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xE3"), "crystal 16 MHz"},
         /* the watch crystal */
         {"ATmega328P", "clock: crystal 32.768 kHz", ATMEGA328P("0xE5"), NULL},
@@ -125,7 +127,8 @@ static void test_clock_frequency(void **state)
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xFF"), NULL},
         {"ATmega328P", "clock: crystal 8 MHz", ATMEGA328P("0xFF"), NULL},
         {"ATmega328P", "clock: crystal 4 MHz", ATMEGA328P("0xFF"),
-         "for 8 MHz or more, but the board's clock is said to be crystal 4 MHz"},
+         "for 8 MHz or more, but the board's clock is said to be crystal 4 MHz; correct board: "
+         "clock or the fuse, or say why in accept_risk"},
         {"ATmega328P", "clock: resonator 4 MHz", ATMEGA328P("0xFF"), "resonator 4 MHz"},
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xFD"), "for 3 to 8 MHz"},
         {"ATmega328P", "clock: crystal 3 MHz", ATMEGA328P("0xFD"), NULL},
@@ -151,6 +154,8 @@ static void test_clock_frequency(void **state)
         {"ATmega8", "clock: internal 8 MHz", ATMEGA32A("0xE1", "0xD9"), "makes 1 MHz"},
         {"ATtiny85", "clock: internal 16 MHz", ATTINY85("0xE1"), NULL},
         {"ATtiny85", "clock: internal 8 MHz", ATTINY85("0xE1"), "makes 16 MHz"},
+        {"ATtiny85", "clock: internal 16.5 MHz", ATTINY85("0xE1"), NULL}, /* tuned for USB */
+        {"ATtiny85", "clock: internal 16.5 MHz", ATTINY85("0xE2"), "makes 8 MHz"},
         {"ATtiny85", "clock: internal 1 MHz", ATTINY85("0x62"), NULL},
         {"ATmega16HVA", "clock: internal 8 MHz", "{fuse: 0xDF}", "makes 1 MHz"},
         {"ATtiny1634", "clock: internal 8 MHz", "{low: 0xE4, high: 0xDF, extended: 0xFF}",
@@ -175,6 +180,65 @@ static void test_clock_frequency(void **state)
     };
 
     CHECK_ALL("clock-frequency", looks);
+}
+
+#define ACCEPTS(written, accepted)                                                                 \
+    "{low: {write: " written ", accept: [" accepted "], because: x}, high: leave, extended: "      \
+    "leave}"
+
+static void test_clock_divided(void **state)
+{
+    static const struct look looks[] = {
+        {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("0x62"),
+         "CKDIV8 is on: of internal 8 MHz the part gets 1 MHz until"},
+        {"ATmega328P", "clock: internal 1 MHz", ATMEGA328P("0x62"), NULL},
+        {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("0xE2"), NULL},
+        {"ATmega328P", NULL, ATMEGA328P("0x62"), NULL},
+        {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0x7F"), "the part gets 2 MHz"},
+        {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xFF"), NULL},
+        {"ATmega328P", "clock: external 8 MHz", ATMEGA328P("0x60"), "the part gets 1 MHz"},
+        {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0x62"), NULL}, /* refused */
+        {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("leave"), NULL},
+        {"ATmega328P", "clock: crystal 16 MHz", ACCEPTS("0xFF", "0x7F"), "2 MHz"},
+        {"ATmega32A", "clock: crystal 16 MHz", ATMEGA32A("0x3F", "0xC9"), NULL},
+    };
+
+    CHECK_ALL("clock-divided", looks);
+}
+
+static void test_clock_slow(void **state)
+{
+    static const struct look looks[] = {
+        {"ATmega328P", NULL, ATMEGA328P("0xE3"), "makes 128 kHz, and the profile does not say"},
+        {"ATmega328P", NULL, ATMEGA328P("0xE2"), NULL},
+        {"ATmega328P", NULL, ATMEGA328P("0x62"), NULL},
+        {"ATmega328P", NULL, ATMEGA328P("leave"), NULL},
+        {"ATmega328P", "clock: internal 128 kHz", ATMEGA328P("0xE3"), NULL},
+        {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("0xE3"), NULL}, /* refused */
+        {"ATmega8", NULL, ATMEGA32A("0xE1", "0xD9"), NULL},                /* 1 MHz */
+        {"ATtiny1634", NULL, "{low: 0xE4, high: 0xDF, extended: 0xFF}", "makes 32 kHz"},
+        {"ATmega16HVA", NULL, "{fuse: 0xDF}", NULL},
+    };
+
+    CHECK_ALL("clock-slow", looks);
+}
+
+static void test_clock_differs(void **state)
+{
+    static const struct look looks[] = {
+        {"ATmega328P", "clock: internal 8 MHz", ACCEPTS("0xE2", "0x62"),
+         "with it a board starts at 1 MHz, with what is written at 8 MHz, and both pass"},
+        {"ATmega328P", NULL, ACCEPTS("0x62", "0xE2"), "starts at 8 MHz"},
+        {"ATmega328P", "clock: crystal 16 MHz", ACCEPTS("0xFF", "0x7F"), "starts at 2 MHz"},
+        {"ATmega328P", "clock: crystal 16 MHz", ACCEPTS("0xFF", "0xF7"), NULL},
+        {"ATmega328P", "clock: internal 8 MHz", ACCEPTS("0xE2", "0xC2"), NULL}, /* SUT */
+        {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("0xE2"), NULL},
+        {"ATmega328P", NULL, ATMEGA328P("leave"), NULL},
+        {"ATmega8", "clock: internal 8 MHz",
+         "{low: {write: 0xE4, accept: [0xE3], because: x}, high: 0xD9}", "starts at 4 MHz"},
+    };
+
+    CHECK_ALL("clock-differs", looks);
 }
 
 /* ---- the supply ---- */
@@ -454,6 +518,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_clock_source),
         TEST(test_clock_frequency),
+        TEST(test_clock_divided),
+        TEST(test_clock_slow),
+        TEST(test_clock_differs),
         TEST(test_brown_out),
         TEST(test_supply_not_said),
         TEST(test_supply_of_the_site),
