@@ -93,7 +93,7 @@ usage "fuses: use high instead of hfuse" fuses ATmega328P hfuse=0xDE
 usage "fuses: ATmega328P has no 'bootsx', did you mean 'BOOTSZ'?" fuses ATmega328P bootsx=1
 usage "fuses: ATmega328P has no 'nonsense', expected one of low, SUT_CKSEL" fuses ATmega328P nonsense=1
 usage "fuses: low: found '300', expected a number from 0 to 255" fuses ATmega328P low=300
-usage "fuses: BOOTSZ has no '100 words', did you mean" fuses ATmega328P "BOOTSZ=100 words"
+usage "fuses: BOOTSZ has no '100 words', expected one of 2048 words" fuses ATmega328P "BOOTSZ=100 words"
 usage "schema: say profile or jig" schema
 usage "did you mean 'profile'?" schema profle
 usage "'x' is one argument too many" schema jig x
