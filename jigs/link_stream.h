@@ -33,8 +33,9 @@ int link_stream_write(struct link_stream *stream, const uint8_t *bytes, size_t c
  * FAILURE_PROGRAMMER_GONE, FAILURE_INTERRUPTED, FAILURE_DEADLINE. */
 int link_stream_read(struct link_stream *stream, uint8_t *bytes, size_t count, int64_t silence_us,
                      const struct operation *operation, size_t *received, struct failure *failure);
-/* Throws away what arrives until nothing came for `quiet_us`. Gives up after `limit_us` when as much
- * has arrived as the line carries in that time; what trickles is followed until the deadline. */
+/* Throws away what arrives until nothing came for `quiet_us`. Gives up after `limit_us` when as
+ * much has arrived as the line carries in that time; what trickles is followed until the deadline.
+ */
 int link_stream_drain(struct link_stream *stream, int64_t quiet_us, int64_t limit_us,
                       const struct operation *operation, struct failure *failure);
 
