@@ -3,6 +3,7 @@
 #include "tests/bench_fixture.h"
 #include "tests/usb_host.h"
 
+#include "jigs/operation.h"
 #include "jigs/simbench/bench_site.h"
 
 #define EPIPE_STATUS (-32)
@@ -212,6 +213,30 @@ static void a_visit_is_one_look(void **state)
     clean_up(&fixture);
 }
 
+/* A lamp that comes late finds the next attempt at work, which has the board taken from under it:
+ * what it looks for in vain counts for little, since it is not yet asked whether the place is
+ * empty. */
+static void a_board_taken_out_of_an_attempt_is_missed_longer(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare_usb(&fixture);
+    strcpy(fixture.sites[0].model, "usbasp-2011");
+    start_usb(&fixture);
+    uint8_t reply[4];
+    assert_int_equal(enable_usbasp(8), 0);
+    int64_t shown_us = operation_wall_us();
+    assert_int_equal(connect_usbasp(8), 0); /* the next attempt */
+    bench_lamp(fixture.bench, 1, "fail", shown_us);
+    assert_int_equal(to_host(USBASP_DISCONNECT, 0, 0, reply, 4), 0);
+    for (int i = 0; i < BENCH_SITE_ATTEMPT_LOOKS * BENCH_SITE_SCK_LOOKS; i++) {
+        assert_int_equal(enable_usbasp(8), 1);
+    }
+    assert_int_equal(enable_usbasp(8), 0);
+    stop_usb(&fixture);
+    EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"lamp\":\"fail\"");
+}
+
 static void transfers_end_badly(void **state)
 {
     (void)state;
@@ -391,6 +416,7 @@ int main(void)
         cmocka_unit_test(places_name_the_site),
         cmocka_unit_test(boards_come_and_go),
         cmocka_unit_test(a_visit_is_one_look),
+        cmocka_unit_test(a_board_taken_out_of_an_attempt_is_missed_longer),
         cmocka_unit_test(transfers_end_badly),
         cmocka_unit_test(reads_and_writes_end_early),
         cmocka_unit_test(silence_until_given_up_and_until_the_bus_is_reset),

@@ -17,6 +17,7 @@ struct bench_site {
     int64_t boards_used;
     bool kept_out;        /* taken out by hand: only a hand puts the next one in */
     int64_t looks;        /* at the place since anything there answered */
+    int64_t looks_due;    /* so many of them until the next board comes */
     bool visited;         /* such a programmer has not let go of the board since RESET was low… */
     bool looked;          /* …and has asked it meanwhile */
     int64_t due_us;       /* the operator has the next board at hand from then on */
@@ -138,6 +139,7 @@ static void take_out(struct bench_site *site)
     site->board = (struct bench_board){0};
     fault_set_begin(site->faults, 0);
     site->looks = 0;
+    site->looks_due = site->options.empty_looks;
     site->due_us = clock_us() + site->options.empty_us;
 }
 
@@ -149,7 +151,7 @@ static void swap_when_due(struct bench_site *site)
         take_out(site);
     }
     if (site->board.number == 0 && !site->kept_out && has_more(site) &&
-        site->looks >= site->options.empty_looks && clock_us() >= site->due_us) {
+        site->looks >= site->looks_due && clock_us() >= site->due_us) {
         put_in(site);
     }
 }
@@ -440,6 +442,11 @@ void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown
         snprintf(site->board.lamp, sizeof site->board.lamp, "%s", verdict);
         note_reset(site, shown_us == 0 ? read_clock_us(CLOCK_REALTIME) : shown_us);
         take_out(site);
+        /* Somebody is at it again, perhaps with the next attempt: that looks for the board a few
+         * times before it gives up, and only who looks afterwards sees that the place is empty. */
+        if (shown_us != 0 && site->reset_low_us > shown_us && (site->reset_low || site->visited)) {
+            site->looks_due *= BENCH_SITE_ATTEMPT_LOOKS;
+        }
     }
     pthread_mutex_unlock(&site->lock);
 }
@@ -486,6 +493,7 @@ struct bench_site *bench_site_create(const struct bench_site_options *options)
         return NULL;
     }
     site->options = *options;
+    site->looks_due = options->empty_looks;
     site->faults = fault_set_create(options->bench, options->site->site, options->seed);
     if (site->faults == NULL) {
         free(site);

@@ -18,6 +18,8 @@
 /* Of programmers whose drivers let go of the board between the SCKs that they try, of which there
  * are at most five. */
 #define BENCH_SITE_SCK_LOOKS 6
+/* Of an attempt whose board is taken out: a first one, three more tries, and one to spare. */
+#define BENCH_SITE_ATTEMPT_LOOKS 5
 
 struct bench_site;
 
