@@ -158,6 +158,20 @@ static void test_profile_names(void **state)
     expect_nearest(profile_text, errors, sizeof errors / sizeof errors[0], judge_profile);
 }
 
+/* A profile with the error is refused in words that have `meant` in them. */
+static void expect_told(const struct typing_error errors[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct failure failure = {0};
+        char text[TEXT_BYTES];
+
+        misspell(profile_text, &errors[i], text);
+        assert_int_equal(judge_profile(text, &failure), -1);
+        if (strstr(failure.detail, errors[i].meant) == NULL)
+            fail_msg("'%s': %s", errors[i].typed, failure.detail);
+    }
+}
+
 /* What is spelt right, but stands at another byte than its own. */
 static void test_fields_of_another_byte(void **state)
 {
@@ -168,17 +182,9 @@ static void test_fields_of_another_byte(void **state)
         {"low: 0xFF", "CKOUT: off", "CKOUT of ATmega328P is a field of 'low'"},
         {"low: 0xFF", "lfuse: 0xFF", "use low"},
     };
-    struct failure failure = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        char text[TEXT_BYTES];
-
-        misspell(profile_text, &errors[i], text);
-        assert_int_equal(judge_profile(text, &failure), -1);
-        if (strstr(failure.detail, errors[i].meant) == NULL)
-            fail_msg("'%s': %s", errors[i].typed, failure.detail);
-    }
+    expect_told(errors, sizeof errors / sizeof errors[0]);
 }
 
 /* Another quantity is no typing error: nobody is told to take it. */
@@ -189,17 +195,9 @@ static void test_quantities(void **state)
         {"5 V", "3.0 V", "found '3.0 V', expected 5 V or 3.3 V"},
         {"2.7 V", "2.8 V", "has no '2.8 V', expected one of "},
     };
-    struct failure failure = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        char text[TEXT_BYTES];
-
-        misspell(profile_text, &errors[i], text);
-        assert_int_equal(judge_profile(text, &failure), -1);
-        if (strstr(failure.detail, errors[i].meant) == NULL)
-            fail_msg("'%s': %s", errors[i].typed, failure.detail);
-    }
+    expect_told(errors, sizeof errors / sizeof errors[0]);
 }
 
 static void test_jig_names(void **state)
