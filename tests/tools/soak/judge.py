@@ -85,8 +85,15 @@ def may_send_anything(faults):
 
 
 def hears_badly(faults):
-    """May the board take what it gets for something else? SCK is too fast for its clock."""
-    return any(fault["fault"] in ("slow-clock", "no-crystal") for fault in faults)
+    """May the board take what it gets for something else? SCK is too fast for its clock, which is
+    not the profile's: that of another part, too, is known only when it has told who it is."""
+    return any(fault["fault"] in ("slow-clock", "no-crystal", "wrong-part") for fault in faults)
+
+
+def is_given_half_a_command(faults):
+    """Did somebody leave a command half sent? Whoever gets the programmer back into step ends it, and
+    if it wrote a page, a page is written that is nobody's attempt."""
+    return any(fault["fault"] == "wrong-mode" for fault in faults)
 
 
 def reads_badly(faults):
@@ -158,7 +165,7 @@ def judge_sent(judge, record, attempts, decisions, faults, about):
                 "changed another part", about)
     judge.check(counts["too_fast"] == 0 or hears_badly(faults) or reads_badly(faults),
                 "SCK too fast", about)
-    judge.check(not is_changed(record) or
+    judge.check(not is_changed(record) or is_given_half_a_command(faults) or
                 any(attempt["touched"] != "none" for attempt in attempts),
                 "a board that was changed, but the log says untouched", about, counts)
 
