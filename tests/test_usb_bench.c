@@ -235,6 +235,7 @@ static void a_board_taken_out_of_an_attempt_is_missed_longer(void **state)
     assert_int_equal(enable_usbasp(8), 0);
     stop_usb(&fixture);
     EXPECT_LINE(&fixture, 1, "\"site\":1,\"board\":1,\"lamp\":\"fail\"");
+    clean_up(&fixture);
 }
 
 static void transfers_end_badly(void **state)
