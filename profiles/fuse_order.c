@@ -24,12 +24,10 @@ const char *fuse_order_door(const struct part *part, enum part_memory memory, ui
 /* Modes 2 and 3 lock the fuses, too ("Lock Bit Protection Modes", ATmega328P, 8271). */
 bool fuse_order_lock_leaves_fuses(const struct part *part, uint8_t lock)
 {
-    const struct part_byte *byte = part_byte(part, PART_LOCK);
+    enum part_memory memory;
+    const struct part_field *field = fuse_words_find(part, "LB", &memory);
 
-    for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
-        if (strcmp(byte->fields[i].name, "LB") == 0)
-            return (lock & byte->fields[i].mask) == byte->fields[i].mask;
-    return false;
+    return field != NULL && (lock & field->mask) == field->mask;
 }
 
 static bool is_door(const struct fuse_order_case *board, int fuse)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/fuse_words.h"
+
 #define CKDIV8_DIVIDER 8
 /* "SCK must be below f/4, below f/6 from 12 MHz on": the AVR datasheets' chapter on serial
  * programming; the part file says the dividers. */
@@ -137,19 +139,6 @@ static size_t find_source(const char *name)
     return i;
 }
 
-static const struct part_field *find_field(const struct part *part, const char *name,
-                                           enum part_memory *memory)
-{
-    for (*memory = PART_FIRST_FUSE; *memory < PART_LOCK; ++*memory) {
-        const struct part_byte *byte = part_byte(part, *memory);
-
-        for (size_t i = 0; byte != NULL && i < byte->field_count; i++)
-            if (strcmp(byte->fields[i].name, name) == 0)
-                return &byte->fields[i];
-    }
-    return NULL;
-}
-
 /* ULPOSCSEL chooses among 32 to 512 kHz (ATtiny441/841, 8495, "Internal Ultra Low Power
  * Oscillator"); others have the 32 kHz alone (ATtiny1634, 8303). A value that is reserved may give
  * any of them. */
@@ -157,7 +146,7 @@ static struct part_clock ultra_low_clock(const struct part *part, const uint8_t 
                                          int64_t lowest_hz)
 {
     enum part_memory memory;
-    const struct part_field *field = find_field(part, "ULPOSCSEL", &memory);
+    const struct part_field *field = fuse_words_find(part, "ULPOSCSEL", &memory);
     const char *name;
     int khz = 0;
 
@@ -395,7 +384,7 @@ static const struct {
 static bool ckopt_is_on(const struct part *part, const uint8_t bytes[PART_FUSE_AND_LOCK_COUNT])
 {
     enum part_memory memory;
-    const struct part_field *ckopt = find_field(part, "CKOPT", &memory);
+    const struct part_field *ckopt = fuse_words_find(part, "CKOPT", &memory);
 
     return ckopt != NULL && (bytes[memory - PART_FIRST_FUSE] & ckopt->mask) == 0;
 }
