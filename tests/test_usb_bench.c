@@ -238,6 +238,35 @@ static void a_board_taken_out_of_an_attempt_is_missed_longer(void **state)
     clean_up(&fixture);
 }
 
+/* However often the programmer let go of the board and entered again since. */
+static void a_late_lamp_finds_reset_as_it_was(void **state)
+{
+    (void)state;
+    for (int held = 0; held <= 1; held++) {
+        for (int later = 1; later <= 3; later++) {
+            struct fixture fixture;
+            prepare_usb(&fixture);
+            strcpy(fixture.sites[0].model, "usbasp-2011");
+            start_usb(&fixture);
+            uint8_t reply[4];
+            assert_int_equal(enable_usbasp(8), 0);
+            bool is_held = held == 1;
+            if (is_held) {
+                assert_int_equal(connect_usbasp(8), 0);
+            }
+            int64_t shown_us = operation_wall_us();
+            for (int i = 0; i < later; i++, is_held = !is_held) {
+                uint8_t request = is_held ? USBASP_DISCONNECT : USBASP_CONNECT;
+                assert_int_equal(to_host(request, 0, 0, reply, 4), 0);
+            }
+            bench_lamp(fixture.bench, 1, "fail", shown_us);
+            stop_usb(&fixture);
+            EXPECT_LINE(&fixture, 1, held == 1 ? "\"in_reset\":true" : "\"in_reset\":false");
+            clean_up(&fixture);
+        }
+    }
+}
+
 static void transfers_end_badly(void **state)
 {
     (void)state;
@@ -418,6 +447,7 @@ int main(void)
         cmocka_unit_test(boards_come_and_go),
         cmocka_unit_test(a_visit_is_one_look),
         cmocka_unit_test(a_board_taken_out_of_an_attempt_is_missed_longer),
+        cmocka_unit_test(a_late_lamp_finds_reset_as_it_was),
         cmocka_unit_test(transfers_end_badly),
         cmocka_unit_test(reads_and_writes_end_early),
         cmocka_unit_test(silence_until_given_up_and_until_the_bus_is_reset),

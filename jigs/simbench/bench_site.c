@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "jigs/simbench/board_record.h"
+#include "jigs/simbench/reset_history.h"
 
 struct bench_site {
     struct bench_site_options options;
@@ -15,14 +16,13 @@ struct bench_site {
     struct fault_set *faults;
     struct bench_board board; /* number 0: none is in */
     int64_t boards_used;
-    bool kept_out;        /* taken out by hand: only a hand puts the next one in */
-    int64_t looks;        /* at the place since anything there answered */
-    int64_t looks_due;    /* so many of them until the next board comes */
-    bool visited;         /* such a programmer has not let go of the board since RESET was low… */
-    bool looked;          /* …and has asked it meanwhile */
-    int64_t due_us;       /* the operator has the next board at hand from then on */
-    bool reset_low;       /* as the programmer drives it… */
-    int64_t reset_low_us; /* …and since when: the wall clock */
+    bool kept_out;     /* taken out by hand: only a hand puts the next one in */
+    int64_t looks;     /* at the place since anything there answered */
+    int64_t looks_due; /* so many of them until the next board comes */
+    bool visited;      /* such a programmer has not let go of the board since RESET was low… */
+    bool looked;       /* …and has asked it meanwhile */
+    int64_t due_us;    /* the operator has the next board at hand from then on */
+    struct reset_history reset; /* as the programmer drives it, on the wall clock */
 };
 
 static int64_t read_clock_us(clockid_t clock)
@@ -98,7 +98,7 @@ static struct avr_target *make_target(struct bench_site *site, const struct part
             preset(site, target);
         }
         avr_target_set_defects(target, &defects);
-        avr_target_drive_reset(target, site->reset_low);
+        avr_target_drive_reset(target, reset_history_is_low(&site->reset));
     }
     return target;
 }
@@ -128,7 +128,7 @@ static void put_in(struct bench_site *site)
  * more. */
 static void note_reset(struct bench_site *site, int64_t seen_us)
 {
-    site->board.in_reset = site->reset_low && site->reset_low_us <= seen_us;
+    site->board.in_reset = reset_history_was_low(&site->reset, seen_us);
 }
 
 static void take_out(struct bench_site *site)
@@ -162,14 +162,11 @@ static void drive_reset(void *context, bool low)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    if (low && !site->reset_low && !site->visited) {
+    if (low && !reset_history_is_low(&site->reset) && !site->visited) {
         swap_when_due(site);
     }
-    if (low && !site->reset_low) {
-        site->reset_low_us = read_clock_us(CLOCK_REALTIME);
-    }
+    reset_history_drive(&site->reset, low, read_clock_us(CLOCK_REALTIME));
     site->visited |= low && site->options.lets_go;
-    site->reset_low = low;
     if (site->board.target != NULL) {
         avr_target_drive_reset(site->board.target, low && !site->board.dead);
     }
@@ -185,7 +182,8 @@ static uint8_t undriven(struct bench_site *site, enum jig_miso miso)
 /* A programmer without power lets go of the board at once, before anybody misses it. */
 static void lose_power(struct bench_site *site)
 {
-    site->reset_low = site->visited = site->looked = false;
+    reset_history_drive(&site->reset, false, read_clock_us(CLOCK_REALTIME));
+    site->visited = site->looked = false;
     if (site->board.target != NULL) {
         avr_target_drive_reset(site->board.target, false);
     }
@@ -337,7 +335,7 @@ static int64_t supply_mv(void *context)
 {
     struct bench_site *site = context;
     pthread_mutex_lock(&site->lock);
-    if (!site->reset_low && !site->visited) {
+    if (!reset_history_is_low(&site->reset) && !site->visited) {
         swap_when_due(site);
     }
     bool powered = site->board.target != NULL && !site->board.dead;
@@ -444,7 +442,8 @@ void bench_site_lamp(struct bench_site *site, const char *verdict, int64_t shown
         take_out(site);
         /* Somebody is at it again, perhaps with the next attempt: that looks for the board a few
          * times before it gives up, and only who looks afterwards sees that the place is empty. */
-        if (shown_us != 0 && site->reset_low_us > shown_us && (site->reset_low || site->visited)) {
+        bool is_at_it = reset_history_is_low(&site->reset) || site->visited;
+        if (shown_us != 0 && is_at_it && reset_history_fell_after(&site->reset, shown_us)) {
             site->looks_due *= BENCH_SITE_ATTEMPT_LOOKS;
         }
     }
