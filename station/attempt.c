@@ -28,7 +28,7 @@ struct run {
     int step;                  /* index of the running one */
     struct record_step *ended; /* not given to the log yet */
     int ended_count;
-    bool log_failed;
+    struct failure log_fault; /* the first one; NONE: the log takes rows */
     int contact_retries, verify_retries;
     bool looked_again;
     int64_t began_us;
@@ -66,8 +66,14 @@ static void fill_progress(const struct run *run, struct station_event *event)
         event->left_us = all_us - done_us;
 }
 
+static bool log_failed(const struct run *run)
+{
+    return run->log_fault.code != FAILURE_NONE;
+}
+
 /* What began to take the way into a board ends it: nobody can finish the board later. And where
- * clock fuses went before the flash, the flash follows. */
+ * clock fuses went before the flash, the flash follows. So neither a stop nor a log that takes no
+ * more rows ends the work there: the opening row says what may have become of the board. */
 static bool may_be_stopped(const struct attempt *attempt)
 {
     return attempt->door == NULL && !attempt->owes_flash;
@@ -86,14 +92,20 @@ static void push_progress(struct run *run, enum station_event_kind kind)
     event_queue_push(run->attempt.options->events, &event);
 }
 
+static bool is_to_stop(const struct run *run)
+{
+    const atomic_bool *cancel = run->attempt.options->cancel;
+
+    return log_failed(run) || (cancel != NULL && atomic_load(cancel));
+}
+
 /* Says once that a stop was heard, and why nothing stops yet. */
 static void tell_going_on(struct run *run)
 {
     const struct attempt *attempt = &run->attempt;
     struct station_event event = {.kind = STATION_EVENT_MESSAGE, .site = attempt->record.site};
 
-    if (!attempt->owes_flash || run->told_going_on || attempt->options->cancel == NULL ||
-        !atomic_load(attempt->options->cancel))
+    if (!attempt->owes_flash || run->told_going_on || !is_to_stop(run))
         return;
     run->told_going_on = true;
     snprintf(event.text, sizeof event.text,
@@ -118,21 +130,21 @@ static void progressed(void *context, uint32_t done_bytes)
 /* Steps */
 
 /* Gives the log the steps that ended, once there is an attempt for them to belong to. */
-static int hand_over_steps(struct run *run, struct failure *failure)
+static void hand_over_steps(struct run *run)
 {
     const struct attempt *attempt = &run->attempt;
+    struct failure failure = {0};
 
-    if (attempt->record.attempt == 0 || run->log_failed)
-        return 0;
+    if (attempt->record.attempt == 0 || log_failed(run))
+        return;
     for (int i = 0; i < run->ended_count; i++) {
-        if (log_add_step(attempt->options->log, attempt->record.attempt, &run->ended[i], failure) <
+        if (log_add_step(attempt->options->log, attempt->record.attempt, &run->ended[i], &failure) <
             0) {
-            run->log_failed = true;
-            return -1;
+            run->log_fault = failure;
+            return;
         }
     }
     run->ended_count = 0;
-    return 0;
 }
 
 static int keep_step(struct run *run, const struct record_step *step, struct failure *failure)
@@ -144,7 +156,8 @@ static int keep_step(struct run *run, const struct record_step *step, struct fai
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "the steps of an attempt");
     run->ended = ended;
     run->ended[run->ended_count++] = *step;
-    return hand_over_steps(run, failure);
+    hand_over_steps(run);
+    return 0;
 }
 
 static bool may_be_contact(enum failure_code code)
@@ -218,7 +231,7 @@ static int run_step(struct run *run, struct failure *failure)
     ended.bytes = attempt->step_bytes;
     ended.failure = result < 0 ? failure->code : FAILURE_NONE;
     if (result < 0 && failure->code == FAILURE_LOG)
-        run->log_failed = true;
+        run->log_fault = *failure;
     return keep_step(run, &ended, failure) < 0 ? -1 : result;
 }
 
@@ -253,7 +266,7 @@ static int step_after_failure(struct run *run, const struct failure *why)
     struct attempt *attempt = &run->attempt;
     struct failure ignored;
 
-    if (run->log_failed)
+    if (log_failed(run) && may_be_stopped(attempt))
         return -1;
     if (why->code == FAILURE_VERIFY_MISMATCH &&
         run->verify_retries++ < attempt->profile->retry_verify) {
@@ -267,15 +280,27 @@ static int step_after_failure(struct run *run, const struct failure *why)
     return 0;
 }
 
+/* Between two steps. -1: the attempt ends here. */
+static int check_stop(const struct run *run, struct failure *why)
+{
+    const struct attempt *attempt = &run->attempt;
+    const struct operation now = {.deadline_us = INT64_MAX, .cancel = attempt->options->cancel};
+
+    if (!may_be_stopped(attempt))
+        return 0;
+    if (log_failed(run))
+        return failure_set(why, FAILURE_INTERRUPTED, "no log");
+    /* The last step releases a finished board: there is nothing left to cancel. */
+    return run->step == run->step_count - 1 ? 0 : operation_check(&now, why);
+}
+
 static int run_steps(struct run *run, struct failure *why)
 {
     struct attempt *attempt = &run->attempt;
-    const struct operation now = {.deadline_us = INT64_MAX, .cancel = attempt->options->cancel};
 
     run->step = 0;
     while (run->step < run->step_count) {
         const struct attempt_step *step = &run->table[run->step];
-        bool last = run->step == run->step_count - 1;
         int next;
 
         if (!attempt_wants_step(attempt, step)) {
@@ -284,8 +309,7 @@ static int run_steps(struct run *run, struct failure *why)
         }
         *why = (struct failure){0};
         tell_going_on(run);
-        /* The last step releases a finished board: there is nothing left to cancel. */
-        if (!last && may_be_stopped(attempt) && operation_check(&now, why) < 0)
+        if (check_stop(run, why) < 0)
             return -1;
         if (run_step(run, why) == 0) {
             run->step++;
@@ -410,6 +434,20 @@ static void release_target(struct run *run, struct failure *why)
                     failure.detail);
 }
 
+/* Behind what befell the log: how far the board got, for whoever has it in hand. */
+static void add_how_far(const struct attempt *attempt, struct failure *failure)
+{
+    const struct record_attempt *record = &attempt->record;
+    char board[FAILURE_DETAIL_BYTES] = "";
+
+    if (record->failure != FAILURE_NONE && record->failure != FAILURE_LOG)
+        record_set_text(board, sizeof board, record->detail);
+    else
+        note_door(attempt, board, sizeof board);
+    if (board[0] != '\0')
+        failure_set(failure, failure->code, "%s; %s", failure->detail, board);
+}
+
 static void push_unknown(const struct run *run, const struct failure *failure)
 {
     struct station_event event = {.kind = STATION_EVENT_UNKNOWN,
@@ -418,7 +456,9 @@ static void push_unknown(const struct run *run, const struct failure *failure)
                                   .failure = *failure,
                                   .record = run->attempt.record};
 
-    event.record.verdict = VERDICT_NONE;
+    add_how_far(&run->attempt, &event.failure);
+    event.record.failure = event.failure.code;
+    record_set_text(event.record.detail, sizeof event.record.detail, event.failure.detail);
     event_queue_push(run->attempt.options->events, &event);
 }
 
@@ -471,29 +511,25 @@ static int start(struct run *run, struct failure *why)
     return 0;
 }
 
+/* What the log says of the EEPROM; a log that fails here is found so when the row is closed. */
 static void settle_eeprom(struct run *run, struct failure *why)
 {
-    struct failure failure = {0};
-
-    if (run->log_failed || attempt_settle_eeprom(&run->attempt, why, &failure) == 0)
-        return;
-    run->log_failed = true;
-    *why = failure;
+    if (!log_failed(run))
+        (void)attempt_settle_eeprom(&run->attempt, why, &run->log_fault);
 }
 
-/* -1: the log failed, and `why` says how. */
-static int close_row(struct run *run, struct failure *why)
+/* -1: the log failed, and nobody knows the verdict. */
+static int close_row(struct run *run)
 {
     struct attempt *attempt = &run->attempt;
     bool opened = attempt->record.attempt != 0;
 
-    if (!run->log_failed &&
+    if (!log_failed(run) &&
         log_close_attempt(attempt->options->log, &attempt->record, opened ? NULL : run->ended,
-                          opened ? 0 : run->ended_count, why) < 0)
-        run->log_failed = true;
-    if (!run->log_failed)
+                          opened ? 0 : run->ended_count, &run->log_fault) == 0)
         return 0;
-    push_unknown(run, why);
+    attempt->record.verdict = VERDICT_NONE;
+    push_unknown(run, &run->log_fault);
     return -1;
 }
 
@@ -520,9 +556,9 @@ int attempt_run(const struct attempt_options *options, struct record_attempt *re
     }
     settle_eeprom(&run, &why);
     judge(&run, status, &why);
-    status = close_row(&run, &why);
+    status = close_row(&run);
     if (status < 0 && failure != NULL)
-        *failure = why;
+        *failure = run.log_fault;
     *result = run.attempt.record;
     fuse_gate_free(run.attempt.gate);
     free(run.attempt.kept_eeprom);

@@ -650,6 +650,13 @@ void fake_station_close(struct fake_station *station)
     remove_all(station);
 }
 
+void fake_station_restart(struct fake_station *station, int recovered_expected)
+{
+    fake_disk_free();
+    assert_int_equal(log_close(station->log, NULL), -1);
+    open_log(station, recovered_expected);
+}
+
 void fake_station_abandon(struct fake_station *station)
 {
     log_close(station->log, NULL);
@@ -665,6 +672,16 @@ void fake_disk_fill(void *unused)
     getrlimit(RLIMIT_FSIZE, &limit);
     limit.rlim_cur = 1024;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+void fake_log_break(void *context)
+{
+    struct fake_station *station = context;
+    int64_t count, passed;
+
+    fake_disk_fill(NULL);
+    assert_int_equal(
+        log_bind_lot(station->log, "lot", station->profile->sha256, 0, &count, &passed, NULL), -1);
 }
 
 void fake_disk_free(void)

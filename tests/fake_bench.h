@@ -119,11 +119,16 @@ void fake_station_open(struct fake_station *station, const char *changes);
 void fake_station_load(struct fake_station *station, const char *changes);
 /* Checks that the log is sound and has no attempt left open. */
 void fake_station_close(struct fake_station *station);
+/* Closes the log, however it is, and opens it again, as the next run does with the disk free: so
+ * many attempts were left open. */
+void fake_station_restart(struct fake_station *station, int recovered_expected);
 /* Closes the log only, however it is, and removes everything. */
 void fake_station_abandon(struct fake_station *station);
 
 /* Makes every write to a file beyond its first KiB fail, as a full disk does; and ends that. */
 void fake_disk_fill(void *unused);
+/* The same, and the log of `station` has met it when this returns. */
+void fake_log_break(void *station);
 void fake_disk_free(void);
 
 #endif

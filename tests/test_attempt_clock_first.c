@@ -153,6 +153,132 @@ static void test_stop_at_any_call(void **state)
     assert_true(untouched_fuses > 0);
 }
 
+/* What holds of an attempt whose verdict the log did not take. */
+static void check_unknown(struct bench *bench, struct station_event *unknown, int *told)
+{
+    struct station_event event;
+
+    *unknown = (struct station_event){.kind = STATION_EVENT_STARTED};
+    *told = 0;
+    assert_int_equal(bench->status, -1);
+    assert_int_equal(bench->failure.code, FAILURE_LOG);
+    assert_int_equal(bench->record.verdict, VERDICT_NONE);
+    assert_int_equal(atomic_load(&bench->station.published), 0);
+    assert_int_equal(bench->site.attaches, bench->site.releases);
+    while (event_queue_pop(bench->station.events, &event)) {
+        *told += event.kind == STATION_EVENT_MESSAGE &&
+                 strstr(event.text, "site 7: its clock fuses are written") != NULL;
+        if (event.kind == STATION_EVENT_UNKNOWN)
+            *unknown = event;
+    }
+    assert_int_equal(unknown->kind, STATION_EVENT_UNKNOWN);
+    assert_int_equal(unknown->record.verdict, VERDICT_NONE);
+    assert_int_equal(unknown->record.failure, FAILURE_LOG);
+    assert_string_equal(unknown->record.detail, unknown->failure.detail);
+}
+
+/* The log takes no more rows from any call of the attempt on: nobody learns a verdict, but a board
+ * with new clock fuses has its flash, verified; and the next run settles its row. */
+static void test_log_fault_at_any_call(void **state)
+{
+    int with_flash = 0, untouched_fuses = 0;
+
+    (void)state;
+    for (int nth = 1;; nth++) {
+        struct bench bench;
+        struct fake_fault fault = {.call = FAKE_ANY, .nth = nth, .hook = fake_log_break};
+        struct station_event unknown;
+        bool fused, opened, struck;
+        int told;
+
+        open_first(&bench, "fake-sck", FIRST PLAIN_LOCK);
+        fault.context = &bench.station;
+        fake_site_add_fault(&bench.site, fault);
+        run(&bench);
+        struck = bench.site.faults[0].seen >= nth;
+        if (!struck) {
+            assert_int_equal(bench.record.verdict, VERDICT_PASS);
+            close_bench(&bench);
+            break;
+        }
+        check_unknown(&bench, &unknown, &told);
+        fused = bench.site.board.bytes[0] != 0x62;
+        opened = bench.record.attempt != 0;
+        if (fused) {
+            if (bench.record.readback_sha256[0] == '\0' ||
+                memcmp(bench.site.board.flash, bench.station.profile->flash->data, 0x80) != 0)
+                fail_msg("the log failed at call %d: fused and not flashed", nth);
+            assert_null(strstr(unknown.failure.detail, "its flash is not"));
+        }
+        with_flash += fused && told == 1;
+        untouched_fuses += !fused;
+        assert_true(told <= fused);
+        /* The next run, the same board. */
+        fake_station_restart(&bench.station, opened);
+        bench.site.fault_count = 0;
+        run(&bench);
+        check_board(&bench);
+        assert_int_equal(bench.record.verdict, VERDICT_PASS);
+        close_bench(&bench);
+    }
+    assert_true(with_flash > 5);
+    assert_true(untouched_fuses > 0);
+}
+
+/* The log and the contact are lost: it is said how far the board got. */
+static void test_log_fault_and_contact_lost(void **state)
+{
+    struct bench bench;
+    struct fake_fault log_lost = {.call = FAKE_WRITE, .memory = LOW, .nth = 1};
+    struct fake_fault contact_lost = {.call = FAKE_WRITE,
+                                      .memory = PART_FLASH,
+                                      .nth = 1,
+                                      .onward = true,
+                                      .code = FAILURE_CONTACT_LOST};
+    struct station_event unknown;
+    int told;
+
+    (void)state;
+    open_first(&bench, "fake-sck", FIRST);
+    log_lost.hook = fake_log_break;
+    log_lost.context = &bench.station;
+    fake_site_add_fault(&bench.site, log_lost);
+    fake_site_add_fault(&bench.site, contact_lost);
+    run(&bench);
+    check_unknown(&bench, &unknown, &told);
+    assert_int_equal(told, 1);
+    assert_int_equal(unknown.failure.code, FAILURE_LOG);
+    assert_non_null(strstr(unknown.failure.detail, "log.db"));
+    assert_non_null(strstr(unknown.failure.detail, "a fault of the fake bench; its clock fuses may "
+                                                   "be written, its flash is not"));
+    fake_station_restart(&bench.station, 1);
+    close_bench(&bench);
+}
+
+/* A second try at the flash, which the profile gives, is no less owed. */
+static void test_log_fault_and_verify_mismatch(void **state)
+{
+    struct bench bench;
+    struct fake_fault log_lost = {.call = FAKE_WRITE, .memory = LOW, .nth = 1};
+    struct fake_fault mismatch = {
+        .call = FAKE_READ, .memory = PART_FLASH, .nth = 1, .address = 0x40, .flip = 1};
+    struct station_event unknown;
+    int told;
+
+    (void)state;
+    open_first(&bench, "fake-sck", FIRST "\nretry: {contact: 0, verify: 1}");
+    log_lost.hook = fake_log_break;
+    log_lost.context = &bench.station;
+    fake_site_add_fault(&bench.site, log_lost);
+    fake_site_add_fault(&bench.site, mismatch);
+    run(&bench);
+    check_unknown(&bench, &unknown, &told);
+    assert_int_equal(bench.site.board.erases, 2);
+    assert_non_null(strstr(unknown.failure.detail, "stopped at the step fuses"));
+    fake_station_restart(&bench.station, 1);
+    close_bench(&bench);
+}
+
 /* It is said while it goes on, once. */
 static void test_stop_is_told(void **state)
 {
@@ -323,6 +449,9 @@ int main(void)
         cmocka_unit_test(test_new_board),
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_stop_at_any_call),
+        cmocka_unit_test(test_log_fault_at_any_call),
+        cmocka_unit_test(test_log_fault_and_contact_lost),
+        cmocka_unit_test(test_log_fault_and_verify_mismatch),
         cmocka_unit_test(test_stop_is_told),
         cmocka_unit_test(test_contact_lost_at_any_call),
         cmocka_unit_test(test_clock_that_does_not_run),

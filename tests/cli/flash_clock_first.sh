@@ -132,6 +132,23 @@ for signal in INT TERM; do
         (select max(attempt) from attempts) order by started_at desc limit 1")" "verify done" "its last step"
     equal "$(of .counts.flash_pages)" 224 "pages of a board that was stopped by $signal"
 done
+# A log that is gone from under it: the same, but nobody learns a verdict. The stop's event meets it.
+mkdir "$work/elsewhere"
+jig avrispmkii avrispmkii
+rm -f "$work/record"
+start "$gangflash" flash "$work/first.yaml" --jig "$work/clock.yaml" --go now --count 9 \
+    --log "$work/lost.sqlite" --json --bench-record "$work/record" </dev/null
+wait_for 60 in_flash
+mv "$work"/lost.sqlite* "$work/elsewhere"
+kill -INT "$station"
+ended 5
+says out "its clock fuses are written, so it stops when its flash is verified"
+equal "$(jq -rs '[.[] | select(.event == "unknown" or .event == "verdict")][-1] |
+    "\(.event) \(.verdict) \(.failure) \(.detail | endswith("; stopped at the step fuses"))"' "$work/out")" \
+    "unknown unknown log true" "a board whose log is gone"
+equal "$(of .counts.flash_pages)" 224 "pages of a board whose log is gone"
+equal "$(query "$work/elsewhere/lost.sqlite" "select count(*) from attempts where verdict is not null")" \
+    0 "verdicts of a log that is gone"
 pace=fast
 
 # Contact or supply lost right after the clock fuse, and at the first entry with it: the board fails as
