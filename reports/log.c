@@ -334,13 +334,14 @@ static int submit_and_wait(struct log *log, struct request *request, struct fail
     return result;
 }
 
-int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256, int64_t count,
-                 int64_t *bound_count, int64_t *passed, struct failure *failure)
+int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256,
+                 const char *image_sha256, int64_t count, int64_t *bound_count, int64_t *passed,
+                 struct failure *failure)
 {
-    struct log_lot binding = {lot, profile_sha256, count, 0, 0};
+    struct log_lot binding = {lot, profile_sha256, image_sha256, count, 0, 0};
     struct request request = {.kind = REQUEST_LOT, .lot = &binding};
     request.at_us = clock_us(CLOCK_REALTIME);
-    if (lot[0] == '\0' || profile_sha256[0] == '\0' || count < 0) {
+    if (lot[0] == '\0' || profile_sha256[0] == '\0' || image_sha256[0] == '\0' || count < 0) {
         return failure_set(failure, FAILURE_USAGE,
                            "a lot needs a name, a profile and a count of 0 or more");
     }

@@ -41,11 +41,13 @@ int log_open(const struct log_options *options, struct log **log, int *recovered
 int log_close(struct log *log, struct failure *failure);
 
 /* Binds `lot` at its first use to this profile hash and count of passed boards; later uses must
- * agree (count 0: take what is bound, or for a new lot no limit). Receives the lot's count (0: no
- * limit) and how many boards have passed so far. FAILURE_LOT_REFUSED when bound to something else.
- * Call before any attempt is opened. */
-int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256, int64_t count,
-                 int64_t *bound_count, int64_t *passed, struct failure *failure);
+ * agree (count 0: take what is bound, or for a new lot no limit), and so must the images with those
+ * that the lot's attempts had: image files may change while the profile that names them does not.
+ * Receives the lot's count (0: no limit) and how many boards have passed so far.
+ * FAILURE_LOT_REFUSED when bound to something else. Call before any attempt is opened. */
+int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256,
+                 const char *image_sha256, int64_t count, int64_t *bound_count, int64_t *passed,
+                 struct failure *failure);
 
 /* Whether the board of a former run may still lie in `site`: `*attempt` receives the number of this
  * station's last attempt with this lot, jig and site whose verdict is not `empty`, or 0 when there

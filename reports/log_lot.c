@@ -32,6 +32,12 @@ static const char left_in_sql[] =
     "WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.sequence > last.sequence"
     " AND e.station = ?1 AND e.kind = 'board-out' AND e.detail = 'attempt ' || last.attempt)";
 
+/* ?1 is the lot, ?2 what is to be written now. A profile names image files, and may not say what is
+ * in them; the attempts do. */
+static const char other_images_sql[] =
+    "SELECT attempt, image_sha256 FROM attempt_opened WHERE lot = ?1 AND image_sha256 <> ?2 "
+    "ORDER BY attempt LIMIT 1";
+
 static int refuse(const struct log_lot *lot, const char *bound_profile, struct failure *failure)
 {
     if (bound_profile != NULL) {
@@ -72,6 +78,31 @@ static int find_binding(struct database *database, struct log_lot *lot, struct f
     return found;
 }
 
+static int check_images(struct database *database, const struct log_lot *lot,
+                        struct failure *failure)
+{
+    struct database_statement *statement;
+    const struct database_value keys[] = {database_text(lot->lot),
+                                          database_text(lot->image_sha256)};
+    if (database_prepare(database, other_images_sql, &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    if (row == 1) {
+        (void)failure_set(failure, FAILURE_LOT_REFUSED,
+                          "attempt %lld of lot %s was done with images of SHA-256 %.16s…, an image "
+                          "file has changed since, they now have %.16s…; use those images, or a "
+                          "new lot",
+                          (long long)database_column(statement, 0).integer, lot->lot,
+                          database_column(statement, 1).text, lot->image_sha256);
+    }
+    database_finalize(statement);
+    return row == 0 ? 0 : -1;
+}
+
 static int count_passed(struct database *database, struct log_lot *lot, struct failure *failure)
 {
     struct database_statement *statement;
@@ -92,7 +123,7 @@ int log_lot_bind(struct database *database, struct log_chain *chain, struct log_
                  int64_t now_us, struct failure *failure)
 {
     int known = find_binding(database, lot, failure);
-    if (known < 0) {
+    if (known < 0 || check_images(database, lot, failure) < 0) {
         return -1;
     }
     if (known == 0) {

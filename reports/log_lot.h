@@ -7,6 +7,7 @@
 struct log_lot {
     const char *lot;
     const char *profile_sha256;
+    const char *image_sha256;
     int64_t count;       /* asked for; 0: whatever is bound */
     int64_t bound_count; /* received; 0: no limit */
     int64_t passed;      /* received */

@@ -327,8 +327,9 @@ static int bind_lot(struct run *run, struct failure *failure)
     run->lot_count = config->count;
     if (config->lot == NULL)
         return 0;
-    if (log_bind_lot(run->log, config->lot, run->job.profile->sha256, config->count,
-                     &run->lot_count, &run->lot_passed, failure) != 0)
+    if (log_bind_lot(run->log, config->lot, run->job.profile->sha256,
+                     run->job.profile->image_sha256, config->count, &run->lot_count,
+                     &run->lot_passed, failure) != 0)
         return -1;
     if (run->lot_count > 0 && run->lot_passed >= run->lot_count)
         return failure_set(failure, FAILURE_LOT_REFUSED,

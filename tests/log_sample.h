@@ -13,6 +13,7 @@
 #include "reports/log_reader.h"
 
 #define SAMPLE_PROFILE_SHA256 "1111111111111111111111111111111111111111111111111111111111111111"
+#define SAMPLE_IMAGE_SHA256 "2222222222222222222222222222222222222222222222222222222222222222"
 #define OTHER_PROFILE_SHA256 "2222222222222222222222222222222222222222222222222222222222222222"
 
 struct sample {
@@ -75,6 +76,7 @@ static inline struct record_attempt sample_record(const char *lot, int site)
         .article = "KB-0417-B",
         .revision = "3",
         .profile_sha256 = SAMPLE_PROFILE_SHA256,
+        .image_sha256 = SAMPLE_IMAGE_SHA256,
         .part = "ATmega32U4",
         .expected_signature = "1E 95 87",
         .signature = "1E 95 87",

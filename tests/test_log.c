@@ -151,7 +151,7 @@ static void test_wrong_calls_do_not_harm_the_log(void **state)
     assert_int_equal(failure.code, FAILURE_INTERNAL);
     assert_int_equal(log_close_attempt(log, &record, NULL, 0, &failure), -1); /* no verdict */
     assert_int_equal(failure.code, FAILURE_INTERNAL);
-    assert_int_equal(log_bind_lot(log, "", "x", 0, &bound, &passed, &failure), -1);
+    assert_int_equal(log_bind_lot(log, "", "x", "y", 0, &bound, &passed, &failure), -1);
     assert_int_equal(failure.code, FAILURE_USAGE);
     sample_pass(&record);
     assert_int_equal(log_close_attempt(log, &record, NULL, 0, &failure), 0);
@@ -279,7 +279,8 @@ static void expect_lot(struct log *log, int64_t count, int64_t bound_expected,
 {
     struct failure failure = {0};
     int64_t bound = -1, passed = -1;
-    if (log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, count, &bound, &passed, &failure) < 0) {
+    if (log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, SAMPLE_IMAGE_SHA256, count, &bound, &passed,
+                     &failure) < 0) {
         fail_msg("%s", failure.detail);
     }
     assert_int_equal(bound, bound_expected);
@@ -291,9 +292,35 @@ static void expect_refused(struct log *log, const char *lot, const char *profile
 {
     struct failure failure = {0};
     int64_t bound, passed;
-    assert_int_equal(log_bind_lot(log, lot, profile, count, &bound, &passed, &failure), -1);
+    assert_int_equal(
+        log_bind_lot(log, lot, profile, SAMPLE_IMAGE_SHA256, count, &bound, &passed, &failure), -1);
     assert_int_equal(failure.code, FAILURE_LOT_REFUSED);
     assert_non_null(strstr(failure.detail, said));
+}
+
+/* A profile that does not pin its images stays the same when they change. */
+static void test_a_lot_stays_with_its_images(void **state)
+{
+    const struct sample *sample = *state;
+    struct log *log = open_plain(sample);
+    struct failure failure = {0};
+    int64_t bound, passed;
+
+    expect_lot(log, 24, 24, 0);
+    /* Until an attempt was made with them, nothing is in the lot. */
+    assert_int_equal(
+        log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, "3333", 0, &bound, &passed, &failure), 0);
+    log_pass(log, "L1", 0, VERDICT_PASS);
+    expect_lot(log, 0, 24, 1);
+    assert_int_equal(
+        log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, "3333", 0, &bound, &passed, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_LOT_REFUSED);
+    assert_non_null(strstr(failure.detail, "attempt 1 of lot L1"));
+    assert_non_null(strstr(failure.detail, "2222222222222222"));
+    assert_int_equal(
+        log_bind_lot(log, "L2", SAMPLE_PROFILE_SHA256, "3333", 0, &bound, &passed, &failure), 0);
+    close_log(log);
+    expect_chain(sample);
 }
 
 static void test_a_lot_stays_bound(void **state)
@@ -479,7 +506,8 @@ static void run_doomed_station(const struct sample *sample, int say)
     sample_pass(&record);
     (void)log_close_attempt(log, &record, NULL, 0, NULL);
     /* answered when everything before it is durable */
-    (void)log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, 0, &bound, &passed, NULL);
+    (void)log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, SAMPLE_IMAGE_SHA256, 0, &bound, &passed,
+                       NULL);
     (void)!write(say, "x", 1);
     for (;;) {
         (void)pause();
@@ -648,6 +676,7 @@ int main(void)
         WITH_SAMPLE(test_a_verdict_is_published_after_its_commit),
         WITH_SAMPLE(test_many_threads_commit_in_groups),
         WITH_SAMPLE(test_a_lot_stays_bound),
+        WITH_SAMPLE(test_a_lot_stays_with_its_images),
         WITH_SAMPLE(test_a_lot_without_limit),
         WITH_SAMPLE(test_a_board_done_again_counts_once),
         WITH_SAMPLE(test_a_board_left_in_is_known_after_a_restart),

@@ -134,7 +134,9 @@ static void expect_at_fault(struct log *log, struct told *told, const char *said
     assert_int_equal(record.attempt, 0);
     assert_int_equal(log_add_step(log, 1, &step, NULL), -1);
     assert_int_equal(log_add_event(log, "go", NULL, NULL), -1);
-    assert_int_equal(log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, 0, &bound, &passed, NULL), -1);
+    assert_int_equal(log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, SAMPLE_IMAGE_SHA256, 0, &bound,
+                                  &passed, NULL),
+                     -1);
     sample_pass(&record);
     assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), -1);
     assert_int_equal(atomic_load(&told->faults), 1);

@@ -40,3 +40,18 @@ equal "$(query "$log" "select count(*) from attempts where lot is null")" 0 "att
 flash 0 --go now --count 3 --sites 2 --log "$log"
 equal "$(query "$log" "select count(*), min(site), max(site) from attempts where lot is null")" \
     "3|2|2" "a run without lot"
+
+# An image file that changes under a profile that does not say what is in it: the lot is refused,
+# whose boards would carry two programs. Its own image, put back, goes on.
+cp "$data/demo/demo.hex" "$work/unpinned.hex"
+sed "s|file: demo/demo.hex|file: unpinned.hex|; /sha256:/d" "$data/demo.yaml" >"$work/unpinned.yaml"
+expect 0 "$gangflash" flash "$work/unpinned.yaml" --jig "$work/bench.yaml" --go now --lot C \
+    --sites 1 --log "$log"
+printf ':0100000000FF\n:00000001FF\n' >"$work/unpinned.hex"
+expect 3 "$gangflash" flash "$work/unpinned.yaml" --jig "$work/bench.yaml" --go now --lot C \
+    --sites 1 --log "$log"
+says err "an image file has changed since"
+equal "$(query "$log" "select count(*) from attempts where lot = 'C'")" 1 "attempts of the lot"
+cp "$data/demo/demo.hex" "$work/unpinned.hex"
+expect 0 "$gangflash" flash "$work/unpinned.yaml" --jig "$work/bench.yaml" --go now --lot C \
+    --sites 1 --log "$log"

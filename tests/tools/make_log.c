@@ -6,7 +6,8 @@ static int log_attempts(struct log *log, struct failure *failure)
     int64_t bound, passed;
     struct record_step step = sample_step("erase");
     struct record_attempt pass = sample_record("L1", 1), refused = sample_record("L1", 2);
-    if (log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, 24, &bound, &passed, failure) < 0 ||
+    if (log_bind_lot(log, "L1", SAMPLE_PROFILE_SHA256, SAMPLE_IMAGE_SHA256, 24, &bound, &passed,
+                     failure) < 0 ||
         log_open_attempt(log, &pass, failure) < 0 ||
         log_add_step(log, pass.attempt, &step, failure) < 0) {
         return -1;
