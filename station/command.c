@@ -54,20 +54,18 @@ enum command_status command_status_of_load(enum failure_code code)
     return code == FAILURE_PLACE_TWICE ? COMMAND_REFUSED : command_status_of(code);
 }
 
-#define KEY_END (-1) /* of getopt_long() */
-#define KEY_FAILED (-2)
+/* What getopt_long() says of an option: its letter, or from this number on its place in the table.
+ */
+#define CODE_FIRST 256
+#define CODE_END (-1) /* of getopt_long() */
 
 /* What one parse of argv has come to. */
 struct command_parse {
     bool seen[COMMAND_OPTIONS_MAX]; /* by place in the command's table */
-    const char *argument;           /* of the last option; NULL: it takes none */
+    bool ended;
+    size_t at;            /* the last one's place */
+    const char *argument; /* of it; NULL: it takes none */
 };
-
-/* May the option be said by its key, as in -o? */
-static bool is_letter(const struct command *command, const struct command_option *option)
-{
-    return command->letters != NULL && strchr(command->letters, option->key) != NULL;
-}
 
 static size_t count_options(const struct command *command)
 {
@@ -75,6 +73,21 @@ static size_t count_options(const struct command *command)
     while (command->options[count].name != NULL && count < COMMAND_OPTIONS_MAX)
         count++;
     return count;
+}
+
+static int option_code(const struct command *command, size_t at)
+{
+    char letter = command->options[at].letter;
+    return letter != '\0' ? letter : CODE_FIRST + (int)at;
+}
+
+/* Its place in the table; count_options() for a letter that no option has. */
+static size_t find_option(const struct command *command, int code)
+{
+    size_t at = 0;
+    while (at < count_options(command) && option_code(command, at) != code)
+        at++;
+    return at;
 }
 
 static int fail_unknown_option(const struct command *command, const char *text,
@@ -89,98 +102,127 @@ static int fail_unknown_option(const struct command *command, const char *text,
     (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "="), start);
     const char *nearest = document_nearest(name, names);
     if (nearest != NULL)
-        failure_set(failure, FAILURE_USAGE, "%s: unknown option '%s'; did you mean '--%s'?",
-                    command->name, text, nearest);
-    else
-        failure_set(failure, FAILURE_USAGE,
-                    "%s: unknown option '%s'; 'gangflash help %s' lists them", command->name, text,
-                    command->name);
-    return KEY_FAILED;
+        return failure_set(failure, FAILURE_USAGE, "%s: unknown option '%s'; did you mean '--%s'?",
+                           command->name, text, nearest);
+    return failure_set(failure, FAILURE_USAGE,
+                       "%s: unknown option '%s'; 'gangflash help %s' lists them", command->name,
+                       text, command->name);
 }
 
-static const char *option_name(const struct command *command, int key)
+/* getopt_long() has answered ':' or '?'. */
+static int fail_option(const struct command *command, int answer, char **argv,
+                       struct failure *failure)
 {
-    for (size_t i = 0; i < count_options(command); i++) {
-        if (command->options[i].key == key)
-            return command->options[i].name;
-    }
-    return "?";
+    size_t at = find_option(command, optopt);
+    if (at < count_options(command))
+        return failure_set(failure, FAILURE_USAGE, "%s: option '--%s' %s", command->name,
+                           command->options[at].name,
+                           answer == ':' ? "needs a value" : "takes no value");
+    const char letter[] = {'-', (char)optopt, '\0'};
+    return fail_unknown_option(command, optopt == 0 ? argv[optind - 1] : letter, failure);
 }
 
 /* Two values would be one too many: which of them was meant is not for the program to guess. */
-static int note_option(const struct command *command, int key, struct command_parse *parse,
+static int note_option(const struct command *command, size_t at, struct command_parse *parse,
                        struct failure *failure)
 {
-    for (size_t i = 0; i < count_options(command); i++) {
-        const struct command_option *option = &command->options[i];
-        if (option->key != key || option->argument == NULL)
-            continue;
-        if (parse->seen[i]) {
-            failure_set(failure, FAILURE_USAGE, "%s: option '--%s' is given twice", command->name,
-                        option->name);
-            return KEY_FAILED;
-        }
-        parse->seen[i] = true;
-    }
-    return key;
+    const struct command_option *option = &command->options[at];
+    if (option->argument != NULL && parse->seen[at])
+        return failure_set(failure, FAILURE_USAGE, "%s: option '--%s' is given twice",
+                           command->name, option->name);
+    parse->seen[at] = true;
+    parse->at = at;
+    parse->argument = optarg;
+    return 0;
 }
 
-/* The next option's key, KEY_END or KEY_FAILED. */
 static int next_option(const struct command *command, int argc, char **argv,
                        struct command_parse *parse, struct failure *failure)
 {
     struct option table[COMMAND_OPTIONS_MAX + 1] = {0};
-    char letters[2 * COMMAND_OPTIONS_MAX + 3] = ":h";
+    char letters[2 * COMMAND_OPTIONS_MAX + 2] = ":";
     for (size_t i = 0; i < count_options(command); i++) {
         const struct command_option *option = &command->options[i];
         table[i] = (struct option){
             .name = option->name,
             .has_arg = option->argument != NULL ? required_argument : no_argument,
-            .val = option->key,
+            .val = option_code(command, i),
         };
-        if (is_letter(command, option))
+        if (option->letter != '\0')
             (void)snprintf(letters + strlen(letters), sizeof(letters) - strlen(letters), "%c%s",
-                           option->key, option->argument != NULL ? ":" : "");
+                           option->letter, option->argument != NULL ? ":" : "");
     }
 
-    int key = getopt_long(argc, argv, letters, table, NULL);
-    parse->argument = optarg;
-    if (key == ':') {
-        failure_set(failure, FAILURE_USAGE, "%s: option '--%s' needs a value", command->name,
-                    option_name(command, optopt));
-        return KEY_FAILED;
-    }
-    if (key != '?')
-        return note_option(command, key, parse, failure);
-    for (size_t i = 0; i < count_options(command); i++) {
-        if (command->options[i].key == optopt) {
-            failure_set(failure, FAILURE_USAGE, "%s: option '--%s' takes no value", command->name,
-                        command->options[i].name);
-            return KEY_FAILED;
-        }
-    }
-    if (optopt == 0)
-        return fail_unknown_option(command, argv[optind - 1], failure);
-    const char letter[] = {'-', (char)optopt, '\0'};
-    return fail_unknown_option(command, letter, failure);
+    int code = getopt_long(argc, argv, letters, table, NULL);
+    parse->ended = code == CODE_END;
+    if (parse->ended)
+        return 0;
+    if (code == ':' || code == '?')
+        return fail_option(command, code, argv, failure);
+    return note_option(command, find_option(command, code), parse, failure);
 }
 
-int command_read_options(const struct command *command, int argc, char **argv,
-                         command_set_option *set, void *config, struct failure *failure)
+static int keep_option(const struct command_option *option, const char *argument, void *config,
+                       struct failure *failure)
+{
+    char *member = (char *)config + option->member;
+    switch (option->keeping) {
+    case COMMAND_KEEP_BY_TAKE:
+        return option->take(config, argument, failure);
+    case COMMAND_KEEP_FLAG:
+        *(bool *)(void *)member = true;
+        return 0;
+    case COMMAND_KEEP_TEXT:
+        *(const char **)(void *)member = argument;
+        return 0;
+    default: /* COMMAND_KEEP_HELP */
+        return 1;
+    }
+}
+
+/* Operands are left, from optind on. 1: help was asked for. */
+static int read_options(const struct command *command, int argc, char **argv, void *config,
+                        struct failure *failure)
 {
     struct command_parse parse = {0};
 
     optind = 0; /* makes glibc start over */
     opterr = 0;
     for (;;) {
-        int key = next_option(command, argc, argv, &parse, failure);
-        if (key == KEY_END)
-            return 0;
-        if (key == COMMAND_KEY_HELP)
-            return 1;
-        if (key == KEY_FAILED || set(config, key, parse.argument, failure) != 0)
+        if (next_option(command, argc, argv, &parse, failure) != 0)
             return -1;
+        if (parse.ended)
+            return 0;
+        int result = keep_option(&command->options[parse.at], parse.argument, config, failure);
+        if (result != 0)
+            return result;
     }
+}
+
+/* The exit status, or -1. */
+static int read_and_run(const struct command *command, int argc, char **argv, void *config,
+                        struct failure *failure)
+{
+    int result = read_options(command, argc, argv, config, failure);
+    if (result < 0)
+        return -1;
+    if (result > 0) {
+        command_print_help(command, stdout);
+        return COMMAND_PASSED;
+    }
+    if (command->take_operands(config, argc - optind, argv + optind, failure) != 0)
+        return -1;
+    return command->run(config, failure);
+}
+
+int command_run(const struct command *command, int argc, char **argv)
+{
+    struct failure failure = {0};
+    void *config = calloc(1, command->config_bytes);
+    int status = config != NULL ? read_and_run(command, argc, argv, config, &failure)
+                                : failure_set(&failure, FAILURE_OUT_OF_MEMORY, "a command");
+    free(config);
+    return status < 0 ? command_report(&failure) : status;
 }
 
 int command_number(const char *option, const char *text, int64_t minimum, int64_t maximum,
@@ -230,26 +272,33 @@ int command_choice(const char *option, const char *text, const char *const names
                        nearest != NULL ? "'?" : "");
 }
 
-int command_take_operand(const struct command *command, int argc, char **argv, const char **operand,
+int command_bench_pace(const char *text, const char **pace, struct failure *failure)
+{
+    static const char *const names[] = {"real", "fast", NULL};
+    int index = 0;
+    *pace = text;
+    return command_choice("--bench-pace", text, names, &index, failure);
+}
+
+int command_take_operand(const char *name, int count, char **operands, const char **operand,
                          struct failure *failure)
 {
-    if (optind >= argc)
-        return failure_set(failure, FAILURE_USAGE, "%s: PROFILE is missing", command->name);
-    if (optind + 1 < argc)
-        return failure_set(failure, FAILURE_USAGE, "%s: '%s' is one argument too many",
-                           command->name, argv[optind + 1]);
-    *operand = argv[optind];
+    if (count == 0)
+        return failure_set(failure, FAILURE_USAGE, "%s: PROFILE is missing", name);
+    if (count > 1)
+        return failure_set(failure, FAILURE_USAGE, "%s: '%s' is one argument too many", name,
+                           operands[1]);
+    *operand = operands[0];
     return 0;
 }
 
-static void print_option(const struct command *command, const struct command_option *option,
-                         FILE *out)
+static void print_option(const struct command_option *option, FILE *out)
 {
     char left[64];
-    const char letter[] = {'-', (char)option->key, ',', ' ', '\0'};
-    (void)snprintf(left, sizeof(left), "%s--%s%s%s", is_letter(command, option) ? letter : "",
-                   option->name, option->argument ? "=" : "",
-                   option->argument ? option->argument : "");
+    const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    bool told = option->letter != '\0' && option->keeping != COMMAND_KEEP_HELP;
+    (void)snprintf(left, sizeof(left), "%s--%s%s%s", told ? letter : "", option->name,
+                   option->argument ? "=" : "", option->argument ? option->argument : "");
     (void)fprintf(out, "  %-22s  ", left);
     for (const char *line = option->help; line != NULL;) {
         size_t length = strcspn(line, "\n");
@@ -263,7 +312,7 @@ static void print_option(const struct command *command, const struct command_opt
 void command_print_options(const struct command *command, FILE *out)
 {
     for (const struct command_option *option = command->options; option->name != NULL; option++)
-        print_option(command, option, out);
+        print_option(option, out);
 }
 
 void command_print_help(const struct command *command, FILE *out)

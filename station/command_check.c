@@ -1,6 +1,5 @@
 #include "station/command_check.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +27,11 @@ struct check {
 };
 
 static const struct command_option options[] = {
-    {"jig", 'J', "JIG", "also what each site of this jig would do"},
-    {"json", 'j', NULL, "print one JSON object; with --rules one per rule"},
-    {"rules", 'R', NULL, "list the rules that profiles are judged by, of no PROFILE"},
+    {"jig", "JIG", "also what each site of this jig would do", COMMAND_KEEP(struct config, jig)},
+    {"json", NULL, "print one JSON object; with --rules one per rule",
+     COMMAND_KEEP(struct config, json)},
+    {"rules", NULL, "list the rules that profiles are judged by, of no PROFILE",
+     COMMAND_KEEP(struct config, rules)},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -365,29 +366,12 @@ int command_check_print(const struct job *job, const bool *site_wanted, bool jso
     return result;
 }
 
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
     struct config *config = context;
-    (void)failure;
-    if (key == 'J')
-        config->jig = argument;
-    else if (key == 'R')
-        config->rules = true;
-    else
-        config->json = true;
-    return 0;
-}
-
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
-{
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
     if (!config->rules)
-        return command_take_operand(command, argc, argv, &config->profile, failure);
-    if (optind < argc || config->jig != NULL)
+        return command_take_operand("check", count, operands, &config->profile, failure);
+    if (count > 0 || config->jig != NULL)
         return failure_set(failure, FAILURE_USAGE,
                            "--rules lists the rules for every profile: neither PROFILE nor --jig "
                            "goes with it");
@@ -408,21 +392,12 @@ static int do_check(const struct config *config, struct failure *failure)
     return result;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const void *context, struct failure *failure)
 {
-    struct failure failure = {0};
-    struct config config = {0};
-    int parsed = parse(command, argc, argv, &config, &failure);
-    if (parsed > 0) {
-        command_print_help(command, stdout);
+    if (do_check(context, failure) == 0)
         return COMMAND_PASSED;
-    }
-    int status = COMMAND_PASSED;
-    if (parsed != 0 || do_check(&config, &failure) != 0) {
-        (void)command_report(&failure);
-        status = (int)command_status_of_load(failure.code);
-    }
-    return status;
+    (void)command_report(failure);
+    return (int)command_status_of_load(failure->code);
 }
 
 const struct command command_check = {
@@ -432,5 +407,7 @@ const struct command command_check = {
     .details = "PROFILE and JIG are paths, or bare names of those that came with the program.\n"
                "Exit status 3 says that the profile or a site of the jig is refused, and why.",
     .options = options,
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

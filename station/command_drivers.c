@@ -1,6 +1,5 @@
 #include "station/command_drivers.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@ struct config {
 };
 
 static const struct command_option options[] = {
-    {"json", 'j', NULL, "print JSON objects, one per line"},
+    {"json", NULL, "print JSON objects, one per line", COMMAND_KEEP(struct config, json)},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -360,39 +359,16 @@ static int show_one(const struct config *config, struct failure *failure)
     return show(driver, config->json, print_guide, failure);
 }
 
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
     struct config *config = context;
-    (void)failure;
-    (void)key;
-    (void)argument;
-    config->json = true;
-    return 0;
+    return count > 0 ? command_take_operand("drivers", count, operands, &config->name, failure) : 0;
 }
 
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
+static int run(const void *context, struct failure *failure)
 {
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    return optind < argc ? command_take_operand(command, argc, argv, &config->name, failure) : 0;
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
-    struct failure failure = {0};
-    struct config config = {0};
-    int result = parse(command, argc, argv, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    if (result == 0)
-        result =
-            config.name != NULL ? show_one(&config, &failure) : show_all(config.json, &failure);
-    return result == 0 ? COMMAND_PASSED : command_report(&failure);
+    const struct config *config = context;
+    return config->name != NULL ? show_one(config, failure) : show_all(config->json, failure);
 }
 
 const struct command command_drivers = {
@@ -403,5 +379,7 @@ const struct command command_drivers = {
         "With NAME: wiring, quirks, permissions, sites for a jig file, and what to do when it\n"
         "does not answer.",
     .options = options,
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

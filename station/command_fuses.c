@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,17 +13,17 @@
 #define NAME_BYTES 32
 #define NAMES_MAX 64
 
-static const struct command_option options[] = {
-    {"json", 'j', NULL, "print a JSON object"},
-    COMMAND_OPTION_HELP,
-    {0},
-};
-
 struct config {
     const char *part;
     char **settings; /* "low=0xFF", "BOOTRST=on" */
     int setting_count;
     bool json;
+};
+
+static const struct command_option options[] = {
+    {"json", NULL, "print a JSON object", COMMAND_KEEP(struct config, json)},
+    COMMAND_OPTION_HELP,
+    {0},
 };
 
 /* The bytes that are told about: as the part leaves the factory, but for what was asked. */
@@ -326,8 +325,20 @@ static int show_bytes(const struct part *part, const struct config *config, stru
     return 0;
 }
 
-static int show(const struct config *config, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
+    struct config *config = context;
+    if (count == 0)
+        return failure_set(failure, FAILURE_USAGE, "fuses: PART is missing, as in ATmega328P");
+    config->part = operands[0];
+    config->settings = operands + 1;
+    config->setting_count = count - 1;
+    return 0;
+}
+
+static int run(const void *context, struct failure *failure)
+{
+    const struct config *config = context;
     struct part *part = NULL;
     if (data_paths_load_part("fuses", config->part, &part, failure) != 0)
         return -1;
@@ -335,36 +346,6 @@ static int show(const struct config *config, struct failure *failure)
     int result = choices ? show_choices(part, config, failure) : show_bytes(part, config, failure);
     part_free(part);
     return result;
-}
-
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
-{
-    struct config *config = context;
-    (void)failure;
-    (void)key;
-    (void)argument;
-    config->json = true;
-    return 0;
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
-    struct failure failure = {0};
-    struct config config = {0};
-    int result = command_read_options(command, argc, argv, set_option, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    if (result == 0 && optind >= argc)
-        result = failure_set(&failure, FAILURE_USAGE, "fuses: PART is missing, as in ATmega328P");
-    if (result == 0) {
-        config.part = argv[optind];
-        config.settings = argv + optind + 1;
-        config.setting_count = argc - optind - 1;
-        result = show(&config, &failure);
-    }
-    return result == 0 ? COMMAND_PASSED : command_report(&failure);
 }
 
 const struct command command_fuses = {
@@ -378,5 +359,7 @@ const struct command command_fuses = {
         "CHOICE is on or off, or one of the field's own, as in BOOTSZ='2048 words' or\n"
         "BODLEVEL='2.7 V'. On is programmed, which is a bit of 0.",
     .options = options,
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

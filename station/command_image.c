@@ -1,7 +1,6 @@
 #include "station/command_image.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,17 +31,23 @@ struct config {
 #define FOR_DIFF 4U
 
 static const struct command_option options[] = {
-    {"part", 'p', "PART", "the AVR type: its sizes, fuses, boot sections"},
-    {"format", 'F', "FORMAT",
+    {"part", "PART", "the AVR type: its sizes, fuses, boot sections",
+     COMMAND_KEEP(struct config, part)},
+    {"format", "FORMAT",
      "info: read as auto, hex, elf, srec or bin;\n"
      "compose: write hex, srec or bin; without it,\n"
-     "as the name of the output says"},
-    {"address", 'a', "ADDRESS", "info: where raw binaries belong"},
-    {"profile", 'P', "PROFILE", "info: the image that this profile composes"},
-    {"json", 'j', NULL, "info: print JSON objects, one per line"},
-    {"output", 'o', "FILE", "compose: the file to write"},
-    {"memory", 'm', "MEMORY", "compose: flash or eeprom; default flash"},
-    {"force", 'f', NULL, "compose: replace the output if it is there"},
+     "as the name of the output says",
+     COMMAND_KEEP(struct config, format)},
+    {"address", "ADDRESS", "info: where raw binaries belong", COMMAND_KEEP(struct config, address)},
+    {"profile", "PROFILE", "info: the image that this profile composes",
+     COMMAND_KEEP(struct config, profile)},
+    {"json", NULL, "info: print JSON objects, one per line", COMMAND_KEEP(struct config, json)},
+    {"output", "FILE", "compose: the file to write", COMMAND_KEEP(struct config, output),
+     .letter = 'o'},
+    {"memory", "MEMORY", "compose: flash or eeprom; default flash",
+     COMMAND_KEEP(struct config, memory)},
+    {"force", NULL, "compose: replace the output if it is there",
+     COMMAND_KEEP(struct config, force)},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -94,8 +99,9 @@ static int check_files(const struct config *config, struct failure *failure)
     return 0;
 }
 
-static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
+    struct config *config = context;
     int action = 0;
     if (count == 0)
         return failure_set(failure, FAILURE_USAGE, "image: say info, compose or diff");
@@ -105,48 +111,6 @@ static int take_operands(struct config *config, int count, char **operands, stru
     config->files = operands + 1;
     config->file_count = count - 1;
     return check_actions(config, failure) != 0 ? -1 : check_files(config, failure);
-}
-
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
-{
-    struct config *config = context;
-    (void)failure;
-    switch (key) {
-    case 'p':
-        config->part = argument;
-        break;
-    case 'F':
-        config->format = argument;
-        break;
-    case 'a':
-        config->address = argument;
-        break;
-    case 'P':
-        config->profile = argument;
-        break;
-    case 'o':
-        config->output = argument;
-        break;
-    case 'm':
-        config->memory = argument;
-        break;
-    case 'f':
-        config->force = true;
-        break;
-    default: /* 'j' */
-        config->json = true;
-    }
-    return 0;
-}
-
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
-{
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    return take_operands(config, argc - optind, argv + optind, failure);
 }
 
 /* Decimal, or hexadecimal after 0x. */
@@ -478,19 +442,11 @@ static int report(const struct failure *failure)
     return (int)command_status_of(failure->code);
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const void *context, struct failure *failure)
 {
-    struct failure failure = {0};
-    struct config config = {0};
-    int result = parse(command, argc, argv, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    if (result == 0)
-        result = act(&config, &failure);
+    int result = act(context, failure);
     if (result < 0)
-        return report(&failure);
+        return report(failure);
     return result == 0 ? COMMAND_PASSED : COMMAND_BOARDS_FAILED;
 }
 
@@ -506,6 +462,7 @@ const struct command command_image = {
                "A FILE is Intel HEX, Motorola S-record or ELF, found by its content. A raw binary\n"
                "is never guessed: say FILE@ADDRESS, as in boot.bin@0x7000.",
     .options = options,
-    .letters = "o",
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

@@ -1,45 +1,54 @@
 #include "station/command_jig.h"
 
-#include <getopt.h>
-
 #include "station/jig_actions.h"
 
-enum option_key {
-    KEY_BENCH = 256, /* none has a letter */
-    KEY_PROBE,
-    KEY_ALL,
-    KEY_SITES,
-    KEY_CLOCK,
-    KEY_AT,
-    KEY_STICKER,
-    KEY_LOG,
-    KEY_JSON,
-    KEY_BENCH_PACE,
-    KEY_BENCH_RECORD
-};
+static int take_clock(void *context, const char *argument, struct failure *failure)
+{
+    struct jig_config *config = context;
+    if (jig_frequency_from_text(argument, &config->clock_hz) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_USAGE,
+                       "--clock: '%s' is no frequency from " JIG_CLOCKS ", as in '16 MHz'",
+                       argument);
+}
+
+static int take_sticker(void *context, const char *argument, struct failure *failure)
+{
+    struct jig_config *config = context;
+    return command_name("--sticker", argument, &config->sticker, failure);
+}
+
+static int take_pace(void *context, const char *argument, struct failure *failure)
+{
+    struct jig_config *config = context;
+    return command_bench_pace(argument, &config->bench_pace, failure);
+}
 
 static const struct command_option options[] = {
-    {"bench", KEY_BENCH, "JIG",
+    {"bench", "JIG",
      "list, learn: what is plugged into this simulated\n"
-     "bench, instead of into this machine"},
-    {"probe", KEY_PROBE, NULL,
+     "bench, instead of into this machine",
+     COMMAND_KEEP(struct jig_config, bench)},
+    {"probe", NULL,
      "list, learn: open all serial ports and ask what is\n"
-     "there; that resets many an Arduino"},
-    {"all", KEY_ALL, NULL, "learn: take what is plugged in, in order of places"},
-    {"sites", KEY_SITES, "LIST", "test: only these sites, for example 1,3-5"},
-    {"clock", KEY_CLOCK, "CLOCK",
+     "there; that resets many an Arduino",
+     COMMAND_KEEP(struct jig_config, probe)},
+    {"all", NULL, "learn: take what is plugged in, in order of places",
+     COMMAND_KEEP(struct jig_config, all)},
+    {"sites", "LIST", "test: only these sites, for example 1,3-5",
+     COMMAND_KEEP(struct jig_config, sites)},
+    {"clock", "CLOCK",
      "test: what the boards run at, for example '16 MHz';\n"
-     "without it SCK is slow enough for new ones"},
-    {"at", KEY_AT, "PLACE", "replace: the new unit is at another place"},
-    {"sticker", KEY_STICKER, "TEXT", "replace: the number on the new unit"},
-    {"log", KEY_LOG, "FILE",
-     "replace: the log; default $GANGFLASH_LOG, else\n"
-     "$XDG_STATE_HOME/gangflash/log.sqlite"},
-    {"json", KEY_JSON, NULL, "print JSON objects, one per line"},
-    {"bench-pace", KEY_BENCH_PACE, "PACE", "simulated benches only: real or fast"},
-    {"bench-record", KEY_BENCH_RECORD, "FILE",
-     "simulated benches only: what each simulated board\n"
-     "was sent, as JSON lines"},
+     "without it SCK is slow enough for new ones",
+     .take = take_clock},
+    {"at", "PLACE", "replace: the new unit is at another place",
+     COMMAND_KEEP(struct jig_config, at)},
+    {"sticker", "TEXT", "replace: the number on the new unit", .take = take_sticker},
+    {"log", "FILE", "replace: " COMMAND_LOG_HELP, COMMAND_KEEP(struct jig_config, log)},
+    {"json", NULL, "print JSON objects, one per line", COMMAND_KEEP(struct jig_config, json)},
+    {"bench-pace", "PACE", COMMAND_BENCH_PACE_HELP, .take = take_pace},
+    {"bench-record", "FILE", COMMAND_BENCH_RECORD_HELP,
+     COMMAND_KEEP(struct jig_config, bench_record)},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -57,55 +66,6 @@ static const struct action {
     [JIG_REPLACE] = {"replace", {"FILE", "SITE", NULL}, jig_replace},
 };
 static const char *const action_names[] = {"list", "test", "learn", "replace", NULL};
-
-static int set_clock(struct jig_config *config, const char *argument, struct failure *failure)
-{
-    if (jig_frequency_from_text(argument, &config->clock_hz) == 0)
-        return 0;
-    return failure_set(failure, FAILURE_USAGE,
-                       "--clock: '%s' is no frequency from " JIG_CLOCKS ", as in '16 MHz'",
-                       argument);
-}
-
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
-{
-    struct jig_config *config = context;
-    static const char *const paces[] = {"real", "fast", NULL};
-    int index = 0;
-    switch (key) {
-    case KEY_BENCH:
-        config->bench = argument;
-        return 0;
-    case KEY_PROBE:
-        config->probe = true;
-        return 0;
-    case KEY_ALL:
-        config->all = true;
-        return 0;
-    case KEY_SITES:
-        config->sites = argument;
-        return 0;
-    case KEY_CLOCK:
-        return set_clock(config, argument, failure);
-    case KEY_AT:
-        config->at = argument;
-        return 0;
-    case KEY_STICKER:
-        return command_name("--sticker", argument, &config->sticker, failure);
-    case KEY_LOG:
-        config->log = argument;
-        return 0;
-    case KEY_JSON:
-        config->json = true;
-        return 0;
-    case KEY_BENCH_PACE:
-        config->bench_pace = argument;
-        return command_choice("--bench-pace", argument, paces, &index, failure);
-    default: /* KEY_BENCH_RECORD */
-        config->bench_record = argument;
-        return 0;
-    }
-}
 
 /* An option belongs to some actions only. */
 static int check_options(const struct jig_config *config, struct failure *failure)
@@ -131,9 +91,9 @@ static int check_options(const struct jig_config *config, struct failure *failur
     return 0;
 }
 
-static int take_operands(struct jig_config *config, int count, char **operands,
-                         struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
+    struct jig_config *config = context;
     int index = 0;
     if (count == 0)
         return failure_set(failure, FAILURE_USAGE, "jig: say list, test, learn or replace");
@@ -157,32 +117,14 @@ static int take_operands(struct jig_config *config, int count, char **operands,
     return check_options(config, failure);
 }
 
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct jig_config *config,
-                 struct failure *failure)
+static int run(const void *context, struct failure *failure)
 {
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    return take_operands(config, argc - optind, argv + optind, failure);
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
-    struct failure failure = {0};
-    struct jig_config config = {0};
+    const struct jig_config *config = context;
     int status = COMMAND_PASSED;
-    int result = parse(command, argc, argv, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    if (result == 0)
-        result = actions[config.action].run(&config, &status, &failure);
-    if (result == 0)
+    if (actions[config->action].run(config, &status, failure) == 0)
         return status;
-    (void)command_report(&failure);
-    return (int)command_status_of_load(failure.code);
+    (void)command_report(failure);
+    return (int)command_status_of_load(failure->code);
 }
 
 const struct command command_jig = {
@@ -208,5 +150,7 @@ const struct command command_jig = {
                "is changed in the jig FILE, in which all else stays; and the log is told, with\n"
                "the number on its sticker.",
     .options = options,
+    .config_bytes = sizeof(struct jig_config),
+    .take_operands = take_operands,
     .run = run,
 };

@@ -1,6 +1,5 @@
 #include "station/command_log.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,51 +18,37 @@ struct config {
     struct log_list_options list;
 };
 
-static const struct command_option options[] = {
-    {"log", 'f', "FILE",
-     "the log; default $GANGFLASH_LOG, else\n"
-     "$XDG_STATE_HOME/gangflash/log.sqlite"},
-    {"lot", 'l', "ID", "list: only attempts of this lot"},
-    {"verdict", 'v', "NAME",
-     "list: only pass, fail, refused, unverified,\n"
-     "empty, interrupted or open"},
-    {"site", 's', "N", "list: only this site"},
-    {"last", 'n', "N", "list, events: only the last N"},
-    {"output", 'o', "FILE", "eeprom: write a new file, instead of printing"},
-    {"json", 'j', NULL, "print JSON objects, one per line"},
-    COMMAND_OPTION_HELP,
-    {0},
-};
-
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
+static int take_site(void *context, const char *argument, struct failure *failure)
 {
     struct config *config = context;
     int64_t number = 0;
-    switch (key) {
-    case 'f':
-        config->log = argument;
-        return 0;
-    case 'l':
-        config->list.lot = argument;
-        return 0;
-    case 'v':
-        config->list.verdict = argument;
-        return 0;
-    case 's':
-        if (command_number("--site", argument, 1, JIG_SITES_MAX, &number, failure) != 0)
-            return -1;
-        config->list.site = (int)number;
-        return 0;
-    case 'n':
-        return command_number("--last", argument, 1, INT64_MAX, &config->list.last, failure);
-    case 'o':
-        config->output = argument;
-        return 0;
-    default: /* 'j' */
-        config->list.json = true;
-        return 0;
-    }
+    if (command_number("--site", argument, 1, JIG_SITES_MAX, &number, failure) != 0)
+        return -1;
+    config->list.site = (int)number;
+    return 0;
 }
+
+static int take_last(void *context, const char *argument, struct failure *failure)
+{
+    struct config *config = context;
+    return command_number("--last", argument, 1, INT64_MAX, &config->list.last, failure);
+}
+
+static const struct command_option options[] = {
+    {"log", "FILE", COMMAND_LOG_HELP, COMMAND_KEEP(struct config, log)},
+    {"lot", "ID", "list: only attempts of this lot", COMMAND_KEEP(struct config, list.lot)},
+    {"verdict", "NAME",
+     "list: only pass, fail, refused, unverified,\n"
+     "empty, interrupted or open",
+     COMMAND_KEEP(struct config, list.verdict)},
+    {"site", "N", "list: only this site", .take = take_site},
+    {"last", "N", "list, events: only the last N", .take = take_last},
+    {"output", "FILE", "eeprom: write a new file, instead of printing",
+     COMMAND_KEEP(struct config, output), .letter = 'o'},
+    {"json", NULL, "print JSON objects, one per line", COMMAND_KEEP(struct config, list.json)},
+    COMMAND_OPTION_HELP,
+    {0},
+};
 
 static int take_attempt(struct config *config, int count, char **operands, struct failure *failure)
 {
@@ -81,8 +66,9 @@ static int take_attempt(struct config *config, int count, char **operands, struc
     return command_number(name, operands[1], 1, INT64_MAX, &config->attempt, failure);
 }
 
-static int take_operands(struct config *config, int count, char **operands, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
+    struct config *config = context;
     static const char *const actions[] = {"list",   "show",   "events", "verify",
                                           "eeprom", "settle", NULL};
     if (count == 0)
@@ -103,16 +89,6 @@ static int take_operands(struct config *config, int count, char **operands, stru
     if (config->action != LOG_EEPROM && config->output != NULL)
         return failure_set(failure, FAILURE_USAGE, "log %s: --output is for eeprom", operands[0]);
     return take_attempt(config, count, operands, failure);
-}
-
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
-{
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    return take_operands(config, argc - optind, argv + optind, failure);
 }
 
 /* The number of the last attempt, from the list's line about it; 0 when there is none. */
@@ -174,22 +150,15 @@ static int read_log(const struct config *config, const char *path, struct failur
     return result;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const void *context, struct failure *failure)
 {
-    struct failure failure = {0};
-    struct config config = {0};
-    int parsed = parse(command, argc, argv, &config, &failure);
-    if (parsed > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
+    const struct config *config = context;
     char *path = NULL;
-    int status = COMMAND_PASSED;
-    if (parsed != 0 || data_paths_log(config.log, &path, &failure) != 0 ||
-        read_log(&config, path, &failure) != 0)
-        status = command_report(&failure);
+    int result = data_paths_log(config->log, &path, failure);
+    if (result == 0)
+        result = read_log(config, path, failure);
     free(path);
-    return status;
+    return result;
 }
 
 const struct command command_log = {
@@ -205,6 +174,7 @@ const struct command command_log = {
                "boards of that part are refused where a profile keeps the EEPROM; settle ends\n"
                "that, when it was put back by other means or its board will not come again.",
     .options = options,
-    .letters = "o",
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

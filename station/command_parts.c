@@ -1,6 +1,5 @@
 #include "station/command_parts.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ struct config {
 };
 
 static const struct command_option options[] = {
-    {"json", 'j', NULL, "print JSON objects, one per line"},
+    {"json", NULL, "print JSON objects, one per line", COMMAND_KEEP(struct config, json)},
     COMMAND_OPTION_HELP,
     {0},
 };
@@ -384,48 +383,23 @@ static int show_one(struct known *known, const struct config *config, struct fai
     return check_all(known, failure);
 }
 
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
     struct config *config = context;
-    (void)failure;
-    (void)key;
-    (void)argument;
-    config->json = true;
-    return 0;
+    return count > 0 ? command_take_operand("parts", count, operands, &config->name, failure) : 0;
 }
 
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
+static int run(const void *context, struct failure *failure)
 {
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    return optind < argc ? command_take_operand(command, argc, argv, &config->name, failure) : 0;
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
-    struct failure failure = {0};
-    struct config config = {0};
+    const struct config *config = context;
     struct known known = {0};
-    int parsed = parse(command, argc, argv, &config, &failure);
-    if (parsed > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    int result = parsed;
-    if (result == 0) {
-        result = data_paths_parts(&known.directories, &failure);
-        if (result == 0)
-            result = config.name != NULL ? show_one(&known, &config, &failure)
-                                         : show_all(&known, config.json, &failure);
-        part_catalogue_free(&known.catalogue);
-        free(known.directories);
-    }
-    if (result != 0)
-        (void)command_report(&failure);
-    return (int)command_status_of(failure.code);
+    int result = data_paths_parts(&known.directories, failure);
+    if (result == 0)
+        result = config->name != NULL ? show_one(&known, config, failure)
+                                      : show_all(&known, config->json, failure);
+    part_catalogue_free(&known.catalogue);
+    free(known.directories);
+    return result;
 }
 
 const struct command command_parts = {
@@ -437,5 +411,7 @@ const struct command command_parts = {
         "named in $GANGFLASH_PARTS (several are separated by colons), then\n"
         "$XDG_CONFIG_HOME/gangflash/parts (default ~/.config/gangflash/parts).",
     .options = options,
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

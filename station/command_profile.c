@@ -1,6 +1,5 @@
 #include "station/command_profile.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,43 +14,28 @@ struct config {
 };
 
 static const struct command_option options[] = {
-    {"output", 'o', "FILE", "the file to write; default standard output"},
-    {"force", 'f', NULL, "replace the file if it is there"},
+    {"output", "FILE", "the file to write; default standard output",
+     COMMAND_KEEP(struct config, output), .letter = 'o'},
+    {"force", NULL, "replace the file if it is there", COMMAND_KEEP(struct config, force)},
     COMMAND_OPTION_HELP,
     {0},
 };
 
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
-{
-    struct config *config = context;
-    (void)failure;
-    if (key == 'o')
-        config->output = argument;
-    else
-        config->force = true;
-    return 0;
-}
-
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
     static const char *const actions[] = {"new", NULL};
+    struct config *config = context;
     int action = 0;
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    if (optind >= argc)
+    if (count == 0)
         return failure_set(failure, FAILURE_USAGE, "profile: say new, and a part");
-    if (command_choice("profile", argv[optind], actions, &action, failure) != 0)
+    if (command_choice("profile", operands[0], actions, &action, failure) != 0)
         return -1;
-    if (optind + 1 >= argc)
+    if (count == 1)
         return failure_set(failure, FAILURE_USAGE,
                            "profile new: PART is missing, as in ATmega328P");
-    if (optind + 2 < argc)
-        return failure_set(failure, FAILURE_USAGE, "'%s' is one argument too many",
-                           argv[optind + 2]);
-    config->part = argv[optind + 1];
+    if (count > 2)
+        return failure_set(failure, FAILURE_USAGE, "'%s' is one argument too many", operands[2]);
+    config->part = operands[1];
     return 0;
 }
 
@@ -72,8 +56,9 @@ static void write_new(const struct part *part, const char *comment, FILE *out)
     profile_write_new(part, out);
 }
 
-static int make_profile(const struct config *config, struct failure *failure)
+static int run(const void *context, struct failure *failure)
 {
+    const struct config *config = context;
     struct part *part = NULL;
     char *text = NULL;
     size_t bytes = 0;
@@ -94,20 +79,6 @@ static int make_profile(const struct config *config, struct failure *failure)
     return result;
 }
 
-static int run(const struct command *command, int argc, char **argv)
-{
-    struct failure failure = {0};
-    struct config config = {0};
-    int result = parse(command, argc, argv, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    if (result == 0)
-        result = make_profile(&config, &failure);
-    return result == 0 ? COMMAND_PASSED : command_report(&failure);
-}
-
 const struct command command_profile = {
     .name = "profile",
     .usage = "new PART [OPTION]...",
@@ -115,6 +86,7 @@ const struct command command_profile = {
     .details = "With every key that a profile may have, and the part's fuses as they leave the\n"
                "factory, in words.",
     .options = options,
-    .letters = "o",
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

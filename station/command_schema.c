@@ -1,6 +1,5 @@
 #include "station/command_schema.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,40 +22,24 @@ struct config {
 };
 
 static const struct command_option options[] = {
-    {"path", 'p', NULL, "print where the schema lies that came with the program"},
-    {"output", 'o', "FILE", "the file to write; default standard output"},
-    {"force", 'f', NULL, "replace the file if it is there"},
+    {"path", NULL, "print where the schema lies that came with the program",
+     COMMAND_KEEP(struct config, path)},
+    {"output", "FILE", "the file to write; default standard output",
+     COMMAND_KEEP(struct config, output), .letter = 'o'},
+    {"force", NULL, "replace the file if it is there", COMMAND_KEEP(struct config, force)},
     COMMAND_OPTION_HELP,
     {0},
 };
 
-static int set_option(void *context, int key, const char *argument, struct failure *failure)
+static int take_operands(void *context, int count, char **operands, struct failure *failure)
 {
     struct config *config = context;
-    (void)failure;
-    if (key == 'o')
-        config->output = argument;
-    else if (key == 'p')
-        config->path = true;
-    else
-        config->force = true;
-    return 0;
-}
-
-/* 1: help was asked for. */
-static int parse(const struct command *command, int argc, char **argv, struct config *config,
-                 struct failure *failure)
-{
-    int result = command_read_options(command, argc, argv, set_option, config, failure);
-    if (result != 0)
-        return result;
-    if (optind >= argc)
+    if (count == 0)
         return failure_set(failure, FAILURE_USAGE, "schema: say profile or jig");
-    if (command_choice("schema", argv[optind], kind_names, &config->kind, failure) != 0)
+    if (command_choice("schema", operands[0], kind_names, &config->kind, failure) != 0)
         return -1;
-    if (optind + 1 < argc)
-        return failure_set(failure, FAILURE_USAGE, "'%s' is one argument too many",
-                           argv[optind + 1]);
+    if (count > 1)
+        return failure_set(failure, FAILURE_USAGE, "'%s' is one argument too many", operands[1]);
     if (config->path && config->output != NULL)
         return failure_set(failure, FAILURE_USAGE, "schema: --output is not for --path");
     return 0;
@@ -128,24 +111,19 @@ static int make_schema(const struct config *config, const char *path, struct fai
     return result;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const void *context, struct failure *failure)
 {
-    struct failure failure = {0};
-    struct config config = {0};
-    int result = parse(command, argc, argv, &config, &failure);
-    if (result > 0) {
-        command_print_help(command, stdout);
-        return COMMAND_PASSED;
-    }
-    char *path = result == 0 ? data_paths_schema(kinds[config.kind].name) : NULL;
-    if (result == 0 && path == NULL)
-        result = failure_set(&failure, FAILURE_OUT_OF_MEMORY, "a path");
-    else if (result == 0 && config.path)
+    const struct config *config = context;
+    int result = 0;
+    char *path = data_paths_schema(kinds[config->kind].name);
+    if (path == NULL)
+        result = failure_set(failure, FAILURE_OUT_OF_MEMORY, "a path");
+    else if (config->path)
         (void)puts(path);
-    else if (result == 0)
-        result = make_schema(&config, path, &failure);
+    else
+        result = make_schema(config, path, failure);
     free(path);
-    return result == 0 ? COMMAND_PASSED : command_report(&failure);
+    return result;
 }
 
 const struct command command_schema = {
@@ -162,6 +140,7 @@ const struct command command_schema = {
         "where PATH is what `gangflash schema profile --path` prints. That file knows the\n"
         "parts that came with the program; what this command prints knows your own, too.",
     .options = options,
-    .letters = "o",
+    .config_bytes = sizeof(struct config),
+    .take_operands = take_operands,
     .run = run,
 };

@@ -113,7 +113,7 @@ static int run(int argc, char **argv)
     const struct command *command = find_command(name);
     if (command == NULL)
         return report_unknown_command(name);
-    return command->run(command, argc - 1, argv + 1);
+    return command_run(command, argc - 1, argv + 1);
 }
 
 /* A standard descriptor that the caller closed would be the number of the next file opened: the log

@@ -80,6 +80,7 @@ usage "PROFILE is missing" check
 usage "parts: no part 'ATmega328p' is known, did you mean 'ATmega328P'?" parts ATmega328p
 usage "'ATmega8' is one argument too many" parts ATmega88 ATmega8
 usage "unknown option '--jsn'; did you mean '--json'?" parts --jsn
+usage "parts: unknown option '-j'" parts -j
 usage "profile: say new" profile
 usage "did you mean 'new'" profile nwe
 usage "profile new: PART is missing" profile new
