@@ -46,13 +46,14 @@ gangflash=$build/bin/gangflash
 # start_bench JIG PACE : starts simbench; its places as "SITE PLACE" lines in $work/places
 start_bench() {
     mkfifo "$work/bench.in" 2>/dev/null || true
+    rm -f "$work/bench.out" # an earlier bench's would look ready
     "$build/bin/simbench" "$1" --pace "$2" --stay <>"$work/bench.in" >"$work/bench.out" &
     bench_pid=$!
     for _ in $(seq 200); do
-        grep -q '^ready' "$work/bench.out" && break
+        grep -qs '^ready' "$work/bench.out" && break
         sleep 0.05
     done
-    grep -q '^ready' "$work/bench.out" || { echo "simbench did not start" >&2; exit 4; }
+    grep -qs '^ready' "$work/bench.out" || { echo "simbench did not start" >&2; exit 4; }
     sed -n 's/^site \([0-9]*\) \(.*\)/\1 \2/p' "$work/bench.out" >"$work/places"
 }
 

@@ -10,7 +10,7 @@ try_table "$SOURCE/tests/tools/usb_faults.py" "1 4"
 # serial number; $work/places.jig names their places. Lines on descriptor 9 move its boards.
 usb_bench() {
     local site
-    rm -f "$work/own.commands"
+    rm -f "$work/own.commands" "$work/own.places" # an earlier bench's would look ready
     mkfifo "$work/own.commands"
     {
         echo "jig: twins"
