@@ -680,8 +680,9 @@ void fake_log_break(void *context)
     int64_t count, passed;
 
     fake_disk_fill(NULL);
-    assert_int_equal(
-        log_bind_lot(station->log, "lot", station->profile->sha256, 0, &count, &passed, NULL), -1);
+    assert_int_equal(log_bind_lot(station->log, "lot", station->profile->sha256,
+                                  station->profile->image_sha256, 0, &count, &passed, NULL),
+                     -1);
 }
 
 void fake_disk_free(void)
