@@ -113,7 +113,10 @@ static int write_closing(struct log *log, struct request *request, struct failur
             return -1;
         }
     }
-    return log_rows_add_closed(log->chain, record, failure);
+    if (log_rows_add_closed(log->chain, record, failure) < 0) {
+        return -1;
+    }
+    return log_lot_note_closed(log->database, record, failure);
 }
 
 static int write_event(struct log *log, struct request *request, struct failure *failure)

@@ -62,9 +62,10 @@ int log_open_attempt(struct log *log, struct record_attempt *record, struct fail
 /* Queued, not waited for: it is durable not later than the attempt's closing row. */
 int log_add_step(struct log *log, int64_t attempt, const struct record_step *step,
                  struct failure *failure);
-/* Writes the closing row and what became of each fuse, publishes the record after the commit, and
- * then returns. A record never opened (attempt 0) is opened and closed in one transaction, with
- * the `count` steps given (an opened one has its steps added by log_add_step, pass 0). */
+/* Writes the closing row and what became of each fuse, sets record->lot_change, publishes the
+ * record after the commit, and then returns. A record never opened (attempt 0) is opened and closed
+ * in one transaction, with the `count` steps given (an opened one has its steps added by
+ * log_add_step, pass 0). */
 int log_close_attempt(struct log *log, struct record_attempt *record,
                       const struct record_step *steps, int count, struct failure *failure);
 /* Keeps what the board's EEPROM holds before the erase that clears it; returns when it is durable.

@@ -21,6 +21,17 @@ static const char passed_sql[] =
     "  WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' GROUP BY first) "
     "WHERE verdict = 'pass'";
 
+/* ?1 lot, ?2 an attempt: did its board count when that attempt was closed? The same rule. */
+static const char counted_sql[] =
+    "WITH RECURSIVE back(attempt, previous) AS ("
+    " SELECT attempt, previous_attempt FROM attempt_opened WHERE attempt = ?2 AND lot = ?1"
+    " UNION"
+    " SELECT o.attempt, o.previous_attempt FROM back"
+    "  JOIN attempt_opened o ON o.attempt = back.previous AND o.lot = ?1) "
+    "SELECT verdict IS 'pass' FROM back LEFT JOIN attempt_closed c ON c.attempt = back.attempt "
+    "WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' "
+    "ORDER BY back.attempt DESC LIMIT 1";
+
 /* ?1 station, ?2 lot, ?3 jig, ?4 site. IS, since an empty name is stored as NULL. An attempt that
  * is still open has no verdict and counts as one with a board. */
 static const char left_in_sql[] =
@@ -134,6 +145,40 @@ int log_lot_bind(struct database *database, struct log_chain *chain, struct log_
         }
     }
     return count_passed(database, lot, failure);
+}
+
+static int find_counted(struct database *database, const char *lot, int64_t attempt, int *counted,
+                        struct failure *failure)
+{
+    struct database_statement *statement;
+    const struct database_value keys[] = {database_text(lot), database_integer(attempt)};
+    if (database_prepare(database, counted_sql, &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    *counted = row == 1 && database_column(statement, 0).integer != 0 ? 1 : 0;
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
+}
+
+int log_lot_note_closed(struct database *database, struct record_attempt *record,
+                        struct failure *failure)
+{
+    int before = 0;
+    record->lot_change = record->verdict == VERDICT_PASS ? 1 : 0;
+    if (record->lot[0] == '\0' || record->previous_attempt == 0) {
+        return 0;
+    }
+    int now = 0;
+    if (find_counted(database, record->lot, record->previous_attempt, &before, failure) < 0 ||
+        find_counted(database, record->lot, record->attempt, &now, failure) < 0) {
+        return -1;
+    }
+    record->lot_change = now - before;
+    return 0;
 }
 
 static struct database_value name_or_null(const char *name)

@@ -3,6 +3,7 @@
 #define REPORTS_LOG_LOT_H
 
 #include "reports/log_chain.h"
+#include "reports/record.h"
 
 struct log_lot {
     const char *lot;
@@ -19,6 +20,11 @@ struct log_lot {
  * last attempt that changed it passed. */
 int log_lot_bind(struct database *database, struct log_chain *chain, struct log_lot *lot,
                  int64_t now_us, struct failure *failure);
+
+/* After the closing row of `record` was added: what it changes in the count of its lot, as
+ * record->lot_change. */
+int log_lot_note_closed(struct database *database, struct record_attempt *record,
+                        struct failure *failure);
 
 struct log_place {
     const char *station;

@@ -124,6 +124,10 @@ struct record_attempt {
     struct record_risk risks[RECORD_RISKS_MAX]; /* no column: events of the log tell */
     int risk_count;
     bool clock_first; /* clock fuses go before the flash; no column: an event of the log tells */
+    /* Set by the log with the closing row: so many more boards of the lot have passed now. 0: the
+     * board counted before, too, or does not count; -1: it counts no more. Without a lot, every
+     * pass is one. No column. */
+    int lot_change;
     bool eeprom_owed; /* cleared, and not back; no column: the log tells by its eeprom- events */
 };
 

@@ -35,9 +35,16 @@ void scheduler_set_state(struct worker *worker, enum site_state state)
     event_queue_push(worker->scheduler->options.events, &event);
 }
 
+/* Boards, as the log counts them: one that is done again and passes again is no other one, and does
+ * not count any more when it fails then. */
+static int64_t boards_passed(const struct scheduler *scheduler)
+{
+    return scheduler->counts.lot_passed - scheduler->options.lot_passed;
+}
+
 static bool is_count_reached(const struct scheduler *scheduler)
 {
-    return scheduler->options.count > 0 && scheduler->counts.passed >= scheduler->options.count;
+    return scheduler->options.count > 0 && boards_passed(scheduler) >= scheduler->options.count;
 }
 
 bool scheduler_is_over(const struct scheduler *scheduler)
@@ -51,7 +58,7 @@ bool scheduler_needs_board(const struct scheduler *scheduler)
     if (scheduler_is_over(scheduler))
         return false;
     return scheduler->options.count == 0 ||
-           scheduler->counts.passed + scheduler->in_work < scheduler->options.count;
+           boards_passed(scheduler) + scheduler->in_work < scheduler->options.count;
 }
 
 static void fill_counts(const struct scheduler *scheduler, struct station_counts *counts)
@@ -306,8 +313,7 @@ void scheduler_publish(struct scheduler *scheduler, const struct record_attempt 
 
     pthread_mutex_lock(&scheduler->mutex);
     ++*count_of(&scheduler->counts, record->verdict);
-    if (record->verdict == VERDICT_PASS)
-        scheduler->counts.lot_passed++;
+    scheduler->counts.lot_passed += record->lot_change;
     fill_counts(scheduler, &event.counts);
     event_queue_push(scheduler->options.events, &event);
     if (is_count_reached(scheduler)) {

@@ -64,6 +64,7 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
     if (empty)
         note_board_out(worker);
     worker->previous_attempt = empty ? 0 : record->attempt;
+    worker->passed = record->verdict == VERDICT_PASS;
     worker->watched = true;
     worker->since_us = 0;
     worker->done = options->go == SCHEDULER_GO_NOW && options->count == 0;
@@ -173,14 +174,15 @@ static void pause_until(struct worker *worker, int64_t until_us)
 }
 
 /* With the mutex held: a board that is done again at once, without having been taken out, because
- * it was asked for so and boards are counted. */
+ * it was asked for so and boards are counted. In a lot a board counts once, so one that has passed
+ * is left alone. */
 static int64_t start_again(struct worker *worker)
 {
     const struct scheduler_options *options = &worker->scheduler->options;
 
     if (worker->state != SITE_HELD || !options->retest || options->go != SCHEDULER_GO_NOW)
         return 0;
-    return scheduler_start_alone(worker);
+    return options->lot != NULL && worker->passed ? 0 : scheduler_start_alone(worker);
 }
 
 /* With the mutex held: the cycle to start in without looking at the site; 0: none. */

@@ -263,7 +263,8 @@ static void test_many_threads_commit_in_groups(void **state)
 
 /* --- lots --- */
 
-static void log_pass(struct log *log, const char *lot, int64_t previous, enum verdict verdict)
+/* Returns what the log says that it changes in the lot's count. */
+static int log_pass(struct log *log, const char *lot, int64_t previous, enum verdict verdict)
 {
     struct record_attempt record = sample_record(lot, 1);
     record.previous_attempt = previous;
@@ -272,6 +273,7 @@ static void log_pass(struct log *log, const char *lot, int64_t previous, enum ve
     record.touched =
         verdict == VERDICT_PASS || verdict == VERDICT_FAIL ? TOUCHED_WRITTEN : TOUCHED_NONE;
     assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), 0);
+    return record.lot_change;
 }
 
 static void expect_lot(struct log *log, int64_t count, int64_t bound_expected,
@@ -363,16 +365,19 @@ static void test_a_board_done_again_counts_once(void **state)
     const struct sample *sample = *state;
     struct log *log = open_plain(sample);
     expect_lot(log, 9, 9, 0);
-    log_pass(log, "L1", 0, VERDICT_PASS); /* 1 */
-    log_pass(log, "L1", 1, VERDICT_PASS); /* 2: the same board */
+    assert_int_equal(log_pass(log, "L1", 0, VERDICT_PASS), 1); /* 1 */
+    assert_int_equal(log_pass(log, "L1", 1, VERDICT_PASS), 0); /* 2: the same board */
     expect_lot(log, 9, 9, 1);
-    log_pass(log, "L1", 2, VERDICT_EMPTY); /* 3: changed nothing */
+    assert_int_equal(log_pass(log, "L1", 2, VERDICT_EMPTY), 0); /* 3: changed nothing */
     expect_lot(log, 9, 9, 1);
-    log_pass(log, "L1", 3, VERDICT_FAIL); /* 4: now it is a reject */
+    assert_int_equal(log_pass(log, "L1", 3, VERDICT_FAIL), -1); /* 4: now it is a reject */
     expect_lot(log, 9, 9, 0);
-    log_pass(log, "L1", 4, VERDICT_PASS); /* 5 */
-    log_pass(log, "L1", 0, VERDICT_FAIL); /* 6: another board */
-    log_pass(log, "L1", 6, VERDICT_PASS); /* 7 */
+    assert_int_equal(log_pass(log, "L1", 4, VERDICT_PASS), 1); /* 5 */
+    assert_int_equal(log_pass(log, "L1", 0, VERDICT_FAIL), 0); /* 6: another board */
+    assert_int_equal(log_pass(log, "L1", 6, VERDICT_PASS), 1); /* 7 */
+    expect_lot(log, 9, 9, 2);
+    assert_int_equal(log_pass(log, "L2", 7, VERDICT_PASS), 1); /* 8: in another lot */
+    assert_int_equal(log_pass(log, "", 8, VERDICT_PASS), 1);   /* in none every pass counts */
     expect_lot(log, 9, 9, 2);
     struct record_attempt record = sample_record("L1", 1);
     record.previous_attempt = 7;

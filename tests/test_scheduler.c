@@ -599,6 +599,7 @@ static void test_now_retest_with_count(void **state)
     struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 3);
 
     (void)state;
+    bench->options.lot = NULL;
     bench->options.retest = true;
     start_well(bench);
     wait_finished(bench);
@@ -609,6 +610,60 @@ static void test_now_retest_with_count(void **state)
         assert_string_equal(bench->records[i].purpose, "retest");
         assert_int_equal(bench->records[i].cycle, i + 1);
     }
+    close_bench(bench);
+}
+
+static void check_lot(struct bench *bench, int64_t passed, int64_t lot_passed)
+{
+    struct station_counts counts;
+
+    scheduler_counts(bench->scheduler, &counts);
+    assert_int_equal(counts.passed, passed);
+    assert_int_equal(counts.lot_passed, lot_passed);
+}
+
+/* One that passes again is no other board, and one that fails then does not count any more. */
+static void test_a_lot_counts_boards(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_ENTER, 2);
+    const struct fake_fault fault = {
+        .call = FAKE_READ, .memory = PART_FLASH, .nth = 1, .flip = 0x01};
+
+    (void)state;
+    bench->options.retest = true;
+    start_well(bench);
+    wait_for(bench, &bench->all.armed, 1);
+    for (int cycle = 1; cycle <= 4; cycle++) {
+        const int passed[] = {1, 2, 2, 3}, lot_passed[] = {1, 1, 0, 1};
+
+        if (cycle == 3)
+            fake_site_add_fault(&bench->sites[0], fault);
+        scheduler_post_go(bench->scheduler);
+        wait_for(bench, &bench->all.held, cycle);
+        check_lot(bench, passed[cycle - 1], lot_passed[cycle - 1]);
+    }
+    assert_false(scheduler_finished(bench->scheduler));
+    fake_site_remove(&bench->sites[0]);
+    wait_for(bench, &bench->all.armed, 2);
+    fake_site_insert(&bench->sites[0]);
+    scheduler_post_go(bench->scheduler);
+    wait_finished(bench);
+    check_lot(bench, 4, 2);
+    close_bench(bench);
+}
+
+static void test_now_retest_in_a_lot(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 2);
+
+    (void)state;
+    bench->options.retest = true;
+    bench->swap_boards = true;
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.verdicts, 2);
+    assert_int_equal(bench->records[1].previous_attempt, 0);
+    check_lot(bench, 2, 2);
     close_bench(bench);
 }
 
@@ -1089,6 +1144,8 @@ int main(void)
         cmocka_unit_test(test_left_in_retest),
         cmocka_unit_test(test_now_once),
         cmocka_unit_test(test_now_retest_with_count),
+        cmocka_unit_test(test_a_lot_counts_boards),
+        cmocka_unit_test(test_now_retest_in_a_lot),
         cmocka_unit_test(test_sites_wanted),
         cmocka_unit_test(test_place_trouble_stops_the_run),
         cmocka_unit_test(test_silent_programmer_is_out),

@@ -33,3 +33,11 @@ printf '\n\n' >"$work/press"
     >"$work/out" 2>"$work/err" || fail "retest"
 equal "$(query "$log" "select purpose || ' ' || (previous_attempt is null) from attempts
     order by attempt desc limit 2" | tr '\n' ',')" "retest 0,production 1," "the last two"
+
+# In a lot it stays one board: what the station says at the end is what the log counts.
+printf '\n\n\n' >"$work/press"
+status=0
+"$gangflash" flash demo --jig "$work/own.yaml" --sites 1 --retest --lot A --count 3 --log "$log" \
+    <"$work/press" >"$work/out" 2>"$work/err" || status=$?
+equal "$status" 0 "exit status when one board was done three times"
+says out "lot A: 1 of 3 boards have passed"
