@@ -78,9 +78,8 @@ static const struct failure_fact facts[] = {
      "Set the board aside for the engineer: with the fuses it carries it could be lost while they "
      "are written. Nothing was changed."},
     {FAILURE_DOOR_UNPROVED, "door-unproved", BOARD, false,
-     "Set this board aside: its last fuses could not be proved, and no station that uses these "
-     "pins "
-     "reaches it again."},
+     "Set this board aside: its last fuses could not be proved, and if they took, no station that "
+     "uses these pins reaches it again."},
 
     {FAILURE_NO_BOARD, "no-board", CONTACT, false,
      "Put a board in; if there is one, take it out, put it back firmly and press GO again."},

@@ -365,9 +365,9 @@ static void note_door(const struct attempt *attempt, char *detail, size_t detail
 
     if (attempt->door == NULL)
         return;
-    snprintf(text, sizeof text,
-             "%s was turned on: this station cannot reach the board any more%s%s", attempt->door,
-             detail[0] != '\0' ? "; " : "", detail);
+    snprintf(text, sizeof text, "%s %s: %sthis station cannot reach the board any more%s%s",
+             attempt->door, attempt->door_was_read ? "was turned on" : "may have been turned on",
+             attempt->door_was_read ? "" : "then ", detail[0] != '\0' ? "; " : "", detail);
     record_set_text(detail, detail_bytes, text);
 }
 

@@ -45,6 +45,7 @@ static int send_byte(struct attempt *attempt, enum part_memory memory, struct fu
 
     attempt_mark_touched(attempt, memory == PART_LOCK ? TOUCHED_LOCKED : TOUCHED_FUSED);
     attempt->door = door != NULL ? door : before;
+    attempt->door_was_read &= door == NULL;
     byte->record->decision = FUSE_DECISION_UNKNOWN;
     byte->record->read_back = -1;
     if (programmer_write(attempt->programmer, memory, 0, &byte->value, 1, permit, operation,
@@ -75,6 +76,8 @@ static int write_byte(struct attempt *attempt, enum part_memory memory,
     byte->expected = byte->value;
     byte->to_write = false;
     byte->record->decision = FUSE_DECISION_WRITTEN;
+    if (fuse_order_door(attempt->part, memory, byte->value) != NULL)
+        attempt->door_was_read = true;
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct attempt {
     struct fuse_order order; /* of the bytes that are to be written; from the reading on */
     size_t clock_writes; /* so many of its first ones may go before the flash, see clock_first */
     const char *door;    /* sent, so that the board may be out of reach: "RSTDISBL"; NULL: none */
+    bool door_was_read;  /* it was read back behind that: it is on */
     bool eeprom_survives_erase; /* as EESAVE was found */
     uint8_t *kept_eeprom;  /* owned; what the erase clears and is to be put back; NULL: nothing */
     uint8_t *found_eeprom; /* owned; what an EEPROM that is kept held before the erase, and must

@@ -82,7 +82,7 @@ says err "rule dwen"
 profile ATmega328P 0xFF 0x59 0xFD 0xFC rstdisbl
 bench "fault: dead, match: AC A8 00 59, after: 1"
 judge 1
-says out "RSTDISBL was turned on: $gone"
+says out "RSTDISBL may have been turned on: then $gone"
 in_order "ac800000 aca000ff aca400fd aca80059" "up to the door"
 says out "Set this board aside"
 ! grep -q "press GO" "$work/out" || fail "advice that a board out of reach cannot follow"
