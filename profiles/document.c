@@ -279,19 +279,29 @@ static bool parse_integer(const char *text, int64_t *value)
     return true;
 }
 
+static int fail_integer(const struct document *document, const struct document_node *node,
+                        int64_t minimum, int64_t maximum, struct failure *failure)
+{
+    const char *quotes = node->kind == DOCUMENT_SCALAR && !node->plain ? " in quotes" : "";
+    char text[80];
+
+    (void)found(node, text, sizeof(text));
+    if (minimum == maximum)
+        return document_fail(document, node, failure, "found %s%s, expected %lld", text, quotes,
+                             (long long)minimum);
+    return document_fail(document, node, failure,
+                         "found %s%s, expected a number from %lld to %lld, or as 0x…", text, quotes,
+                         (long long)minimum, (long long)maximum);
+}
+
 int document_integer(const struct document *document, const struct document_node *node,
                      int64_t minimum, int64_t maximum, int64_t *value, struct failure *failure)
 {
-    char text[80];
     int64_t parsed = 0;
 
     if (node->kind != DOCUMENT_SCALAR || !node->plain || !parse_integer(node->text, &parsed) ||
         parsed < minimum || parsed > maximum)
-        return document_fail(document, node, failure,
-                             "found %s%s, expected a number from %lld to %lld, or as 0x…",
-                             found(node, text, sizeof(text)),
-                             node->kind == DOCUMENT_SCALAR && !node->plain ? " in quotes" : "",
-                             (long long)minimum, (long long)maximum);
+        return fail_integer(document, node, minimum, maximum, failure);
     *value = parsed;
     return 0;
 }

@@ -24,13 +24,39 @@ const struct part_field *fuse_words_find(const struct part *part, const char *na
     return NULL;
 }
 
+const struct part_field *fuse_words_find_joined(const struct part *part, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (enum part_memory at = PART_FIRST_FUSE; at <= PART_LOCK; at++) {
+        const struct part_byte *byte = part_byte(part, at);
+
+        for (size_t i = 0; byte != NULL && i < byte->field_count; i++) {
+            const char *joined = byte->fields[i].name, *word = joined;
+
+            while (word != NULL && (strncasecmp(word, name, length) != 0 ||
+                                    (word[length] != '_' && word[length] != '\0'))) {
+                word = strchr(word, '_');
+                word = word != NULL ? word + 1 : NULL;
+            }
+            if (word != NULL && length < strlen(joined))
+                return &byte->fields[i];
+        }
+    }
+    return NULL;
+}
+
 const char *fuse_words_our_name(const char *name)
 {
     static const struct {
         const char *name, *ours;
     } foreign[] = {
-        {"lfuse", "low"},     {"hfuse", "high"},      {"efuse", "extended"},
-        {"low_fuses", "low"}, {"high_fuses", "high"}, {"extended_fuses", "extended"},
+        {"lfuse", "low"},      {"hfuse", "high"},        {"efuse", "extended"},
+        {"low_fuses", "low"},  {"high_fuses", "high"},   {"extended_fuses", "extended"},
+        {"low_fuse", "low"},   {"high_fuse", "high"},    {"extended_fuse", "extended"},
+        {"ext", "extended"},   {"ext_fuse", "extended"}, {"lockfuse", "lock"},
+        {"lockbits", "lock"},  {"lock_bits", "lock"},    {"lock_fuse", "lock"},
+        {"lock_byte", "lock"},
     };
 
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
@@ -128,12 +154,75 @@ static bool is_called(const struct part_field *field, uint8_t code, const char *
     return strcasecmp(choice, text) == 0 || (name != NULL && strcasecmp(name, text) == 0);
 }
 
+/* ---- what was meant ---- */
+
+/* Words for the same elsewhere. They are no choices here, and the hint is not left to the letters:
+ * "no" is one typing error from "on". */
+static const struct {
+    const char *text, *choice;
+} alike[] = {
+    {"no", "off"},       {"n", "off"},         {"false", "off"},   {"disable", "off"},
+    {"disabled", "off"}, {"none", "off"},      {"cleared", "off"}, {"unprogrammed", "off"},
+    {"yes", "on"},       {"y", "on"},          {"true", "on"},     {"enable", "on"},
+    {"enabled", "on"},   {"programmed", "on"},
+};
+
+static const char *find_name(const char *const names[], const char *name)
+{
+    size_t i = 0;
+
+    while (names[i] != NULL && strcmp(names[i], name) != 0)
+        i++;
+    return names[i];
+}
+
+/* One of `names`; NULL where none is near. A boot section in bytes has half as many words. */
+static const char *meant_choice(const char *text, const char *const names[])
+{
+    char words[FUSE_WORDS_CHOICE_BYTES];
+    unsigned bytes = 0;
+    int used = 0;
+
+    for (size_t i = 0; i < sizeof alike / sizeof *alike; i++)
+        if (strcasecmp(text, alike[i].text) == 0)
+            return find_name(names, alike[i].choice);
+    if (sscanf(text, "%5u bytes%n", &bytes, &used) == 1 && used > 0 && text[used] == '\0') {
+        snprintf(words, sizeof words, "%u words", bytes / 2);
+        return find_name(names, words);
+    }
+    return document_nearest(text, names);
+}
+
+/* A message has room for so much of a list. */
+#define LIST_ENOUGH_BYTES 120
+
+/* "on, off", as far as that. What there is besides tells `gangflash fuses`. */
+static void list_choices(const struct part_field *field, const char *const names[], char *list,
+                         size_t list_bytes)
+{
+    unsigned words = 0, start = 0;
+    size_t i = 0, used = 0;
+
+    for (; names[i] != NULL && used < LIST_ENOUGH_BYTES; i++)
+        used +=
+            (size_t)snprintf(list + used, list_bytes - used, "%s%s", i > 0 ? ", " : "", names[i]);
+    if (names[i] != NULL)
+        snprintf(list + used, list_bytes - used, ", …: gangflash fuses PART %s", field->name);
+    else if (field->value_count > 0 && read_boot_section(field->values[0].name, &words, &start))
+        snprintf(list + used, list_bytes - used, " (a word is 2 bytes)");
+}
+
+static bool is_digit(const char *text)
+{
+    return (text[0] == '0' || text[0] == '1') && text[1] == '\0';
+}
+
 static int fail_to_parse(const struct part_field *field, const char *text, struct failure *failure)
 {
     char choices[CHOICES_MAX][FUSE_WORDS_CHOICE_BYTES];
     const char *names[CHOICES_MAX + 1] = {NULL};
-    char list[400];
-    size_t count = 0, used = 0;
+    char list[LIST_ENOUGH_BYTES + FUSE_WORDS_CHOICE_BYTES + 64] = "";
+    size_t count = 0;
 
     for (unsigned code = 0; code < fuse_words_code_count(field); code++)
         if (fuse_words_is_documented(field, (uint8_t)code)) {
@@ -141,15 +230,18 @@ static int fail_to_parse(const struct part_field *field, const char *text, struc
             names[count] = choices[count];
             count++;
         }
-    const char *nearest = document_nearest(text, names);
-    if (nearest != NULL)
+    if (is_bit(field) && is_digit(text))
+        return failure_set(failure, FAILURE_USAGE,
+                           "%s has no '%s', expected on (programmed, a bit of 0) or off (a bit of "
+                           "1)",
+                           field->name, text);
+    const char *meant = meant_choice(text, names);
+    if (meant != NULL)
         return failure_set(failure, FAILURE_USAGE, "%s has no '%.40s', did you mean '%s'?",
-                           field->name, text, nearest);
-    for (size_t i = 0; i < count && used + FUSE_WORDS_CHOICE_BYTES + 8 < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
-                                 choices[i]);
-    return failure_set(failure, FAILURE_USAGE, "%s has no '%.40s', expected one of %s%s",
-                       field->name, text, list, count > 8 ? ", …" : "");
+                           field->name, text, meant);
+    list_choices(field, names, list, sizeof list);
+    return failure_set(failure, FAILURE_USAGE, "%s has no '%.40s', expected one of %s", field->name,
+                       text, list);
 }
 
 int fuse_words_parse(const struct part_field *field, const char *text, uint8_t *code,

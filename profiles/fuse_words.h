@@ -18,8 +18,11 @@
 const struct part_field *fuse_words_find(const struct part *part, const char *name,
                                          enum part_memory *memory);
 
-/* What a byte that other tools call "lfuse" is called here: "low". NULL where the name is not one
- * of theirs. */
+/* The field that has `name` as one of its words, as SUT_CKSEL has CKSEL; NULL: none. */
+const struct part_field *fuse_words_find_joined(const struct part *part, const char *name);
+
+/* What a byte that other tools call "lfuse" is called here: "low", and "lock" for the lock byte.
+ * NULL where the name is not one of theirs. */
 const char *fuse_words_our_name(const char *name);
 
 /* The field's code in a byte, right-aligned, and a byte with another code there. */

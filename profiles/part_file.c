@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "profiles/part_foreign.h"
 #include "profiles/part_reader.h"
 
 #define PARTS_LISTED_MAX 1024
@@ -165,13 +166,20 @@ void part_list_free(struct part_list *list)
 
 static int fail_no_part(const char *directories, const char *name, struct failure *failure)
 {
+    const char *interface = part_foreign_interface(name), *nearest;
     struct part_list list;
-    const char *nearest;
 
     if (part_list(directories, &list, failure) != 0)
         return -1;
-    nearest = document_nearest(name, (const char *const *)list.names);
-    if (nearest)
+    nearest = part_foreign_name(name, (const char *const *)list.names);
+    if (!nearest)
+        nearest = document_nearest(name, (const char *const *)list.names);
+    if (interface)
+        failure_set(failure, FAILURE_PROFILE_INVALID,
+                    "no part '%.40s' is known: it is programmed over %s, and this version does "
+                    "those with ISP, which 'gangflash parts' lists",
+                    name, interface);
+    else if (nearest)
         failure_set(failure, FAILURE_PROFILE_INVALID,
                     "no part '%.40s' is known, did you mean '%s'?", name, nearest);
     else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/fuse_words.h"
 #include "profiles/profile_clock.h"
 #include "profiles/profile_reader.h"
 
@@ -368,6 +369,32 @@ static int refuse_serial(struct profile_reader *reader, const struct document_no
 
 /* ---- the file ---- */
 
+/* What belongs to `fuses` and stands beside it, most often for want of blanks before it; and the
+ * lock byte by the names that it has elsewhere. */
+static int check_places(struct profile_reader *reader, const struct document_node *root)
+{
+    static const char *const names[] = {"low", "high", "extended", NULL};
+    const struct document_node *key = NULL;
+
+    for (size_t i = 0; i < document_count(root); i++) {
+        const char *name = document_pair(root, i, &key, NULL);
+        const char *ours = name ? fuse_words_our_name(name) : NULL;
+
+        if (ours && strcmp(ours, "lock") == 0)
+            return document_fail(reader->document, key, reader->failure,
+                                 "unknown key '%.40s', use lock", name);
+        for (size_t at = 0; name && !ours && names[at]; at++)
+            if (strcmp(name, names[at]) == 0)
+                ours = name;
+        if (ours)
+            return document_fail(reader->document, key, reader->failure,
+                                 "unknown key '%.40s' here: as %s it belongs to 'fuses', with "
+                                 "blanks before it",
+                                 name, ours);
+    }
+    return 0;
+}
+
 static int read_profile(struct profile_reader *reader)
 {
     static const char *const keys[] = {"format", "profile",     "article", "revision", "via",
@@ -382,7 +409,7 @@ static int read_profile(struct profile_reader *reader)
         profile_read_images, read_speed};
     const struct document_node *root = reader->document->root;
 
-    if (refuse_serial(reader, root) != 0 ||
+    if (refuse_serial(reader, root) != 0 || check_places(reader, root) != 0 ||
         document_check_keys(reader->document, root, keys, reader->failure) != 0)
         return -1;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

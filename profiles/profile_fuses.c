@@ -129,6 +129,12 @@ static int check_belongs(struct profile_reader *reader, const struct document_no
             return document_fail(reader->document, key, reader->failure,
                                  "unknown key '%.40s', %s of %s is a field of '%s'", name,
                                  field->name, part->name, part_memory_name(part, owner));
+        field = name && !field ? fuse_words_find_joined(part, name) : NULL;
+        if (field)
+            return document_fail(reader->document, key, reader->failure,
+                                 "unknown key '%.40s', it is a part of %s: gangflash fuses %s %s "
+                                 "says what there is",
+                                 name, field->name, part->name, field->name);
     }
     return 0;
 }
@@ -278,6 +284,11 @@ static enum part_memory fuse_by_name(const struct part *part, const char *name)
     return PART_MEMORY_COUNT;
 }
 
+static bool is_lock(const char *our_name)
+{
+    return our_name && strcmp(our_name, "lock") == 0;
+}
+
 static int check_fuse_names(struct profile_reader *reader, const struct document_node *fuses)
 {
     const struct part *part = reader->profile->part;
@@ -286,6 +297,11 @@ static int check_fuse_names(struct profile_reader *reader, const struct document
     for (size_t i = 0; i < document_count(fuses); i++) {
         const char *name = document_pair(fuses, i, &key, NULL);
 
+        if (name && (strcmp(name, "lock") == 0 || is_lock(fuse_words_our_name(name))))
+            return document_fail(reader->document, key, reader->failure,
+                                 "unknown key '%s' here: the lock byte stands beside 'fuses', as "
+                                 "in lock: 0xFF",
+                                 name);
         if (name && fuse_words_our_name(name))
             return document_fail(reader->document, key, reader->failure, "unknown key '%s', use %s",
                                  name, fuse_words_our_name(name));

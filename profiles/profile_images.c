@@ -327,11 +327,16 @@ static int read_eeprom(struct profile_reader *reader, const struct document_node
     static const char *const names[] = {"keep", "erase", NULL};
     static const enum profile_eeprom policies[] = {PROFILE_EEPROM_KEEP, PROFILE_EEPROM_ERASE};
     const struct document_node *node = document_find(root, "eeprom");
+    const char *text = NULL;
     int index = 1;
 
     reader->profile->eeprom_position = profile_position_of(node ? node : root);
     if (node && document_node_kind(node) == DOCUMENT_MAPPING)
         return read_eeprom_map(reader, node, loaded);
+    if (node && document_text(reader->document, node, &text, NULL) == 0 &&
+        strcmp(text, "restore") == 0)
+        return document_fail(reader->document, node, reader->failure,
+                             "found 'restore', did you mean {keep: restore}?");
     if (node && document_choice(reader->document, node, names, &index, reader->failure) != 0)
         return -1;
     reader->profile->eeprom_policy = policies[index];

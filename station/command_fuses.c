@@ -105,7 +105,8 @@ static int fail_unknown(const struct part *part, const char *name, struct failur
         upper[i] = (char)toupper((unsigned char)name[i]);
     if (nearest != NULL)
         return failure_set(failure, FAILURE_USAGE, "fuses: use %s instead of %s", nearest, name);
-    nearest = document_nearest(name, names);
+    const struct part_field *joined = fuse_words_find_joined(part, name);
+    nearest = joined != NULL ? joined->name : document_nearest(name, names);
     if (nearest == NULL)
         nearest = document_nearest(upper, names);
     if (nearest != NULL)

@@ -80,7 +80,20 @@ static const struct {
     {"BOOTSZ", "small", -1, "expected one of 2048 words, 1024 words, 512 words, 256 words"},
     {"BOOTRST", "on", 0, NULL},
     {"BOOTRST", "OFF", 1, NULL},
-    {"BOOTRST", "0", -1, "BOOTRST has no '0', expected one of on, off"},
+    {"BOOTSZ", "4096 bytes", -1, "did you mean '2048 words'?"},
+    {"BOOTSZ", "8192 bytes", -1, "256 words (a word is 2 bytes)"},
+    {"BOOTSZ", "512", -1, "256 words (a word is 2 bytes)"},
+    {"BOOTRST", "0", -1, "BOOTRST has no '0', expected on (programmed, a bit of 0) or off (a "},
+    {"RSTDISBL", "1", -1, "expected on (programmed, a bit of 0) or off (a bit of 1)"},
+    /* a letter away from "on", and yet the contrary */
+    {"RSTDISBL", "no", -1, "RSTDISBL has no 'no', did you mean 'off'?"},
+    {"DWEN", "N", -1, "did you mean 'off'?"},
+    {"DWEN", "Disabled", -1, "did you mean 'off'?"},
+    {"SPIEN", "true", -1, "did you mean 'on'?"},
+    {"SPIEN", "yes", -1, "did you mean 'on'?"},
+    {"BODLEVEL", "no", -1, "did you mean 'off'?"},
+    {"BODLEVEL", "yes", -1, "expected one of 4.3 V, 2.7 V, 1.8 V, off"},
+    {"SUT_CKSEL", "crystal", -1, ", …: gangflash fuses PART SUT_CKSEL"},
     {"BODLEVEL", "4.3 V", 4, NULL},
     {"BODLEVEL", "off", 7, NULL},
     {"BODLEVEL", "disabled", 7, NULL},
@@ -118,6 +131,8 @@ static void names_of_other_tools(void **state)
     assert_string_equal(fuse_words_our_name("lfuse"), "low");
     assert_string_equal(fuse_words_our_name("HFUSE"), "high");
     assert_string_equal(fuse_words_our_name("efuse"), "extended");
+    assert_string_equal(fuse_words_our_name("ext"), "extended");
+    assert_string_equal(fuse_words_our_name("low_fuse"), "low");
     assert_null(fuse_words_our_name("low"));
 }
 

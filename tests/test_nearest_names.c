@@ -181,6 +181,14 @@ static void test_fields_of_another_byte(void **state)
         {"BODLEVEL: 2.7 V", "lb: NO_LOCK", "LB of ATmega328P is a field of 'lock'"},
         {"low: 0xFF", "CKOUT: off", "CKOUT of ATmega328P is a field of 'low'"},
         {"low: 0xFF", "lfuse: 0xFF", "use low"},
+        {"low: 0xFF", "lockfuse: 0xFF", "the lock byte stands beside 'fuses'"},
+        {"low: 0xFF", "lock: 0xFF", "the lock byte stands beside 'fuses'"},
+        {"low: 0xFF", "low: {CKSEL: 15}",
+         "a part of SUT_CKSEL: gangflash fuses ATmega328P SUT_CKSEL"},
+        {"lock: leave", "lockbits: leave", "unknown key 'lockbits', use lock"},
+        {"lock: leave", "low: 0xFF", "as low it belongs to 'fuses', with blanks before it"},
+        {"lock: leave", "efuse: 0xFF", "as extended it belongs to 'fuses', with blanks before it"},
+        {"{keep: restore}", "restore", "did you mean {keep: restore}?"},
     };
 
     (void)state;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "profiles/part.h"
+#include "profiles/part_foreign.h"
 
 #define SHIPPED_PARTS_DIRECTORY TEST_SOURCE_DIR "/profiles/parts"
 
@@ -114,6 +115,55 @@ static void test_names(void **state)
     assert_int_equal(part_load(SHIPPED_PARTS_DIRECTORY, "foo", &part, &failure), -1);
     assert_non_null(strstr(failure.detail, "no part 'foo' is known; 'gangflash parts' lists the "));
     assert_null(part);
+}
+
+/* The nearest name of an AVR that has no ISP is that of another part. */
+static void test_parts_of_others(void **state)
+{
+    static const struct {
+        const char *name, *told;
+    } cases[] = {
+        {"ATtiny412", "is known: it is programmed over UPDI"},
+        {"attiny1614-SSN", "is known: it is programmed over UPDI"},
+        {"ATmega4809", "is known: it is programmed over UPDI"},
+        {"ATxmega128A1", "is known: it is programmed over PDI"},
+        {"AVR128DA48", "is known: it is programmed over UPDI"},
+        {"ATtiny10", "is known: it is programmed over TPI"},
+        {"ATtiny11", "is known: it is programmed over high voltage"},
+        {"ATtiny1OO", "is known"},
+        {"m328p", "did you mean 'ATmega328P'?"},
+        {"T85", "did you mean 'ATtiny85'?"},
+        {"usb1286", "did you mean 'AT90USB1286'?"},
+        {"2313", "did you mean 'AT90S2313'?"},
+        {"ATmega328P-AU", "did you mean 'ATmega328P'?"},
+        {"ATtiny4313A", "did you mean 'ATtiny4313'?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct part *part = NULL;
+        struct failure failure = {0};
+
+        assert_int_equal(part_load(SHIPPED_PARTS_DIRECTORY, cases[i].name, &part, &failure), -1);
+        assert_int_equal(failure.code, FAILURE_PROFILE_INVALID);
+        if (strstr(failure.detail, cases[i].told) == NULL)
+            fail_msg("'%s': %s", cases[i].name, failure.detail);
+    }
+}
+
+/* No part that is known is taken for one of those. */
+static void test_own_parts(void **state)
+{
+    struct failure failure = {0};
+    struct part_list list;
+
+    (void)state;
+    assert_int_equal(part_list(SHIPPED_PARTS_DIRECTORY, &list, &failure), 0);
+    assert_true(list.count >= 185);
+    for (size_t i = 0; i < list.count; i++)
+        if (part_foreign_interface(list.names[i]) != NULL)
+            fail_msg("%s has ISP", list.names[i]);
+    part_list_free(&list);
 }
 
 static void write_file(const char *directory, const char *name, const char *text)
@@ -278,7 +328,7 @@ static void test_instructions(void **state)
 static const struct {
     const char *from, *to, *place, *reason;
 } mistakes[] = {
-    {"format: 1", "format: 2", "old.yaml:1:9: ", "expected a number from 1 to 1"},
+    {"format: 1", "format: 2", "old.yaml:1:9: ", "found '2', expected 1"},
     {"format: 1\n", "", "old.yaml:1:1: ", "the key 'format' is missing"},
     {"part: Old", "part: [Old]", "old.yaml:2:7: ", "expected text"},
     {"part: Old", "part: ATmegaAVeryLongNameThatNoPartHasEver", "old.yaml:2:7: ", "at most 31"},
@@ -286,7 +336,7 @@ static const struct {
     {"size: 2048", "size: 4000000", "old.yaml:5:9: ", "found '4000000'"},
     {"size: 2048", "size: 2047", "old.yaml:5:9: ", "found '2047', expected a power of two"},
     {"size: 2048", "size: 512", "old.yaml:5:9: ", "found '512', expected a number from 1024"},
-    {"page_size: 1", "page_size: 2", "old.yaml:6:14: ", "found '2', expected a number from 1 to 1"},
+    {"page_size: 1", "page_size: 2", "old.yaml:6:14: ", "found '2', expected 1"},
     {PAGES("1"), "old.yaml:6:14: ", "found '1', expected a number from 16 to 256"},
     {PAGES("100"), "old.yaml:6:14: ", "found '100', expected a power of two from 16 to 256"},
     {PAGES("512"), "old.yaml:6:14: ", "found '512', expected a number from 16 to 256"},
@@ -425,10 +475,11 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_figures), cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_memories),      cmocka_unit_test(test_names),
-        cmocka_unit_test(test_directories),   cmocka_unit_test(test_old_part),
-        cmocka_unit_test(test_instructions),  cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_known_figures),   cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_memories),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_parts_of_others), cmocka_unit_test(test_own_parts),
+        cmocka_unit_test(test_directories),     cmocka_unit_test(test_old_part),
+        cmocka_unit_test(test_instructions),    cmocka_unit_test(test_mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,7 +329,7 @@ static const struct {
 } mistakes[] = {
     /* keys */
     {"format: 1\n", "", ":1:1: ", "the key 'format' is missing"},
-    {"format: 1", "format: 2", ":1:9: ", "found '2', expected a number from 1 to 1"},
+    {"format: 1", "format: 2", ":1:9: ", "found '2', expected 1"},
     {"profile: planck-rev4\n", "", ":1:1: ", "the key 'profile' is missing"},
     {"article: KB-0417-B\n", "", ":1:1: ", "the key 'article' is missing"},
     {"revision: 3\n", "", ":1:1: ", "the key 'revision' is missing"},
