@@ -287,8 +287,8 @@ static int fail_integer(const struct document *document, const struct document_n
 
     (void)found(node, text, sizeof(text));
     if (minimum == maximum)
-        return document_fail(document, node, failure, "found %s%s, expected %lld", text, quotes,
-                             (long long)minimum);
+        return document_fail(document, node, failure, "found %s%s, expected the number %lld", text,
+                             quotes, (long long)minimum);
     return document_fail(document, node, failure,
                          "found %s%s, expected a number from %lld to %lld, or as 0x…", text, quotes,
                          (long long)minimum, (long long)maximum);

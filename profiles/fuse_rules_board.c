@@ -91,24 +91,52 @@ static bool read_level(const struct fuse_case *looking, struct level *level)
     return true;
 }
 
+/* "BODLEVEL 2.7 V or lower, or BODEN off": the highest level that the supply exceeds for sure. */
+static void suggest_level(const struct fuse_case *looking, const struct level *level, char *text,
+                          size_t text_bytes)
+{
+    const char *off = has_field(looking->part, "BODEN")    ? "BODEN off"
+                      : has_field(looking->part, "BODACT") ? "BODACT and BODPD BOD_DISABLED"
+                                                           : "BODLEVEL off";
+    enum part_memory memory;
+    const struct part_field *field = fuse_words_find(looking->part, "BODLEVEL", &memory);
+    int spread_mv = level->highest_mv - level->typical_mv, best_mv = 0;
+
+    for (size_t i = 0; i < field->value_count; i++) {
+        int mv = level_mv(field->values[i].name);
+
+        if (mv > best_mv && looking->supply_mv != 0 && mv + spread_mv < looking->supply_mv)
+            best_mv = mv;
+    }
+    if (best_mv > 0)
+        snprintf(text, text_bytes, "BODLEVEL %.1f V or lower, or %s", (double)best_mv / 1000, off);
+    else
+        snprintf(text, text_bytes, "%s%s", looking->supply_mv == 0 ? "another BODLEVEL, or " : "",
+                 off);
+}
+
 /* ATtiny441/841/828/1634 leave the factory with the detector off and no level chosen: that is none
  * to be refused unless the detector is known to be on. */
 void fuse_rule_brown_out(struct fuse_case *looking)
 {
     struct level level;
+    char advice[80];
 
     if (!read_level(looking, &level))
         return;
+    suggest_level(looking, &level, advice, sizeof(advice));
     if (!level.name && level.is_surely_on)
         fuse_case_report(looking, level.memory, NULL,
                          "BODLEVEL is a value that the datasheet does not have, so it may be a "
-                         "level above any supply");
+                         "level above any supply: give %s",
+                         advice);
     else if (level.typical_mv != 0 && looking->supply_mv != 0 &&
              level.highest_mv >= looking->supply_mv)
         fuse_case_report(looking, level.memory, NULL,
-                         "BODLEVEL is typically %g V and may be %g V, but the supply is %g V",
+                         "BODLEVEL is typically %g V and may be %g V, but the supply is %g V: "
+                         "give %s, or correct the supply",
                          (double)level.typical_mv / 1000, (double)level.highest_mv / 1000,
-                         (double)looking->supply_mv / 1000);
+                         (double)looking->supply_mv / 1000, advice);
 }
 
 /* From here on a board that runs at 3.3 V, or at 3 V, may be one that the level stops. */

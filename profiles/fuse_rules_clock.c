@@ -101,7 +101,8 @@ static bool board_has(const struct profile *profile, const struct choice *choice
     case PART_OSCILLATOR_EITHER:
         return crystal || said == PROFILE_CLOCK_EXTERNAL ||
                (!choice->field && said == PROFILE_CLOCK_NOT_SAID);
-    case PART_OSCILLATOR_RC_NETWORK: /* a profile has no word for it */
+    case PART_OSCILLATOR_RC_NETWORK:
+        return said == PROFILE_CLOCK_RC_NETWORK;
     case PART_OSCILLATOR_UNKNOWN:
         break;
     }

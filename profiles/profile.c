@@ -189,7 +189,8 @@ static const char *meant_instead(const char *word, const char *const names[])
 
 static int fail_clock(struct profile_reader *reader, const struct document_node *node)
 {
-    static const char *const sources[] = {"crystal", "internal", "external", "resonator", NULL};
+    static const char *const sources[] = {"crystal",   "internal",   "external",
+                                          "resonator", "rc-network", NULL};
     static const char *const units[] = {"MHz", "kHz", "Hz", NULL};
     const char *text = reader->profile->clock_text, *unit = strrchr(text, ' ');
     const char *meant = NULL;
@@ -203,8 +204,8 @@ static int fail_clock(struct profile_reader *reader, const struct document_node 
         return document_fail(reader->document, node, reader->failure,
                              "found '%.40s', did you mean '%s'?", text, meant);
     return document_fail(reader->document, node, reader->failure,
-                         "found '%.40s', expected crystal, internal, external or resonator and a "
-                         "frequency up to 20 MHz, as in crystal 16 MHz",
+                         "found '%.40s', expected crystal, internal, external, resonator or "
+                         "rc-network and a frequency from 32 kHz to 20 MHz, as in crystal 16 MHz",
                          text);
 }
 
@@ -216,9 +217,11 @@ static int read_clock(struct profile_reader *reader, const struct document_node 
     } kinds[] = {{"crystal ", PROFILE_CLOCK_CRYSTAL},
                  {"internal ", PROFILE_CLOCK_INTERNAL},
                  {"external ", PROFILE_CLOCK_EXTERNAL},
-                 {"resonator ", PROFILE_CLOCK_RESONATOR}};
-    /* No AVR of this kind runs above 20 MHz, nor from a crystal below the watch crystal's. */
-    const int64_t slowest_hz = 32768, fastest_hz = 20000000;
+                 {"resonator ", PROFILE_CLOCK_RESONATOR},
+                 {"rc-network ", PROFILE_CLOCK_RC_NETWORK}};
+    /* No AVR of this kind runs above 20 MHz, nor from less than the ultra low power oscillator of
+     * some ATtiny (ATtiny441/841, 8495). */
+    const int64_t slowest_hz = 32000, fastest_hz = 20000000;
     struct profile *profile = reader->profile;
     const char *text = profile->clock_text;
 

@@ -26,7 +26,8 @@ enum profile_clock_source {
     PROFILE_CLOCK_CRYSTAL,
     PROFILE_CLOCK_INTERNAL,
     PROFILE_CLOCK_EXTERNAL, /* a signal is fed in */
-    PROFILE_CLOCK_RESONATOR
+    PROFILE_CLOCK_RESONATOR,
+    PROFILE_CLOCK_RC_NETWORK /* a resistor and a capacitor; old parts alone */
 };
 
 enum profile_eeprom {

@@ -39,8 +39,8 @@ static void write_head(const struct part *part, FILE *out)
             "signature: %02X %02X %02X          # must agree with the part\n",
             part->name, part->name, part->signature[0], part->signature[1], part->signature[2]);
     fprintf(out,
-            "# What is at the part's clock pins, or drives it: crystal, resonator, internal or\n"
-            "# external, and its frequency; and the supply in use.\n"
+            "# What is at the part's clock pins, or drives it: crystal, resonator, internal,\n"
+            "# external or rc-network, and its frequency; and the supply in use.\n"
             "%s"
             "images:                      # several are joined; where they overlap is an error\n"
             "  - {file: application.hex}  # beside this file; sha256: … pins what is in it\n",

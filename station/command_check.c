@@ -319,15 +319,24 @@ static int check_sites(const struct check *check, struct json_array *sites, stru
 /* What is wrong with the profile itself is not said again for each site. */
 static int judge(const struct check *check, struct json_array *sites, struct failure *failure)
 {
+    struct plan plan;
     if (fuse_rules_judge(check->job->profile, 0, failure) != 0)
         return -1;
-    return check->job->jig != NULL ? check_sites(check, sites, failure) : 0;
+    if (check->job->jig != NULL)
+        return check_sites(check, sites, failure);
+    plan_of_profile(check->job->profile, &plan);
+    return plan_check_new_board(&plan, failure);
 }
 
 static int print_for_people(const struct check *check, struct failure *failure)
 {
     const struct jig *jig = check->job->jig;
     print_profile(check->job->profile);
+    if (jig == NULL) {
+        struct plan plan;
+        plan_of_profile(check->job->profile, &plan);
+        plan_print_order(&plan, "", stdout);
+    }
     findings_print(check->job->profile, &check->findings, stdout);
     if (jig != NULL)
         printf("jig %s: %s\n  sha256 %s\n", jig->name, jig->path, jig->sha256);
@@ -339,6 +348,11 @@ static int print_for_programs(const struct check *check, struct failure *failure
     const struct jig *jig = check->job->jig;
     struct json_object *object = profile_to_json(check->job->profile);
     struct json_array *sites = jig != NULL ? json_array_create() : NULL;
+    if (jig == NULL) {
+        struct plan plan;
+        plan_of_profile(check->job->profile, &plan);
+        order_to_json(&plan, object);
+    }
     json_add_array(object, "findings", findings_to_json(check->job->profile, &check->findings));
     int result = judge(check, sites, failure);
     if (jig != NULL) {

@@ -344,7 +344,7 @@ void plan_print_steps(const struct plan *plan, FILE *out)
     fputs("  8  fuses: written only where they differ, read back\n", out);
     for (int memory = PART_FIRST_FUSE; memory < PART_LOCK; memory++)
         print_byte(plan, (enum part_memory)memory, out);
-    plan_print_order(plan, out);
+    plan_print_order(plan, "       ", out);
     fputs("  9  leave programming mode and enter again: signature and all bytes read back\n", out);
     fputs(plan_has_doors(plan) ? " 10  lock and last doors\n" : " 10  lock, last\n", out);
     print_byte(plan, PART_LOCK, out);

@@ -1,6 +1,25 @@
 #include "station/plan_order.h"
 
 #include "profiles/fuse_gate.h"
+#include "profiles/profile_clock.h"
+
+/* No part runs at more ("Absolute Maximum Ratings" in all of the datasheets: 6 V). */
+#define HIGHEST_SUPPLY_MV 5500
+
+void plan_of_profile(const struct profile *profile, struct plan *plan)
+{
+    *plan = (struct plan){.profile = profile};
+    plan->board_hz = profile_board_hz(profile);
+    plan->new_clock = part_clock_of_new(profile->part, plan->board_hz);
+    plan->done_clock = profile_done_clock(profile);
+}
+
+static int64_t supply_mv(const struct plan *plan)
+{
+    if (plan->profile->supply_mv != 0)
+        return plan->profile->supply_mv;
+    return plan->site != NULL ? plan->site->supply_mv : HIGHEST_SUPPLY_MV;
+}
 
 /* What a try begins with is safe for a clock of so many Hz. */
 static int64_t reach_hz(const struct plan *plan)
@@ -9,6 +28,8 @@ static int64_t reach_hz(const struct plan *plan)
     const struct part *part = plan->profile->part;
     int64_t start_hz = part_clock_slower(plan->new_clock, plan->done_clock).hz;
 
+    if (driver == NULL)
+        return start_hz;
     if (driver->sck_hz != 0)
         return part_clock_least_for_sck_hz(part, driver->sck_hz);
     return start_hz != 0 ? start_hz : part_clock_for_slow_sck_hz(part, driver->sck_slowest_hz);
@@ -35,13 +56,13 @@ static struct fuse_order_case ask(const struct plan *plan, const uint8_t *found)
 {
     const struct profile *profile = plan->profile;
     enum profile_clock_source source = profile->clock_source;
-    struct fuse_order_case board = {
-        .part = profile->part,
-        .has_crystal = source == PROFILE_CLOCK_CRYSTAL || source == PROFILE_CLOCK_RESONATOR,
-        .has_signal = source == PROFILE_CLOCK_EXTERNAL,
-        .board_hz = plan->board_hz,
-        .supply_mv = profile->supply_mv != 0 ? profile->supply_mv : plan->site->supply_mv,
-        .reach_hz = reach_hz(plan)};
+    struct fuse_order_case board = {.part = profile->part,
+                                    .has_crystal = source == PROFILE_CLOCK_CRYSTAL ||
+                                                   source == PROFILE_CLOCK_RESONATOR,
+                                    .has_signal = source == PROFILE_CLOCK_EXTERNAL,
+                                    .board_hz = plan->board_hz,
+                                    .supply_mv = supply_mv(plan),
+                                    .reach_hz = reach_hz(plan)};
 
     for (enum part_memory memory = PART_FIRST_FUSE; memory <= PART_LOCK; memory++)
         ask_byte(profile, memory, found[memory - PART_FIRST_FUSE], &board);
@@ -167,7 +188,7 @@ const char *plan_door(const struct plan *plan, enum part_memory memory)
     return door_of(plan->profile, memory);
 }
 
-void plan_print_order(const struct plan *plan, FILE *out)
+void plan_print_order(const struct plan *plan, const char *indent, FILE *out)
 {
     const struct part *part = plan->profile->part;
     struct plan_order order;
@@ -175,13 +196,14 @@ void plan_print_order(const struct plan *plan, FILE *out)
 
     plan_find_order_of_new(plan, &order);
     if (order.refused.code != FAILURE_NONE)
-        fprintf(out, "       a new board is refused before the erase: %s\n", order.refused.detail);
+        fprintf(out, "%sa new board is refused before the erase: %s\n", indent,
+                order.refused.detail);
     for (size_t i = 0; i < order.order.count; i++) {
         enum part_memory memory = order.order.writes[i];
 
         reachable = reachable && plan_door(plan, memory) == NULL;
         if (i == 0)
-            fprintf(out, "       order on a new board%s:",
+            fprintf(out, "%sorder on a new board%s:", indent,
                     reachable ? ", which can be reached after each" : "");
         else
             fputs(reachable ? "," : ", then", out);

@@ -5,6 +5,10 @@
 #include "profiles/fuse_order.h"
 #include "station/plan.h"
 
+/* A plan of no site, which only the functions of this file may be asked about. What they refuse for
+ * it no programmer can do: SCK may be chosen, and where the profile gives no supply it is high. */
+void plan_of_profile(const struct profile *profile, struct plan *plan);
+
 /* For a board whose bytes read `found` (index: memory - PART_FIRST_FUSE); those that are not
  * programmable over ISP do not matter. FAILURE_NO_SAFE_ORDER when any order might lose it. */
 int plan_find_order(const struct plan *plan, const uint8_t found[PART_FUSE_AND_LOCK_COUNT],
@@ -26,8 +30,8 @@ void plan_find_order_of_new(const struct plan *plan, struct plan_order *order);
 /* The bit by which a byte, as the profile writes it, takes the way in; NULL: none. */
 const char *plan_door(const struct plan *plan, enum part_memory memory);
 bool plan_has_doors(const struct plan *plan);
-/* One line about a new board. */
-void plan_print_order(const struct plan *plan, FILE *out);
+/* One line about a new board, behind `indent`. */
+void plan_print_order(const struct plan *plan, const char *indent, FILE *out);
 /* And one where the profile takes the way into its boards. */
 void plan_print_doors(const struct plan *plan, FILE *out);
 

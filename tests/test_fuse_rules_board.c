@@ -101,7 +101,11 @@ static void test_clock_source(void **state)
         {"AT90PWM3B", "clock: external 8 MHz", "{low: 0x24, high: 0xDF, extended: 0xFF}", "fed by"},
         {"AT90PWM3B", "clock: external 8 MHz", "{low: 0x21, high: 0xDF, extended: 0xFF}", NULL},
         {"AT90PWM3B", "clock: crystal 8 MHz", "{low: 0x21, high: 0xDF, extended: 0xFF}", "fed by"},
-        /* resistor and capacitor: a profile cannot say that the board has them */
+        {"ATmega32A", "clock: rc-network 8 MHz", ATMEGA32A("0xE7", "0xD9"), NULL},
+        {"ATmega32A", "clock: rc-network 8 MHz", ATMEGA32A("0xFF", "0xD9"), "crystal or resonator"},
+        {"ATmega32A", "clock: rc-network 8 MHz", ATMEGA32A("0xE4", "0xD9"), "internal RC"},
+        {"ATmega32A", "clock: crystal 8 MHz", ATMEGA32A("0xE7", "0xD9"), "resistor and capacitor"},
+        {"ATmega328P", "clock: rc-network 8 MHz", ATMEGA328P("0xFF"), "crystal or resonator"},
         {"ATmega32A", "clock: external 8 MHz", ATMEGA32A("0xE7", "0xD9"), "resistor and capacitor"},
         /* parts whose fuses choose nothing */
         {"AT90S8515", NULL, "{fuse: leave}", NULL},
@@ -170,6 +174,9 @@ static void test_clock_frequency(void **state)
         {"ATmega32A", "clock: crystal 12 MHz", ATMEGA32A("0x3F", "0xD9"),
          "with CKOPT off, for 3 to 8 MHz"},
         {"ATmega32A", "clock: crystal 16 MHz", ATMEGA32A("0x3F", "leave"), NULL},
+        {"ATmega32A", "clock: rc-network 8 MHz", ATMEGA32A("0xE6", "0xD9"), "for 0.9 to 3 MHz"},
+        {"ATmega32A", "clock: rc-network 2 MHz", ATMEGA32A("0xE6", "0xD9"), NULL},
+        {"ATtiny441", "clock: internal 32 kHz", "{low: 0xE4, high: 0xDF, extended: 0xFF}", NULL},
         {"ATmega32A", "clock: crystal 455 kHz", ATMEGA32A("0x3F", "leave"), "for "},
         {"ATmega8", "clock: crystal 2 MHz", ATMEGA32A("0xFD", "0xD9"), NULL},
         {"ATmega8", "clock: crystal 4 MHz", ATMEGA32A("0xFD", "0xD9"), "for 0.9 to 3 MHz"},
@@ -247,14 +254,18 @@ static void test_brown_out(void **state)
 {
     static const struct look looks[] = {
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFC}",
-         "BODLEVEL is typically 4.3 V and may be 4.5 V, but the supply is 3.3 V"},
+         "BODLEVEL is typically 4.3 V and may be 4.5 V, but the supply is 3.3 V: give BODLEVEL 2.7 "
+         "V "
+         "or lower, or BODLEVEL off, or correct the supply"},
         {"ATmega328P", "supply: 5 V", "{low: leave, high: 0xD9, extended: 0xFC}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFD}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFF}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xF8}",
-         "the datasheet does not have"},
+         "the datasheet does not have, so it may be a level above any supply: give BODLEVEL 2.7 V "
+         "or lower, or BODLEVEL off"},
         {"ATmega328P", "supply: 5 V", "{low: leave, high: 0xD9, extended: 0xF8}", "any supply"},
-        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xF8}", "any supply"},
+        {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xF8}",
+         "any supply: give another BODLEVEL, or BODLEVEL off"},
         {"ATmega328P", NULL, "{low: leave, high: 0xD9, extended: 0xFC}", NULL},
         {"ATmega328P", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: leave}", NULL},
         {"ATmega32U4", "supply: 3.3 V", "{low: leave, high: 0xD9, extended: 0xFA}", "3.4 V"},
@@ -264,14 +275,16 @@ static void test_brown_out(void **state)
         {"AT90PWM3B", "supply: 5 V", "{low: leave, high: 0xDE, extended: leave}", NULL}, /* 4.5 */
         {"AT90PWM3B", "supply: 3.3 V", "{low: leave, high: 0xDE, extended: leave}", "4.5 V"},
         /* BODEN, and a wider spread */
-        {"ATmega32A", "supply: 3.3 V", ATMEGA32A("0x21", "leave"), "may be 4.5 V"},
+        {"ATmega32A", "supply: 3.3 V", ATMEGA32A("0x21", "leave"),
+         "may be 4.5 V, but the supply is 3.3 V: give BODLEVEL 2.7 V or lower, or BODEN off, or"},
         {"ATmega32A", "supply: 3.3 V", ATMEGA32A("0x61", "leave"), NULL}, /* BODEN off */
         {"ATmega32A", "supply: 3.3 V", ATMEGA32A("0xA1", "leave"), NULL}, /* 2.7 V */
         {"ATmega32A", "supply: 5 V", ATMEGA32A("0x21", "leave"), NULL},
         {"AT90S4433", "supply: 3.3 V", "{fuse: leave}", NULL},
         /* a mode of its own, off in both of them */
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xFF}", NULL},
-        {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xFD}", "4.3 V"},
+        {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xFD}",
+         "give BODLEVEL 2.7 V or lower, or BODACT and BODPD BOD_DISABLED, or correct"},
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: 0xF7}", "4.3 V"},
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDC, extended: leave}", "4.3 V"},
         {"ATtiny841", "supply: 3.3 V", "{low: leave, high: 0xDF, extended: leave}", NULL},

@@ -328,7 +328,7 @@ static void test_instructions(void **state)
 static const struct {
     const char *from, *to, *place, *reason;
 } mistakes[] = {
-    {"format: 1", "format: 2", "old.yaml:1:9: ", "found '2', expected 1"},
+    {"format: 1", "format: 2", "old.yaml:1:9: ", "found '2', expected the number 1"},
     {"format: 1\n", "", "old.yaml:1:1: ", "the key 'format' is missing"},
     {"part: Old", "part: [Old]", "old.yaml:2:7: ", "expected text"},
     {"part: Old", "part: ATmegaAVeryLongNameThatNoPartHasEver", "old.yaml:2:7: ", "at most 31"},
@@ -336,7 +336,7 @@ static const struct {
     {"size: 2048", "size: 4000000", "old.yaml:5:9: ", "found '4000000'"},
     {"size: 2048", "size: 2047", "old.yaml:5:9: ", "found '2047', expected a power of two"},
     {"size: 2048", "size: 512", "old.yaml:5:9: ", "found '512', expected a number from 1024"},
-    {"page_size: 1", "page_size: 2", "old.yaml:6:14: ", "found '2', expected 1"},
+    {"page_size: 1", "page_size: 2", "old.yaml:6:14: ", "found '2', expected the number 1"},
     {PAGES("1"), "old.yaml:6:14: ", "found '1', expected a number from 16 to 256"},
     {PAGES("100"), "old.yaml:6:14: ", "found '100', expected a power of two from 16 to 256"},
     {PAGES("512"), "old.yaml:6:14: ", "found '512', expected a number from 16 to 256"},

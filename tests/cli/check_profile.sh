@@ -67,6 +67,23 @@ expect 0 "$gangflash" check "$work/doors.yaml"
 says out "risk accepted dwen"
 says out "accepted because: debugged in the field"
 
+# In what order a new board's bytes are written, and that there is none where CKOPT is left, is known
+# without a jig.
+says out "order on a new board, which can be reached after each: low, extended, then high, which takes the way in"
+sed -e 's/^part: .*/part: ATmega32A/' -e '/^signature:/d' -e '/^ *extended:/d' -e '/^accept_risk:/d' \
+    -e 's/^\( *high\): .*/\1: 0xC9/' -e 's/^\( *low\): .*/\1: 0x3F/' "$work/doors.yaml" >"$work/ckopt.yaml"
+expect 0 "$gangflash" check "$work/ckopt.yaml"
+says out "order on a new board, which can be reached after each: high, low"
+expect 0 "$gangflash" check "$work/ckopt.yaml" --json
+equal "$(jq -c '[.order_new_board, .doors]' "$work/out")" '[["high","low"],{}]' "the order"
+sed -i 's/^\( *high\): .*/\1: leave/' "$work/ckopt.yaml"
+expect 3 "$gangflash" check "$work/ckopt.yaml"
+says out "a new board is refused before the erase: once low is written"
+says err "plan-refused: each new board would be refused before its erase: once low is written"
+says err "fuse high acts on the clock and is left as found: give its value, too"
+expect 3 "$gangflash" check "$work/ckopt.yaml" --json
+equal "$(jq -r '.new_board_refused | startswith("once low is written")' "$work/out")" true "no order"
+
 sed -i '1s/./;/' "$work/demo.hex"
 expect 3 "$gangflash" check "$work/own.yaml"
 says err "demo.hex"

@@ -39,7 +39,7 @@ UNSEEN = {
         r"expected crystal, internal", r"expected a frequency", r"expected at most \d+ s",
         r"expected a time", r"expected a rate", r"expected a factor"],
     "another notation of YAML's numbers and words": [
-        r"found '[-+.0-9eEo]+', expected a number", r"found '(True|TRUE|False|FALSE)'",
+        r"found '[-+.0-9eEo]+', expected (a|the) number", r"found '(True|TRUE|False|FALSE)'",
         r"found '[-+.0-9eE]+', expected the 64", r"found \d+ bytes", r"as in 1E 95 87"],
     "bytes, where a schema counts characters": [r"found (text of )?\d+ bytes"],
 }
