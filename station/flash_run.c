@@ -19,6 +19,7 @@
 #include "station/line_input.h"
 #include "station/plan_sites.h"
 #include "station/site_list.h"
+#include "station/sites_out.h"
 #include "station/summary.h"
 
 /* How long the loop sleeps when nothing happens: a screen that was drawn a moment ago may have
@@ -591,6 +592,8 @@ static int report_refusal(struct run *run, int status, const struct failure *fai
         run->view->show(run->view, &ended);
     }
     plan_refusals_print(&run->refusals, failure, stderr);
+    if (run->summary != NULL)
+        summary_print_sites_out(run->summary, stderr);
     (void)command_report(failure);
     return status;
 }
@@ -601,6 +604,16 @@ static int drop_unused_risks(struct run *run, struct failure *failure)
     bool all_state_it;
     int64_t supply_mv = plan_lowest_supply_mv(run->job.jig, run->site_wanted, &all_state_it);
     return fuse_rules_drop_unused_risks(run->job.profile, supply_mv, failure);
+}
+
+/* Every site that is out is to be mended before the next start, so all of them are named. */
+static int fail_unclaimed(const struct run *run, struct failure *failure)
+{
+    bool is_out[JIG_SITES_MAX] = {false};
+    for (size_t i = 0; i < run->job.jig->site_count; i++)
+        is_out[i] = run->states[run->job.jig->sites[i].site] == SITE_OUT;
+    sites_out_explain(run->job.jig, is_out, run->site_wanted, failure);
+    return -1;
 }
 
 static int run_boards(struct run *run, int *status, struct failure *failure)
@@ -614,7 +627,7 @@ static int run_boards(struct run *run, int *status, struct failure *failure)
         return -1;
     loop(run);
     if (scheduler_refused(run->scheduler, failure) != 0)
-        return -1;
+        return fail_unclaimed(run, failure);
     *status = finish(run);
     return 0;
 }

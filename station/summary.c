@@ -220,3 +220,18 @@ void summary_print(const struct summary *summary, const struct view_run *run,
     print_lot(run, counts, out);
     print_where_to_look(summary, run, out);
 }
+
+void summary_print_sites_out(const struct summary *summary, FILE *out)
+{
+    if (summary->note_count < 2)
+        return;
+    for (int i = 0; i < summary->note_count; i++) {
+        const struct note *note = &summary->notes[i];
+        if (note->site_out)
+            (void)fprintf(out, "gangflash: %s: site %d: %s\n",
+                          failure_lookup(note->failure.code)->name, note->site,
+                          note->failure.detail);
+    }
+    if (summary->notes_left_out > 0)
+        (void)fprintf(out, "gangflash: and %" PRId64 " more\n", summary->notes_left_out);
+}

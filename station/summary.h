@@ -18,4 +18,7 @@ void summary_add(struct summary *summary, const struct station_event *event);
 void summary_print(const struct summary *summary, const struct view_run *run,
                    const struct station_counts *counts, FILE *out);
 
+/* One line for each site that is out, when there are several: of a run that did not start. */
+void summary_print_sites_out(const struct summary *summary, FILE *out);
+
 #endif

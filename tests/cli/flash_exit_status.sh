@@ -86,7 +86,25 @@ END
 expect 4 "$gangflash" flash demo --jig "$work/missing.yaml" --go now --log "$log"
 says err "place-missing"
 says err "/dev/gangflash-is-not-there"
+# ...of several that are out each is named, and how to do without them
 own_bench
+cat "$work/own.yaml" - >"$work/several.yaml" <<END
+  - {site: 3, programmer: usbasp, at: "usb:9-9.9"}
+  - {site: 7, programmer: stk500v1, at: "tcp:127.0.0.1:1"}
+  - {site: 9, programmer: stk500v1, at: "serial:/dev/gangflash-is-not-there"}
+END
+several=(flash demo --jig "$work/several.yaml" --go now --log "$log")
+expect 4 "$gangflash" "${several[@]}"
+says err "place-missing: site 3: usb:9-9.9"
+says err "programmer-gone: site 7: tcp:127.0.0.1:1"
+says err "place-missing: site 9: serial:/dev/gangflash-is-not-there"
+says err "sites 3,7,9 of jig own-bench are out; flash with --sites 1-2 to leave them out"
+expect 4 "$gangflash" "${several[@]}" --sites 1-3
+says err "site 3: usb:9-9.9: nothing is plugged in there; flash with --sites 1-2 to leave it out"
+expect 4 "$gangflash" "${several[@]}" --sites 3,9
+says err "all 2 sites that are wanted of jig own-bench are out"
+expect 4 "$gangflash" "${several[@]}" --json
+says out '"detail":"sites 3,7,9 of jig own-bench are out; '
 mkfifo "$work/held"
 "$gangflash" flash demo --jig "$work/own.yaml" --log "$work/holder" <"$work/held" \
     >"$work/holder.out" 2>&1 &
