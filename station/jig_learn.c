@@ -302,6 +302,21 @@ static int make_text(const struct learning *learning, const char *path, char **t
     return result;
 }
 
+/* The places of a bench go when it does, which is now. */
+static void tell_written(const struct learning *learning, const char *path)
+{
+    const char *bench = learning->session.config->bench;
+    (void)fprintf(stderr, "%s: %zu site%s; ", path, learning->count,
+                  learning->count == 1 ? "" : "s");
+    if (bench == NULL)
+        (void)fprintf(stderr, "try it with: gangflash jig test %s\n", path);
+    else
+        (void)fprintf(stderr,
+                      "it shows what a jig file looks like, but its places ended with the "
+                      "simulated bench; try that one with: gangflash jig test %s\n",
+                      bench);
+}
+
 static int write_file(const struct learning *learning, const char *path, struct failure *failure)
 {
     char *text = NULL;
@@ -313,8 +328,7 @@ static int write_file(const struct learning *learning, const char *path, struct 
     int result = output_file_write(path, false, text, strlen(text), failure);
     free(text);
     if (result == 0)
-        (void)fprintf(stderr, "%s: %zu site%s; try it with: gangflash jig test %s\n", path,
-                      learning->count, learning->count == 1 ? "" : "s", path);
+        tell_written(learning, path);
     return result;
 }
 

@@ -14,7 +14,9 @@ expect 0 "$gangflash" jig learn "$work/new.yaml" --bench "$work/every.yaml" \
 says out "site 1: usbasp at usbip:127.0.0.1:"
 says out "site 2: stk500v1 at pty:/"
 says err "is left out: 03EB:C8B4"
-says err "2 sites; try it with: gangflash jig test $work/new.yaml"
+# The bench makes its places anew each time, so it is the bench that can be tried.
+says err "2 sites; it shows what a jig file looks like, but its places ended with the simulated bench"
+says err "try that one with: gangflash jig test $work/every.yaml"
 equal "$(jq -s '[.[].counts.frames] | add' "$work/record")" 0 "frames sent to boards"
 expect 0 "$gangflash" check demo --jig "$work/new.yaml"
 grep -q "^jig: new$" "$work/new.yaml" || fail "the jig's name"
