@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 /* Room that the summary of `gangflash drivers` has for a list. */
 #define LIST_BYTES 500
+#define MANUAL_BYTES 65536
 
 typedef void check_guide(const struct programmer_driver *driver, const struct driver_guide *guide);
 
@@ -120,6 +122,53 @@ static void models_are_those_of_the_bench(void **state)
     assert_true(count >= 19);
 }
 
+/* The manual as it is written, but for its backslashes. */
+static char *read_manual(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, MANUAL_BYTES);
+    size_t used = 0;
+
+    assert_non_null(file);
+    assert_non_null(text);
+    for (int c; (c = fgetc(file)) != EOF && used < MANUAL_BYTES - 1;)
+        if (c != '\\')
+            text[used++] = (char)c;
+    fclose(file);
+    return text;
+}
+
+static bool is_part_of_name(char c)
+{
+    return c != '\0' && strchr("abcdefghijklmnopqrstuvwxyz0123456789-", c) != NULL;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+        if ((at == text || !is_part_of_name(at[-1])) && !is_part_of_name(at[length]))
+            return true;
+    return false;
+}
+
+static void the_manual_names_every_model(void **state)
+{
+    char *text = read_manual(TEST_SOURCE_DIR "/station/man/simbench.h2m");
+    char *models = strstr(text, "[models]"), *end = strstr(text, "[faults]");
+    const char *programmer = NULL, *model;
+
+    (void)state;
+    assert_non_null(models);
+    assert_non_null(end);
+    *end = '\0';
+    for (size_t i = 0; (model = jig_model_at(i, &programmer)) != NULL; i++)
+        if (!has_word(models, model))
+            fail_msg("simbench(1) does not name the model %s of %s", model, programmer);
+    free(text);
+}
+
 /* ---- peers ---- */
 
 static bool is_test_of_peers(const char *path)
@@ -193,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_driver_is_explained),
         cmocka_unit_test(models_are_those_of_the_bench),
+        cmocka_unit_test(the_manual_names_every_model),
         cmocka_unit_test(peer_tests_exist),
         cmocka_unit_test(examples_are_sites_of_jig_files),
     };

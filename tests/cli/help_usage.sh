@@ -37,6 +37,9 @@ for command in flash check image jig log parts profile fuses drivers schema; do
 done
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
+complete_words fuses ATmega328 | grep -qx ATmega328PB || fail "completion of a part's fuses"
+complete_words profile n | grep -qx new || fail "completion of the action of profile"
+complete_words profile new ATmega328 | grep -qx ATmega328PB || fail "completion of a new profile's part"
 complete_words help dri | grep -qx drivers || fail "completion of a command to help with"
 complete_words drivers usba | grep -qx usbasp || fail "completion of a driver"
 complete_words schema pro | grep -qx profile || fail "completion of a schema"
