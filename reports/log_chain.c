@@ -265,7 +265,7 @@ static int check_row(const struct database_statement *statement, enum log_table 
     return 0;
 }
 
-int log_chain_verify(struct database *database, struct log_chain_report *report,
+int log_chain_verify(struct database *database, const char *noted, struct log_chain_report *report,
                      struct failure *failure)
 {
     struct walk walk;
@@ -278,6 +278,9 @@ int log_chain_verify(struct database *database, struct log_chain_report *report,
     int table;
     while (result == 0 && !report->broken && (table = walk_lowest(&walk)) >= 0) {
         result = check_row(walk.rows[table], (enum log_table)table, report, failure);
+        if (noted != NULL && !report->broken && strcmp(report->head, noted) == 0) {
+            report->noted_sequence = report->rows;
+        }
         if (result == 0) {
             result = walk_step(&walk, table, failure);
         }

@@ -1,6 +1,7 @@
 /* The chain: every row of the log carries the hash of the row before it and its own, so that a row
  * that was changed, taken out, put in or moved shows. What the chain alone cannot show is a tail
- * cut off or a file written anew from its beginning: that needs a head kept elsewhere.
+ * cut off or a file written anew from its beginning: that needs a head kept elsewhere, which is
+ * looked for among the rows.
  *
  * Encoding 1, for whoever recomputes it. A row's hash is SHA-256 over these fields one after
  * another, written as 64 lower-case hexadecimal digits:
@@ -45,14 +46,16 @@ int log_chain_append(struct log_chain *chain, enum log_table table,
 struct log_chain_report {
     int64_t rows; /* that fit */
     char head[DIGEST_TEXT_BYTES];
-    bool broken;           /* then: */
-    int64_t sequence;      /* of the first row that does not fit */
-    char table[32];        /* where it stands */
-    const char *complaint; /* what is wrong with it */
+    int64_t noted_sequence; /* of the row whose hash is the head noted earlier; 0: none has it */
+    bool broken;            /* then: */
+    int64_t sequence;       /* of the first row that does not fit */
+    char table[32];         /* where it stands */
+    const char *complaint;  /* what is wrong with it */
 };
 
-/* Reads every row of the log in order. Returns 0 when it could be read, broken or not. */
-int log_chain_verify(struct database *database, struct log_chain_report *report,
+/* Reads every row of the log in order. `noted` is a head of this log that was noted earlier, NULL:
+ * none was. Returns 0 when it could be read, broken or not. */
+int log_chain_verify(struct database *database, const char *noted, struct log_chain_report *report,
                      struct failure *failure);
 
 #endif

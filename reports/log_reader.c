@@ -492,6 +492,9 @@ static int print_report(const struct log_chain_report *report, const char *compl
         json_add_bool(object, "fits", !report->broken);
         json_add_integer(object, "rows", report->rows);
         json_add_text(object, "head", report->head);
+        if (report->noted_sequence > 0) {
+            json_add_integer(object, "noted_sequence", report->noted_sequence);
+        }
         if (report->broken) {
             json_add_integer(object, "sequence", report->sequence);
             json_add_text(object, "table", report->table);
@@ -502,14 +505,18 @@ static int print_report(const struct log_chain_report *report, const char *compl
     if (report->broken) {
         return fprintf(out, "%s\n%lld rows before it fit\n", complaint, (long long)report->rows);
     }
+    if (report->noted_sequence > 0 &&
+        fprintf(out, "the noted head is row %lld\n", (long long)report->noted_sequence) < 0) {
+        return -1;
+    }
     return fprintf(out, "%lld rows, all fit; head %s\n", (long long)report->rows, report->head);
 }
 
 /* Reads the chain, and then whether tables, views and triggers are as they were made. */
-static int check_all(struct log_reader *reader, struct log_chain_report *report,
+static int check_all(struct log_reader *reader, const char *noted, struct log_chain_report *report,
                      struct failure *complaint, struct failure *failure)
 {
-    if (log_chain_verify(reader->database, report, failure) < 0) {
+    if (log_chain_verify(reader->database, noted, report, failure) < 0) {
         return -1;
     }
     if (report->broken) {
@@ -518,18 +525,25 @@ static int check_all(struct log_reader *reader, struct log_chain_report *report,
     } else if (log_schema_check(reader->database, complaint) < 0) {
         report->broken = true;
         text_copy(report->table, sizeof report->table, "sqlite_schema");
+    } else if (noted != NULL && report->noted_sequence == 0) {
+        report->broken = true;
+        (void)failure_set(complaint, FAILURE_LOG,
+                          "no row has the noted head %s: rows were cut off at the end since, or it "
+                          "is another log",
+                          noted);
     }
     return 0;
 }
 
-int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure)
+int log_reader_verify(struct log_reader *reader, const char *noted, bool json, FILE *out,
+                      struct failure *failure)
 {
     struct log_chain_report report;
     struct failure complaint = {0};
     if (database_exec(reader->database, "BEGIN", failure) < 0) {
         return -1;
     }
-    int result = check_all(reader, &report, &complaint, failure);
+    int result = check_all(reader, noted, &report, &complaint, failure);
     database_rollback(reader->database);
     if (result == 0 && print_report(&report, complaint.detail, json, out) < 0) {
         result =

@@ -40,7 +40,10 @@ int log_reader_show(struct log_reader *reader, int64_t attempt, bool json, FILE 
 int log_reader_eeprom(struct log_reader *reader, int64_t attempt, struct log_eeprom *eeprom,
                       enum log_eeprom_state *state, struct failure *failure);
 /* Recomputes every hash and follows the chain; prints the first row that does not fit, or the
- * number of rows and the head. FAILURE_LOG when something does not fit. */
-int log_reader_verify(struct log_reader *reader, bool json, FILE *out, struct failure *failure);
+ * number of rows and the head. `noted` is a head that was printed earlier, NULL: none; without one
+ * rows that were cut off at the end do not show. FAILURE_LOG when something does not fit, or no row
+ * has that head any more. */
+int log_reader_verify(struct log_reader *reader, const char *noted, bool json, FILE *out,
+                      struct failure *failure);
 
 #endif

@@ -15,6 +15,7 @@ struct config {
     int64_t attempt; /* 0: the last one */
     const char *log;
     const char *output;
+    const char *head;
     struct log_list_options list;
 };
 
@@ -34,6 +35,18 @@ static int take_last(void *context, const char *argument, struct failure *failur
     return command_number("--last", argument, 1, INT64_MAX, &config->list.last, failure);
 }
 
+static int take_head(void *context, const char *argument, struct failure *failure)
+{
+    struct config *config = context;
+    if (strlen(argument) != DIGEST_TEXT_BYTES - 1 ||
+        strspn(argument, "0123456789abcdef") != DIGEST_TEXT_BYTES - 1)
+        return failure_set(failure, FAILURE_USAGE,
+                           "--head: found '%.80s', expected the 64 digits that log verify prints",
+                           argument);
+    config->head = argument;
+    return 0;
+}
+
 static const struct command_option options[] = {
     {"log", "FILE", COMMAND_LOG_HELP, COMMAND_KEEP(struct config, log)},
     {"lot", "ID", "list: only attempts of this lot", COMMAND_KEEP(struct config, list.lot)},
@@ -45,6 +58,10 @@ static const struct command_option options[] = {
     {"last", "N", "list, events: only the last N", .take = take_last},
     {"output", "FILE", "eeprom: write a new file, instead of printing",
      COMMAND_KEEP(struct config, output), .letter = 'o'},
+    {"head", "HASH",
+     "verify: this head, noted earlier, is to be\n"
+     "among the rows",
+     .take = take_head},
     {"json", NULL, "print JSON objects, one per line", COMMAND_KEEP(struct config, list.json)},
     COMMAND_OPTION_HELP,
     {0},
@@ -88,6 +105,8 @@ static int take_operands(void *context, int count, char **operands, struct failu
                            operands[0]);
     if (config->action != LOG_EEPROM && config->output != NULL)
         return failure_set(failure, FAILURE_USAGE, "log %s: --output is for eeprom", operands[0]);
+    if (config->action != LOG_VERIFY && config->head != NULL)
+        return failure_set(failure, FAILURE_USAGE, "log %s: --head is for verify", operands[0]);
     return take_attempt(config, count, operands, failure);
 }
 
@@ -143,7 +162,7 @@ static int read_log(const struct config *config, const char *path, struct failur
         result = log_reader_events(reader, config->list.last, config->list.json, stdout, failure);
         break;
     default: /* LOG_VERIFY */
-        result = log_reader_verify(reader, config->list.json, stdout, failure);
+        result = log_reader_verify(reader, config->head, config->list.json, stdout, failure);
         break;
     }
     log_reader_close(reader);
@@ -169,6 +188,7 @@ const struct command command_log = {
                "one attempt: its row, its fuses byte by byte, its steps; without a number, of the\n"
                "last one. events prints what is no attempt, such as runs and programmers that\n"
                "were replaced. verify follows the chain of hashes through all rows.\n"
+               "Rows cut off at the end it misses only where it is given a head noted earlier.\n"
                "eeprom gives, as Intel HEX, what a board's EEPROM held before an attempt cleared\n"
                "it: an attempt that failed before it was put back names it. Meanwhile blank\n"
                "boards of that part are refused where a profile keeps the EEPROM; settle ends\n"

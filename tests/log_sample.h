@@ -161,7 +161,7 @@ static inline int sample_verify(const char *path, struct failure *failure)
     if (nowhere == NULL || log_reader_open(path, &reader, failure) < 0) {
         return -1;
     }
-    int result = log_reader_verify(reader, false, nowhere, failure);
+    int result = log_reader_verify(reader, NULL, false, nowhere, failure);
     log_reader_close(reader);
     (void)fclose(nowhere);
     return result;

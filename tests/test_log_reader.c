@@ -192,7 +192,8 @@ static void test_list_as_json_has_every_column(void **state)
         "{\"station\":\"bench-2\",\"attempt\":2,\"lot\":\"L1\",\"cycle\":7,\"site\":2,"
         "\"programmer\":\"stk500v1\",\"programmer_firmware\":\"ArduinoISP 1.18\","
         "\"profile\":\"planck-rev4\",\"article\":\"KB-0417-B\",\"revision\":\"3\","
-        "\"profile_sha256\":\"" SAMPLE_PROFILE_SHA256 "\",\"image_sha256\":null,"
+        "\"profile_sha256\":\"" SAMPLE_PROFILE_SHA256 "\",\"image_sha256\":\"" SAMPLE_IMAGE_SHA256
+        "\","
         "\"part\":\"ATmega32U4\",\"part_sha256\":null,\"expected_signature\":\"1E 95 87\","
         "\"signature\":\"1E 95 87\",\"operator\":\"J\xC3\xBCrgen\",\"purpose\":\"production\","
         "\"started_at\":\"2024-03-01T12:00:00.000000Z\","
@@ -363,7 +364,7 @@ static void test_output_that_cannot_be_written(void **state)
     clearerr(full);
     assert_int_equal(log_reader_show(reader, 1, true, full, &failure), -1);
     clearerr(full);
-    assert_int_equal(log_reader_verify(reader, false, full, &failure), -1);
+    assert_int_equal(log_reader_verify(reader, NULL, false, full, &failure), -1);
     log_reader_close(reader);
     (void)fclose(full);
 }
@@ -402,11 +403,44 @@ static void test_verify_prints_rows_and_head(void **state)
     (void)snprintf(expected, sizeof expected, "%s rows, all fit; head %s\n", rows,
                    sample_query(sample->path, "SELECT hash FROM event ORDER BY sequence DESC"));
     struct log_reader *reader = open_reader(sample);
-    assert_int_equal(log_reader_verify(reader, false, begin(&output), NULL), 0);
+    assert_int_equal(log_reader_verify(reader, NULL, false, begin(&output), NULL), 0);
     assert_string_equal(end(&output), expected);
     free(output.text);
-    assert_int_equal(log_reader_verify(reader, true, begin(&output), NULL), 0);
+    assert_int_equal(log_reader_verify(reader, NULL, true, begin(&output), NULL), 0);
     assert_int_equal(strncmp(end(&output), "{\"fits\":true,\"rows\":", 20), 0);
+    free(output.text);
+    log_reader_close(reader);
+}
+
+/* The chain itself fits when its last rows are gone. */
+static void test_a_noted_head_tells_of_a_tail_cut_off(void **state)
+{
+    const struct sample *sample = *state;
+    char head[65], rows[32];
+    struct output output;
+    struct failure failure = {0};
+    make_log(sample);
+    strcpy(rows, sample_query(sample->path, "SELECT sequence - 1 FROM chain_next"));
+    strcpy(head, sample_query(sample->path, "SELECT hash FROM event ORDER BY sequence DESC"));
+    struct log_reader *reader = open_reader(sample);
+    assert_int_equal(log_reader_verify(reader, head, true, begin(&output), NULL), 0);
+    assert_int_equal(strncmp(end(&output), "{\"fits\":true,\"rows\":", 20), 0);
+    assert_non_null(strstr(strstr(output.text, "\"noted_sequence\":"), rows));
+    free(output.text);
+    log_reader_close(reader);
+    assert_int_equal(sample_exec(sample->path,
+                                 "DROP TRIGGER event_no_delete; "
+                                 "DELETE FROM event WHERE sequence = (SELECT max(sequence) FROM "
+                                 "event); CREATE TRIGGER event_no_delete BEFORE DELETE ON event "
+                                 "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
+                                 NULL),
+                     0);
+    assert_int_equal(sample_verify(sample->path, &failure), 0);
+    reader = open_reader(sample);
+    assert_int_equal(log_reader_verify(reader, head, true, begin(&output), &failure), -1);
+    assert_non_null(strstr(end(&output), "\"fits\":false"));
+    assert_int_equal(failure.code, FAILURE_LOG);
+    assert_non_null(strstr(failure.detail, "rows were cut off at the end"));
     free(output.text);
     log_reader_close(reader);
 }
@@ -518,7 +552,7 @@ static void test_verify_catches_an_altered_view(void **state)
     assert_int_equal(
         sample_exec(sample->path, "DROP VIEW steps; CREATE VIEW steps AS SELECT 1", NULL), 0);
     struct log_reader *reader = open_reader(sample);
-    assert_int_equal(log_reader_verify(reader, true, begin(&output), &failure), -1);
+    assert_int_equal(log_reader_verify(reader, NULL, true, begin(&output), &failure), -1);
     assert_non_null(strstr(end(&output), "\"fits\":false"));
     assert_non_null(strstr(output.text, "\"complaint\":\"steps of this log was altered\""));
     assert_non_null(strstr(failure.detail, "steps of this log was altered"));
@@ -558,6 +592,7 @@ int main(void)
         WITH_SAMPLE(test_output_that_cannot_be_written),
         WITH_SAMPLE(test_what_is_no_log_is_refused),
         WITH_SAMPLE(test_verify_prints_rows_and_head),
+        WITH_SAMPLE(test_a_noted_head_tells_of_a_tail_cut_off),
         WITH_SAMPLE(test_verify_catches_every_deed),
         WITH_SAMPLE(test_verify_catches_a_flipped_bit_in_the_file),
         WITH_SAMPLE(test_verify_catches_an_altered_view),

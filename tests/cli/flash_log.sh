@@ -43,7 +43,12 @@ says err "$work/absent"
 [ ! -e "$work/absent" ] || fail "reading made a log"
 expect 0 "$gangflash" log verify
 expect 0 "$gangflash" log verify --json
-jq -e . "$work/out" >/dev/null || fail "verify --json"
+head=$(jq -er .head "$work/out") || fail "verify --json"
+
+# A head that was noted shows that rows at the end were cut off since, which the chain cannot.
+expect 0 "$gangflash" log verify --head "$head"
+expect 5 "$gangflash" log verify --head "$(echo "$head" | tr 0-9a-f 1-9a-f0)"
+says err "rows were cut off at the end since"
 
 # A row that was changed behind its back is found.
 cp "$log" "$work/forged"

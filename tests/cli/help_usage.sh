@@ -138,6 +138,9 @@ usage "jig list: --sites is not for it" jig list --sites 1
 usage "--clock: '16' is no frequency from 32768 Hz" jig test sim-8 --clock 16
 usage "--bench-pace and --bench-record are for simulated benches" jig list --bench-pace fast
 usage "log: say list, show, events, verify, eeprom or settle" log
+usage "log show: --head is for verify" log show 1 --head \
+    0000000000000000000000000000000000000000000000000000000000000000
+usage "expected the 64 digits" log verify --head 12
 usage "log show: --last is for list and events" log show 1 --last 3
 usage "'2' is one argument too many" log events 2
 usage "did you mean 'verify'?" log verfy
