@@ -403,19 +403,40 @@ int log_close_attempt(struct log *log, struct record_attempt *record,
     return submit_and_wait(log, &request, failure);
 }
 
+static int add_event_and_wait(struct log *log, const char *kind, const char *detail,
+                              struct failure *failure)
+{
+    struct request request = {.kind = REQUEST_EVENT, .at_us = clock_us(CLOCK_REALTIME)};
+    int result = -1;
+    request.event_kind = strdup(kind);
+    request.event_detail = strdup(detail);
+    if (request.event_kind == NULL || request.event_detail == NULL) {
+        (void)failure_set(failure, FAILURE_OUT_OF_MEMORY, "logging event %s", kind);
+    } else {
+        result = submit_and_wait(log, &request, failure);
+    }
+    free(request.event_kind);
+    free(request.event_detail);
+    return result;
+}
+
 int log_save_eeprom(struct log *log, int64_t attempt, const uint8_t *bytes, uint32_t size,
                     struct failure *failure)
 {
-    char kind[] = LOG_EEPROM_SAVED;
     char *detail = log_eeprom_to_text(attempt, bytes, size);
-    struct request request = {.kind = REQUEST_EVENT, .event_kind = kind, .event_detail = detail};
     if (detail == NULL) {
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "saving an EEPROM");
     }
-    request.at_us = clock_us(CLOCK_REALTIME);
-    int result = submit_and_wait(log, &request, failure);
+    int result = add_event_and_wait(log, LOG_EEPROM_SAVED, detail, failure);
     free(detail);
     return result;
+}
+
+int log_announce_door(struct log *log, int64_t attempt, const char *door, struct failure *failure)
+{
+    char detail[64];
+    (void)snprintf(detail, sizeof detail, "attempt %" PRId64 ": %s", attempt, door);
+    return add_event_and_wait(log, LOG_LAST_DOOR, detail, failure);
 }
 
 int log_next_owed_eeprom(struct log *log, const char *part, int64_t previous_attempt, int64_t after,

@@ -72,6 +72,9 @@ int log_close_attempt(struct log *log, struct record_attempt *record,
  * Events of reports/log_eeprom.h say what becomes of it. */
 int log_save_eeprom(struct log *log, int64_t attempt, const uint8_t *bytes, uint32_t size,
                     struct failure *failure);
+/* Says that the attempt is about to write the fuse that takes the way into its board ("RSTDISBL");
+ * returns when that, and every step queued before, is durable. */
+int log_announce_door(struct log *log, int64_t attempt, const char *door, struct failure *failure);
 /* The EEPROMs that earlier attempts on boards with this part owe, oldest first: the first one of an
  * attempt after `after`. eeprom->attempt 0: there is none. `previous_attempt` is the one on the
  * same board, 0 when none is known. */

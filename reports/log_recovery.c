@@ -231,6 +231,35 @@ static void conclude(const struct progress *progress, struct record_attempt *rec
                    before, steps[progress->last].name, after);
 }
 
+/* Names the bit that may have taken the way into the board: one that does not answer any more is
+ * no board to the next attempt. */
+static int name_door(struct database *database, struct record_attempt *record,
+                     struct failure *failure)
+{
+    struct database_statement *statement;
+    struct database_value key = database_integer(record->attempt);
+    size_t length = strlen(record->detail);
+    if (database_prepare(database,
+                         "SELECT substr(detail, length('attempt ' || ?1 || ': ') + 1) FROM event "
+                         "WHERE kind = '" LOG_LAST_DOOR
+                         "' AND detail LIKE 'attempt ' || ?1 || ': %' LIMIT 1",
+                         &statement, failure) < 0) {
+        return -1;
+    }
+    int row = database_bind(statement, &key, 1, failure);
+    if (row == 0) {
+        row = database_step(statement, failure);
+    }
+    if (row == 1) {
+        (void)snprintf(record->detail + length, sizeof record->detail - length,
+                       "; %s may have been turned on: then this station cannot reach the board any "
+                       "more",
+                       database_column(statement, 0).text);
+    }
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
+}
+
 /* Names the way to an EEPROM that was saved and may be cleared by now. */
 static int name_rescue(struct database *database, struct record_attempt *record,
                        struct failure *failure)
@@ -271,6 +300,9 @@ static int close_one(struct database *database, struct log_chain *chain, int64_t
     }
     if (result == 0) {
         conclude(&progress, record);
+        result = name_door(database, record, failure);
+    }
+    if (result == 0) {
         result = name_rescue(database, record, failure);
     }
     if (result == 0) {

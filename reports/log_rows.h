@@ -14,6 +14,10 @@
  * flash: whoever finds it cut short must reckon with it. Its detail begins with "attempt 17:". */
 #define LOG_CLOCK_FIRST "clock-first"
 
+/* The kind of the event that says of an attempt that a fuse which takes the way into its board is
+ * written next. Its detail: "attempt 17: RSTDISBL". */
+#define LOG_LAST_DOOR "last-door"
+
 /* The opening row, the fuse intents, the event about the clock fuses, and one for each risk that
  * was accepted; none of these where there was no board. */
 int log_rows_add_opened(struct log_chain *chain, const struct record_attempt *record,

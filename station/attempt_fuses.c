@@ -137,6 +137,17 @@ bool attempt_wants_doors_after_lock(const struct attempt *attempt)
     return place_of_lock(order) + 1 < order->count;
 }
 
+const char *attempt_next_door(const struct attempt *attempt)
+{
+    const struct fuse_order *order = &attempt->order;
+    const char *door = NULL;
+
+    for (size_t i = order->before; i < order->count && door == NULL; i++)
+        door = fuse_order_door(attempt->part, order->writes[i],
+                               attempt->bytes[order->writes[i] - PART_FIRST_FUSE].value);
+    return door;
+}
+
 /* The board is not entered anew behind them: what proves them is read in this session, and ends
  * with a sign of the board. */
 int attempt_step_doors(struct attempt *attempt, const struct operation *operation,

@@ -437,8 +437,11 @@ struct open_end {
     int steps; /* how many were logged */
     bool last_failed, fuses_right, lock_left, lock_right, tried_again, clock_first;
     bool doors_only;            /* the only fuse to write takes the way in: it comes last */
+    bool door_next;             /* was announced */
     const char *touched, *said; /* what the next start makes of it */
 };
+
+#define MAY_BE_ON " may have been turned on: then this station cannot reach the board any more"
 
 static const struct open_end open_ends[] = {
     {0, .touched = "erased", .said = "last finished step was 'open'; a later one may have begun"},
@@ -461,6 +464,10 @@ static const struct open_end open_ends[] = {
     {11, .doors_only = true, .touched = "locked", .said = "was 'recheck'; a later"},
     {11, .doors_only = true, .lock_left = true, .touched = "fused", .said = "was 'recheck'; a"},
     {5, .clock_first = true, .fuses_right = true, .touched = "written", .said = "was 'erase'; a"},
+    {11, .door_next = true, .touched = "locked", .said = "may have begun; RSTDISBL" MAY_BE_ON},
+    {12, .last_failed = true, .door_next = true, .touched = "locked",
+     .said = "; RSTDISBL" MAY_BE_ON},
+    {13, .door_next = true, .touched = "locked", .said = "logged; RSTDISBL" MAY_BE_ON},
 };
 #define OPEN_ENDS ((int)(sizeof open_ends / sizeof open_ends[0]))
 
@@ -491,6 +498,9 @@ static void leave_open(struct log *log, const struct open_end *end)
     }
     if (end->tried_again && log_add_step(log, record.attempt, &again, NULL) < 0) {
         _exit(4);
+    }
+    if (end->door_next && log_announce_door(log, record.attempt, "RSTDISBL", NULL) < 0) {
+        _exit(5);
     }
 }
 
@@ -552,14 +562,15 @@ static void test_what_a_kill_left_open_is_closed(void **state)
     assert_int_equal(recovered, OPEN_ENDS);
     close_log(log);
     for (int i = 0; i < OPEN_ENDS; i++) {
-        char sql[256], wanted[128];
+        char sql[320], wanted[128];
         (void)snprintf(sql, sizeof sql,
                        "SELECT verdict || ' ' || failure || ' ' || touched || ' ' || "
-                       "(ended_at >= started_at) || (instr(detail, \"%s\") > 0) "
+                       "(ended_at >= started_at) || (instr(detail, \"%s\") > 0) || "
+                       "(instr(detail, 'turned on') > 0) "
                        "FROM attempts WHERE attempt = %d",
                        open_ends[i].said, i + 1);
-        (void)snprintf(wanted, sizeof wanted, "interrupted interrupted %s 11",
-                       open_ends[i].touched);
+        (void)snprintf(wanted, sizeof wanted, "interrupted interrupted %s 11%d",
+                       open_ends[i].touched, strstr(open_ends[i].said, MAY_BE_ON) != NULL);
         assert_string_equal(sample_query(sample->path, sql), wanted);
     }
     assert_string_equal(sample_query(sample->path, "SELECT group_concat(decision) FROM fuse_result "
