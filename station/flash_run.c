@@ -44,7 +44,6 @@ struct run {
     struct cause_tally causes;
     struct view_run view_run;
     struct view *view;
-    sigset_t signals_before;
     int signals; /* descriptor */
     struct line_input input;
     enum site_state states[JIG_SITES_MAX + 1]; /* by site number */
@@ -290,7 +289,8 @@ static int load(struct run *run, struct failure *failure)
 }
 
 /* Signals are taken from a descriptor by the main thread; the threads that are started later
- * inherit the mask. */
+ * inherit the mask. It stays until the program ends, which is right after the run: a second Ctrl-C
+ * that waits by then must take away neither the summary nor the exit status. */
 static int open_signals(struct run *run, struct failure *failure)
 {
     sigset_t wanted;
@@ -301,7 +301,7 @@ static int open_signals(struct run *run, struct failure *failure)
     (void)sigaddset(&wanted, SIGWINCH);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    (void)pthread_sigmask(SIG_BLOCK, &wanted, &run->signals_before);
+    (void)pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     run->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->signals < 0)
         return failure_set(failure, FAILURE_INTERNAL, "signalfd: %s", strerror(errno));
@@ -554,10 +554,8 @@ static void close_all(struct run *run)
     close_view(run);
     summary_free(run->summary);
     event_queue_free(run->events);
-    if (run->signals >= 0) {
+    if (run->signals >= 0)
         (void)close(run->signals);
-        (void)pthread_sigmask(SIG_SETMASK, &run->signals_before, NULL);
-    }
     free(run->log_path);
     plan_refusals_free(&run->refusals);
     job_free(&run->job);

@@ -42,6 +42,15 @@ exec 3>&-
 says out "stopping"
 says out "The log is $log"
 
+# Somebody presses on and on: neither the last words nor the exit status are lost for it.
+exec 3<>"$work/presses"
+start "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses"
+wait_for 30 grep -qs 'Enter is GO' "$work/out"
+while kill -TERM "$station" 2>/dev/null; do :; done
+ended 130
+exec 3>&-
+says out "The log is $log"
+
 # Nobody reads the output any more: the run stops in order.
 "$gangflash" flash demo --jig "$work/bench.yaml" --go now --count 1000 --log "$log" --json \
     2>"$work/err" </dev/null | head -n 1 >"$work/out"
