@@ -386,7 +386,7 @@ static bool locks_lpm(uint8_t mode)
 /* One that is said to be there, or what a reset would start. */
 static bool has_bootloader(const struct fuse_case *looking, const struct part_boot_section *section)
 {
-    uint32_t at;
+    uint32_t at = 0;
 
     if (find_bootloader(looking->profile) != NULL)
         return true;
