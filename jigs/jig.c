@@ -91,7 +91,8 @@ static int check_link(struct jig_reader *reader, const struct document_node *nod
     return document_fail(reader->document, node, reader->failure,
                          "found '%.100s' for %s, expected %s", text, site->programmer,
                          wants_usb ? "a USB device: usb:BUS-PORT.PORT or usb:serial=TEXT"
-                                   : "serial:/dev/…, pty:/dev/pts/N or tcp:HOST:PORT");
+                                   : "serial:/dev/…, serial:usb:BUS-PORT.PORT, "
+                                     "pty:/dev/pts/N or tcp:HOST:PORT");
 }
 
 static int read_place(struct jig_reader *reader, const struct document_node *map,

@@ -261,7 +261,7 @@ static const struct {
     {REAL "{site: 1, programmer: usbasp, baud: 19200, at: usb:1-1.4}\n", "3:41",
      "usbasp is reached over USB, which has no baud rate"},
     {REAL "{site: 1, programmer: stk500v1, at: usb:1-1.4}\n", "3:41",
-     "found 'usb:1-1.4' for stk500v1, expected serial:/dev/"},
+     "found 'usb:1-1.4' for stk500v1, expected serial:/dev/…, serial:usb:"},
     {REAL "{site: 1, programer: stk500v1}\n", "3:15", "programmer"},
     {REAL "{programmer: stk500v1, at: tcp:a:1}\n", "3:5", "site"},
     {REAL "{site: 0, programmer: stk500v1, at: tcp:a:1}\n", "3:12", "0"},
