@@ -253,6 +253,27 @@ static int print_rows(struct log_reader *reader, const struct query *query, bool
     return finish_output(out, result, failure);
 }
 
+static int note_row(void *context, const struct database_statement *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return 0;
+}
+
+/* That nothing of a lot failed is not to be read from a lot that was misspelt. */
+static int check_lot(struct log_reader *reader, const char *lot, struct failure *failure)
+{
+    const struct database_value key = database_text(lot);
+    const struct query query = {"SELECT lot FROM lot WHERE lot = ?1 UNION "
+                                "SELECT lot FROM attempt_opened WHERE lot = ?1",
+                                &key, 1};
+    bool found = lot == NULL;
+    if (!found && for_each_row(reader, &query, note_row, &found, failure) < 0) {
+        return -1;
+    }
+    return found ? 0 : failure_set(failure, FAILURE_USAGE, "the log has no lot '%s'", lot);
+}
+
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure)
 {
@@ -268,6 +289,9 @@ int log_reader_list(struct log_reader *reader, const struct log_list_options *op
                            "no verdict is called '%s': pass, fail, refused, unverified, empty, "
                            "interrupted, or open",
                            options->verdict);
+    }
+    if (check_lot(reader, options->lot, failure) < 0) {
+        return -1;
     }
     return print_rows(reader, &query, options->json, out, failure);
 }

@@ -24,7 +24,7 @@ struct log_list_options {
     bool json;
 };
 /* One line per attempt, oldest first: as a table, or JSON lines with every column of the view.
- * FAILURE_USAGE when there is no such verdict. */
+ * FAILURE_USAGE when there is no such verdict, or no such lot. */
 int log_reader_list(struct log_reader *reader, const struct log_list_options *options, FILE *out,
                     struct failure *failure);
 /* What is no attempt, oldest first: runs, programmers that were lost or replaced, EEPROMs that were

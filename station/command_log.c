@@ -1,7 +1,9 @@
 #include "station/command_log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "jigs/jig.h"
 #include "reports/log_reader.h"
@@ -141,6 +143,15 @@ static int show(const struct config *config, struct log_reader *reader, struct f
     return log_reader_show(reader, attempt, config->list.json, stdout, failure);
 }
 
+/* Nothing has failed, so nobody is to set boards aside for it. */
+static int check_there(const char *path, struct failure *failure)
+{
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    return failure_set(failure, FAILURE_USAGE, "log: there is no %s; --log names another log",
+                       path);
+}
+
 static int read_log(const struct config *config, const char *path, struct failure *failure)
 {
     struct log_reader *reader = NULL;
@@ -174,6 +185,8 @@ static int run(const void *context, struct failure *failure)
     const struct config *config = context;
     char *path = NULL;
     int result = data_paths_log(config->log, &path, failure);
+    if (result == 0)
+        result = check_there(path, failure);
     if (result == 0)
         result = read_log(config, path, failure);
     free(path);

@@ -169,7 +169,6 @@ static void test_list_filters(void **state)
     make_log(sample);
     expect_attempts(sample, (struct log_list_options){0}, "1234");
     expect_attempts(sample, (struct log_list_options){.lot = "L1"}, "12");
-    expect_attempts(sample, (struct log_list_options){.lot = "L9"}, "");
     expect_attempts(sample, (struct log_list_options){.verdict = "pass"}, "13");
     expect_attempts(sample, (struct log_list_options){.verdict = "open"}, "4");
     expect_attempts(sample, (struct log_list_options){.site = 12}, "3");
@@ -180,6 +179,11 @@ static void test_list_filters(void **state)
         log_reader_list(reader, &(struct log_list_options){.verdict = "passed"}, stdout, &failure),
         -1);
     assert_int_equal(failure.code, FAILURE_USAGE);
+    failure = (struct failure){0};
+    assert_int_equal(
+        log_reader_list(reader, &(struct log_list_options){.lot = "L9"}, stdout, &failure), -1);
+    assert_int_equal(failure.code, FAILURE_USAGE);
+    assert_string_equal(failure.detail, "the log has no lot 'L9'");
     log_reader_close(reader);
 }
 

@@ -38,8 +38,8 @@ equal "$(jq -r '[.attempt, (.fuses | length), (.steps | length > 3)] | join(" ")
 expect 0 "$gangflash" log show --json
 equal "$(jq .attempt "$work/out")" "$all" "the last attempt"
 expect 2 "$gangflash" log show 999999
-expect 5 "$gangflash" log list --log "$work/absent"
-says err "$work/absent"
+expect 2 "$gangflash" log list --log "$work/absent"
+says err "there is no $work/absent; --log names another log"
 [ ! -e "$work/absent" ] || fail "reading made a log"
 expect 0 "$gangflash" log verify
 expect 0 "$gangflash" log verify --json
