@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/fuse_words.h"
 #include "profiles/part_clock.h"
 
 #define RELEASE_TIME_US 3000000
@@ -162,12 +163,10 @@ bool programmer_is_echo(const uint8_t signature[3])
 
 bool programmer_may_hide_signature(const struct part *part)
 {
-    const struct part_byte *lock = part_byte(part, PART_LOCK);
+    enum part_memory memory;
+    const struct part_field *modes = fuse_words_find(part, "LB", &memory);
 
-    for (size_t i = 0; lock != NULL && i < lock->field_count; i++)
-        if (strcmp(lock->fields[i].name, "LB") == 0)
-            return lock->fields[i].mask == 0x06;
-    return false;
+    return modes != NULL && modes->mask == 0x06;
 }
 
 static int identify_once(struct programmer *programmer, uint8_t signature[3],

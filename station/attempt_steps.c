@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "profiles/fuse_gate.h"
+#include "profiles/fuse_words.h"
 #include "station/plan_order.h"
 
 struct attempt_byte *attempt_byte_of(struct attempt *attempt, enum part_memory memory)
@@ -21,26 +22,13 @@ void attempt_mark_touched(struct attempt *attempt, enum touched touched)
 /* LB: mode 1 (11) locks nothing, mode 2 (10) only writing, mode 3 (00) reading, too: then flash and
  * EEPROM answer with an address (AVR datasheets, "Program And Data Memory Lock Bits"). The fourth
  * combination is none of the datasheets'. */
-static bool lets_read(const struct part_field *field, uint8_t lock)
-{
-    int shift = 0;
-
-    while ((field->mask >> shift & 1) == 0)
-        shift++;
-    return (lock & field->mask) >> shift >= 2;
-}
-
 bool attempt_can_read_memories(const struct attempt *attempt)
 {
-    const struct part_byte *byte = part_byte(attempt->part, PART_LOCK);
     const struct attempt_byte *lock = &attempt->bytes[PART_LOCK - PART_FIRST_FUSE];
+    enum part_memory memory;
+    const struct part_field *modes = fuse_words_find(attempt->part, "LB", &memory);
 
-    if (byte == NULL || !lock->exists)
-        return false;
-    for (size_t i = 0; i < byte->field_count; i++)
-        if (strcmp(byte->fields[i].name, "LB") == 0 && byte->fields[i].mask != 0)
-            return lets_read(&byte->fields[i], lock->found);
-    return false;
+    return modes != NULL && lock->exists && fuse_words_code(modes, lock->found) >= 2;
 }
 
 int attempt_read_memory(struct attempt *attempt, enum part_memory memory, uint32_t start,
