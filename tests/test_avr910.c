@@ -27,38 +27,12 @@ static void open_workplace(struct workplace *workplace, const char *part, const 
     workplace_open(workplace, &options);
 }
 
-static void prepare_with_fault(struct workplace *workplace, const char *model, const char *fault)
-{
-    struct workplace_options options = on("ATmega328P", model);
-
-    options.faults = fault;
-    workplace_prepare(workplace, &options);
-}
-
-/* Full of the letters that are commands, with blank stretches. */
-static void fill(uint8_t *bytes, uint32_t count)
-{
-    static const uint8_t letters[] = {'l', 'f', 'e', 'n', 'q', '.', 0xAC, 0xE0, ':', 'T', 0xFF};
-    uint32_t random = 7;
-
-    for (uint32_t i = 0; i < count; i++) {
-        random = random * 1664525 + 1013904223;
-        uint8_t value = (uint8_t)(random >> 24);
-        bytes[i] = (random >> 20 & 3) == 0 ? letters[value % sizeof letters] : value;
-        if (i % 256 >= 100 && i % 256 < 200)
-            bytes[i] = 0xFF;
-    }
-}
+/* What its commands begin with. */
+static const uint8_t letters[] = {'l', 'f', 'e', 'n', 'q', '.', 0xAC, 0xE0, ':', 'T', 0xFF};
 
 static void program_on_bench(const char *part, const char *model, uint32_t start, uint32_t count)
 {
-    const struct workplace_options options = on(part, model);
-    uint8_t *bytes = malloc(count);
-
-    assert_non_null(bytes);
-    fill(bytes, count);
-    workplace_program_bytes(&options, start, bytes, count);
-    free(bytes);
+    workplace_program_letters(on(part, model), start, count, letters, sizeof letters);
 }
 
 static void parts_are_programmed(void **state)
@@ -97,71 +71,38 @@ static void its_time_is_that_of_wire_and_firmware(void **state)
     workplace_check_pace(on("ATmega328P", "avr910-block"), 2048);
 }
 
-/* What is written too early is lost, and counted by the board. */
-static void wait_for_part(const char *part, const char *model, uint32_t count)
+static void write_slowly(struct workplace_options options, uint32_t count)
 {
-    struct workplace_options options = on(part, model);
-    struct workplace workplace;
-    uint8_t bytes[256];
-
-    fill(bytes, sizeof bytes);
-    options.real_pace = true;
-    workplace_open(&workplace, &options);
-    workplace_write_and_read(&workplace, PART_FLASH, 0, bytes, count);
-    workplace_write_and_read(&workplace, PART_EEPROM, 3, bytes, 12);
-    if (workplace_count(&workplace, "ignored_busy") != 0)
-        fail_msg("%s: %d writes came too early", part, workplace_count(&workplace, "ignored_busy"));
-    workplace_close(&workplace);
+    workplace_program_letters_slowly(options, count, 12, letters, sizeof letters);
 }
 
 static void slow_parts_are_waited_for(void **state)
 {
     (void)state;
-    wait_for_part("ATmega32A", "avr910", 256);
-    wait_for_part("ATmega32A", "avr910-block", 256);
-    wait_for_part("AT90S8515", "avr910", 30);
-    wait_for_part("AT90S8515", "avr910-block", 30);
+    write_slowly(on("ATmega32A", "avr910"), 256);
+    write_slowly(on("ATmega32A", "avr910-block"), 256);
+    write_slowly(on("AT90S8515", "avr910"), 30);
+    write_slowly(on("AT90S8515", "avr910-block"), 30);
 }
 
 /* ---- coming back into step ---- */
 
-/* A program before us was killed within a command. */
 static void a_programmer_that_waits_is_found(void **state)
 {
     (void)state;
     static const char *const begun[] = {"63", "2E 30", "42 00 40 46 00 11"};
 
-    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
-        struct workplace workplace;
-        char fault[100];
-
-        snprintf(fault, sizeof fault, "{site: 1, fault: wrong-mode, bytes: \"%s\"}", begun[i]);
-        prepare_with_fault(&workplace, "avr910-block", fault);
-        if (workplace_claim_and_attach(&workplace) != 0)
-            fail_msg("%s: %s", begun[i], workplace.failure.detail);
-        workplace_close(&workplace);
-    }
+    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++)
+        workplace_check_waiting_is_found(on("ATmega328P", "avr910-block"), begun[i]);
 }
 
 /* ---- who is there ---- */
 
-/* A program before us was killed in a session. */
 static void a_board_left_in_reset_is_let_go(void **state)
 {
     (void)state;
-    static const char *const models[] = {"avr910", "avr910-block"};
-
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        struct workplace workplace;
-
-        prepare_with_fault(&workplace, models[i],
-                           "{site: 1, fault: wrong-mode, bytes: \"54 72 50\"}");
-        if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
-                             &workplace.failure) != 0)
-            fail_msg("%s: %s", models[i], workplace.failure.detail);
-        assert_false(workplace_is_in_reset(&workplace));
-        workplace_close(&workplace);
-    }
+    workplace_check_board_is_let_go(on("ATmega328P", "avr910"), "54 72 50");
+    workplace_check_board_is_let_go(on("ATmega328P", "avr910-block"), "54 72 50");
 }
 
 /* The version changes between claim and session. */
@@ -170,8 +111,8 @@ static void another_unit_is_refused(void **state)
     (void)state;
     struct workplace workplace;
 
-    prepare_with_fault(
-        &workplace, "avr910",
+    workplace_prepare_with_fault(
+        &workplace, on("ATmega328P", "avr910"),
         "{site: 1, fault: flip, wire: from-programmer, match: \"52 20 49 53 50 33 33\", "
         "offset: 5, mask: 0x02}");
     assert_int_equal(workplace_claim_and_attach(&workplace), -1);
@@ -187,8 +128,8 @@ static void no_letter_is_sent_for_a_device_code(void **state)
     (void)state;
     struct workplace workplace;
 
-    prepare_with_fault(
-        &workplace, "avr910",
+    workplace_prepare_with_fault(
+        &workplace, on("ATmega328P", "avr910"),
         "{site: 1, fault: flip, wire: from-programmer, match: \"13 20 28\", mask: 0x7F}\n"
         "  - {site: 1, fault: cut, match: \"54 6C\", for: 60 s}");
     if (workplace_claim_and_attach(&workplace) != 0)

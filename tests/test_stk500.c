@@ -25,39 +25,12 @@ static void open_workplace(struct workplace *workplace, const char *part, const 
     workplace_open(workplace, &options);
 }
 
-static void prepare_with_fault(struct workplace *workplace, const char *model, const char *fault)
-{
-    struct workplace_options options = on("ATmega328P", model);
-
-    options.faults = fault;
-    workplace_prepare(workplace, &options);
-}
-
-/* Full of what are commands, with blank stretches. */
-static void fill(uint8_t *bytes, uint32_t count)
-{
-    static const uint8_t letters[] = {0x52, 0x20, 0x63, 0x56, 0xAC, 0xE0,
-                                      'F',  0x62, 0x40, 0x84, 0xFF};
-    uint32_t random = 7;
-
-    for (uint32_t i = 0; i < count; i++) {
-        random = random * 1664525 + 1013904223;
-        uint8_t value = (uint8_t)(random >> 24);
-        bytes[i] = (random >> 20 & 3) == 0 ? letters[value % sizeof letters] : value;
-        if (i % 256 >= 100 && i % 256 < 200)
-            bytes[i] = 0xFF;
-    }
-}
+/* What its commands begin with, and what else it may take for one. */
+static const uint8_t letters[] = {0x52, 0x20, 0x63, 0x56, 0xAC, 0xE0, 'F', 0x62, 0x40, 0x84, 0xFF};
 
 static void program_on_bench(const char *part, const char *model, uint32_t start, uint32_t count)
 {
-    const struct workplace_options options = on(part, model);
-    uint8_t *bytes = malloc(count);
-
-    assert_non_null(bytes);
-    fill(bytes, count);
-    workplace_program_bytes(&options, start, bytes, count);
-    free(bytes);
+    workplace_program_letters(on(part, model), start, count, letters, sizeof letters);
 }
 
 static void parts_are_programmed(void **state)
@@ -129,7 +102,7 @@ static void a_lost_byte_before_a_place_writes_no_lock_bits(void **state)
                  "{site: 1, fault: lost-byte, wire: to-programmer, match: \"%s\", offset: %d, "
                  "times: 1}",
                  offset < 3 ? "56 A0 00" : "63 00 20", offset % 3);
-        prepare_with_fault(&workplace, "stk500", fault);
+        workplace_prepare_with_fault(&workplace, on("ATmega328P", "stk500"), fault);
         if (workplace_claim_and_attach(&workplace) != 0)
             fail_msg("%s", workplace.failure.detail);
         assert_int_equal(programmer_read(workplace.programmer, PART_EEPROM, 0x63, &byte, 1,
@@ -207,48 +180,27 @@ static void its_time_is_that_of_wire_and_firmware(void **state)
     workplace_check_pace(on("ATmega328P", "stk500"), 2048);
 }
 
-/* What is written too early is lost, and counted by the board. */
-static void wait_for_part(const char *part, const char *model, uint32_t count)
+static void write_slowly(struct workplace_options options, uint32_t count)
 {
-    struct workplace_options options = on(part, model);
-    struct workplace workplace;
-    uint8_t bytes[256];
-
-    fill(bytes, sizeof bytes);
-    options.real_pace = true;
-    workplace_open(&workplace, &options);
-    workplace_write_and_read(&workplace, PART_FLASH, 0, bytes, count);
-    workplace_write_and_read(&workplace, PART_EEPROM, 3, bytes, 12);
-    if (workplace_count(&workplace, "ignored_busy") != 0)
-        fail_msg("%s: %d writes came too early", part, workplace_count(&workplace, "ignored_busy"));
-    workplace_close(&workplace);
+    workplace_program_letters_slowly(options, count, 12, letters, sizeof letters);
 }
 
 static void slow_parts_are_waited_for(void **state)
 {
     (void)state;
-    wait_for_part("ATmega32A", "stk500", 256);
-    wait_for_part("AT90S8515", "avrisp", 30);
+    write_slowly(on("ATmega32A", "stk500"), 256);
+    write_slowly(on("AT90S8515", "avrisp"), 30);
 }
 
 /* ---- coming back into step ---- */
 
-/* A program before us was killed within a command. */
 static void a_programmer_that_waits_is_found(void **state)
 {
     (void)state;
     static const char *const begun[] = {"41", "56 30", "64 00 80 46 00 11"};
 
-    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
-        struct workplace workplace;
-        char fault[100];
-
-        snprintf(fault, sizeof fault, "{site: 1, fault: wrong-mode, bytes: \"%s\"}", begun[i]);
-        prepare_with_fault(&workplace, "stk500", fault);
-        if (workplace_claim_and_attach(&workplace) != 0)
-            fail_msg("%s: %s", begun[i], workplace.failure.detail);
-        workplace_close(&workplace);
-    }
+    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++)
+        workplace_check_waiting_is_found(on("ATmega328P", "stk500"), begun[i]);
 }
 
 /* On a machine that has too much to do: its name, and what it says of a parameter that it does not
@@ -265,7 +217,7 @@ static void a_programmer_that_answers_late_is_found(void **state)
         char fault[100];
 
         snprintf(fault, sizeof fault, "{site: 1, fault: late-reply, %s, times: 1}", late[i]);
-        prepare_with_fault(&workplace, "stk500", fault);
+        workplace_prepare_with_fault(&workplace, on("ATmega328P", "stk500"), fault);
         if (workplace_claim_and_attach(&workplace) != 0)
             fail_msg("%s: %s", late[i], workplace.failure.detail);
         assert_string_equal(workplace.programmer->firmware, "AVR STK 1.14");
@@ -275,22 +227,11 @@ static void a_programmer_that_answers_late_is_found(void **state)
 
 /* ---- who is there ---- */
 
-/* A program before us was killed in a session. */
 static void a_board_left_in_reset_is_let_go(void **state)
 {
     (void)state;
-    static const char *const models[] = {"stk500", "avrisp"};
-
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        struct workplace workplace;
-
-        prepare_with_fault(&workplace, models[i], "{site: 1, fault: wrong-mode, bytes: \"50 20\"}");
-        if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
-                             &workplace.failure) != 0)
-            fail_msg("%s: %s", models[i], workplace.failure.detail);
-        assert_false(workplace_is_in_reset(&workplace));
-        workplace_close(&workplace);
-    }
+    workplace_check_board_is_let_go(on("ATmega328P", "stk500"), "50 20");
+    workplace_check_board_is_let_go(on("ATmega328P", "avrisp"), "50 20");
 }
 
 static void another_unit_is_refused(void **state)

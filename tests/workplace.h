@@ -88,6 +88,14 @@ static inline void workplace_open(struct workplace *workplace,
         fail_msg("%s on %s: %s", wanted->part, wanted->model, workplace->failure.detail);
 }
 
+/* Starts the bench with this fault, an item of the jig file's list; nothing is claimed yet. */
+static inline void workplace_prepare_with_fault(struct workplace *workplace,
+                                                struct workplace_options options, const char *fault)
+{
+    options.faults = fault;
+    workplace_prepare(workplace, &options);
+}
+
 static inline void workplace_close(struct workplace *workplace)
 {
     programmer_destroy(workplace->programmer);
@@ -101,6 +109,21 @@ static inline void workplace_fill(uint8_t *bytes, size_t count, unsigned seed)
     for (size_t i = 0; i < count; i++) {
         seed = seed * 1103515245 + 12345;
         bytes[i] = (uint8_t)(seed >> 16);
+    }
+}
+
+/* Full of these letters, which a programmer takes for commands, with blank stretches. */
+static inline void workplace_fill_letters(uint8_t *bytes, uint32_t count, const uint8_t *letters,
+                                          size_t letter_count)
+{
+    uint32_t random = 7;
+
+    for (uint32_t i = 0; i < count; i++) {
+        random = random * 1664525 + 1013904223;
+        uint8_t value = (uint8_t)(random >> 24);
+        bytes[i] = (random >> 20 & 3) == 0 ? letters[value % letter_count] : value;
+        if (i % 256 >= 100 && i % 256 < 200)
+            bytes[i] = 0xFF;
     }
 }
 
@@ -213,18 +236,24 @@ static inline void workplace_program(const struct workplace_options *options, ui
     free(bytes);
 }
 
-/* The same on a board that takes its time: what is written too early is lost, and counted by the
- * board. The values are those that tell when a part is ready, and those that do not. */
-static inline void workplace_program_slowly(struct workplace_options options, uint32_t flash_bytes,
-                                            uint32_t eeprom_bytes)
+static inline void workplace_program_letters(struct workplace_options options, uint32_t start,
+                                             uint32_t count, const uint8_t *letters,
+                                             size_t letter_count)
 {
-    static const uint8_t values[] = {0x12, 0x7F, 0x80, 0x00, 0xFF, 0x34, 0x35, 0x7F, 0x00, 0x80};
-    struct workplace workplace;
-    uint8_t bytes[1024];
+    uint8_t *bytes = malloc(count);
 
-    assert_true(flash_bytes <= sizeof bytes);
-    for (uint32_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = values[i % sizeof values];
+    assert_non_null(bytes);
+    workplace_fill_letters(bytes, count, letters, letter_count);
+    workplace_program_bytes(&options, start, bytes, count);
+    free(bytes);
+}
+
+/* On a board that takes its time: what is written too early is lost, and counted by the board. */
+static inline void workplace_write_slowly(struct workplace_options options, const uint8_t *bytes,
+                                          uint32_t flash_bytes, uint32_t eeprom_bytes)
+{
+    struct workplace workplace;
+
     options.real_pace = true;
     workplace_open(&workplace, &options);
     uint32_t page_size = workplace.part->flash.page_size;
@@ -234,6 +263,63 @@ static inline void workplace_program_slowly(struct workplace_options options, ui
         fail_msg("%s: %d writes came too early", options.part,
                  workplace_count(&workplace, "ignored_busy"));
     assert_true(workplace_count(&workplace, "eeprom_writes") > 0);
+    workplace_close(&workplace);
+}
+
+/* The values are those that tell when a part is ready, and those that do not. */
+static inline void workplace_program_slowly(struct workplace_options options, uint32_t flash_bytes,
+                                            uint32_t eeprom_bytes)
+{
+    static const uint8_t values[] = {0x12, 0x7F, 0x80, 0x00, 0xFF, 0x34, 0x35, 0x7F, 0x00, 0x80};
+    uint8_t bytes[1024];
+
+    assert_true(flash_bytes <= sizeof bytes);
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = values[i % sizeof values];
+    workplace_write_slowly(options, bytes, flash_bytes, eeprom_bytes);
+}
+
+/* The values are those that a programmer takes for commands. */
+static inline void workplace_program_letters_slowly(struct workplace_options options,
+                                                    uint32_t flash_bytes, uint32_t eeprom_bytes,
+                                                    const uint8_t *letters, size_t letter_count)
+{
+    uint8_t bytes[256];
+
+    assert_true(flash_bytes <= sizeof bytes);
+    workplace_fill_letters(bytes, sizeof bytes, letters, letter_count);
+    workplace_write_slowly(options, bytes, flash_bytes, eeprom_bytes);
+}
+
+/* A program before us was killed behind these bytes of a command: the programmer is found, and the
+ * board attached. */
+static inline void workplace_check_waiting_is_found(struct workplace_options options,
+                                                    const char *begun)
+{
+    struct workplace workplace;
+    char fault[100];
+
+    snprintf(fault, sizeof fault, "{site: 1, fault: wrong-mode, bytes: \"%s\"}", begun);
+    workplace_prepare_with_fault(&workplace, options, fault);
+    if (workplace_claim_and_attach(&workplace) != 0)
+        fail_msg("%s, %s: %s", options.model, begun, workplace.failure.detail);
+    workplace_close(&workplace);
+}
+
+/* A program before us was killed in the session that these bytes begin: a claim lets the board go.
+ */
+static inline void workplace_check_board_is_let_go(struct workplace_options options,
+                                                   const char *session)
+{
+    struct workplace workplace;
+    char fault[100];
+
+    snprintf(fault, sizeof fault, "{site: 1, fault: wrong-mode, bytes: \"%s\"}", session);
+    workplace_prepare_with_fault(&workplace, options, fault);
+    if (programmer_claim(workplace.programmer, &workplace.settings, &workplace.operation,
+                         &workplace.failure) != 0)
+        fail_msg("%s: %s", options.model, workplace.failure.detail);
+    assert_false(workplace_is_in_reset(&workplace));
     workplace_close(&workplace);
 }
 
