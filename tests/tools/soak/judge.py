@@ -370,8 +370,16 @@ def judge_stillness(judge, events, by_site, out):
                         "waiting for its programmer" if waits else "")
 
 
-def judge_run(run):
-    judge = Judge(run)
+def has_begun(run):
+    """Did it come so far that boards were done? Else there is nothing to judge."""
+    try:
+        return bool(rows(run.log, "SELECT 1 FROM events WHERE kind = 'go'"))
+    except sqlite3.Error:
+        return False
+
+
+def judge_run(judge):
+    run = judge.run
     attempts = rows(run.log, "SELECT a.*, started_at_us, ended_at_us, 0 AS judged FROM attempts a "
                     "JOIN attempt_opened USING (attempt) JOIN attempt_closed USING (attempt) "
                     "ORDER BY attempt")
@@ -385,4 +393,3 @@ def judge_run(run):
     judge_boards(judge, by_site)
     judge_stillness(judge, events, by_site, out)
     judge.seen["boards"] = len(attempts)
-    return judge

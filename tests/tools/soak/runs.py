@@ -7,10 +7,11 @@ import subprocess
 import time
 
 from faults import make_jig
-from judge import judge_run
+from judge import Judge, has_begun, judge_run
 
 LIMIT_S = 400  # far above what a run takes: it is there for one that does not end
 LOOK_S = 0.5
+LINES_SHOWN = 10
 # Runs of so many boards tell whether a process grows, and so much it may: the database's page cache
 # (2 MiB), the heaps of many threads and their stacks fill up, ever slower, while some ten thousand
 # boards are done. What nobody can reach any more is found where this runs with the leak sanitizer.
@@ -117,6 +118,13 @@ class Run:
         self.status = self.station.returncode
         self.took_s = time.monotonic() - self.started
 
+    def how_it_ended(self):
+        """Of a run that did not begin: its exit status, and the last that it said."""
+        with open(self.output, errors="replace") as file:
+            said = file.read().splitlines()[-LINES_SHOWN:]
+        return "run %s did not begin: exit status %s, and the last that it said was\n%s" % (
+            self.name, self.status, "\n".join("  " + line for line in said or ["nothing"]))
+
     def judge_growth(self, judge):
         for watch in self.watches:
             growth = watch.growth(self.count)
@@ -136,7 +144,11 @@ def all_silent_run(profile, seed, gangflash):
 
 
 def judge_all(run):
-    judge = judge_run(run)
+    judge = Judge(run)
+    if not has_begun(run):
+        judge.check(False, run.how_it_ended())
+        return judge
+    judge_run(judge)
     run.judge_growth(judge)
     chain = subprocess.run([run.gangflash, "log", "verify", "--log", run.log],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
