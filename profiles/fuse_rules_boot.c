@@ -248,9 +248,11 @@ static void suggest_section(const struct part *part, uint32_t start, char *text,
 static void report_other_start(struct fuse_case *looking, const struct profile_position *position,
                                const char *what, uint32_t found, uint32_t start, const char *advice)
 {
-    char suggestion[FUSE_WORDS_CHOICE_BYTES + 32];
+    char suggestion[FUSE_WORDS_CHOICE_BYTES + 64];
 
     suggest_section(looking->part, found, suggestion, sizeof suggestion);
+    if (suggestion[0] == '\0' && found == start / 2)
+        snprintf(suggestion, sizeof suggestion, "; that is in words: link it for the byte address");
     fuse_case_report(looking, section_memory(looking), position,
                      "%.80s begins at 0x%04" PRIX32 ", expected 0x%04" PRIX32
                      ", where the boot section starts%s%s",

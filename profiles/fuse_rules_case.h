@@ -56,6 +56,7 @@ void fuse_rule_eesave(struct fuse_case *looking);
 void fuse_rule_eesave_elsewhere(struct fuse_case *looking);
 void fuse_rule_lock_forbids(struct fuse_case *looking);
 void fuse_rule_lock_mode(struct fuse_case *looking);
+void fuse_rule_test_bit(struct fuse_case *looking);
 void fuse_rule_compatibility(struct fuse_case *looking);
 void fuse_rule_missing_bits(struct fuse_case *looking);
 void fuse_rule_shared_signature(struct fuse_case *looking);

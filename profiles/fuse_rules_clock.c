@@ -63,8 +63,20 @@ static void say_choice(struct choice *choice)
         *start = '\0';
 }
 
+/* Is the ultra low power oscillator chosen, and a frequency of it that the datasheet reserves
+ * (ATtiny441/841, 8495, "ULPOSCSEL")? */
+static bool is_reserved_frequency(const struct fuse_case *looking, const char *name)
+{
+    enum part_memory memory;
+    uint8_t code = 0;
+    const struct part_field *field = fuse_case_field(looking, "ULPOSCSEL", &memory, &code);
+
+    return name && strncmp(name, "INTULPOSC", strlen("INTULPOSC")) == 0 && field &&
+           !fuse_words_is_documented(field, code);
+}
+
 /* False where nothing is known: the byte is left, or it is one of those whose fields have no names
- * for what they choose. */
+ * for what they choose, and stands as it leaves the factory. */
 static bool read_choice(const struct fuse_case *looking, struct choice *choice)
 {
     const struct part *part = looking->part;
@@ -80,7 +92,7 @@ static bool read_choice(const struct fuse_case *looking, struct choice *choice)
     say_choice(choice);
     if (choice->name && is_for_both(choice->name))
         choice->oscillator.kind = PART_OSCILLATOR_EITHER;
-    return choice->field->value_count > 0;
+    return choice->field->value_count > 0 || choice->oscillator.kind == PART_OSCILLATOR_UNKNOWN;
 }
 
 /* Has the board what the fuses choose? */
@@ -109,13 +121,35 @@ static bool board_has(const struct profile *profile, const struct choice *choice
     return choice->oscillator.kind == PART_OSCILLATOR_UNKNOWN && choice->name;
 }
 
+/* Whatever the board has: nobody knows whether it goes with this. */
+static void report_unknown(struct fuse_case *looking, const struct choice *choice)
+{
+    fuse_case_report(looking, looking->part->cksel.memory, NULL,
+                     "%s is a value that the datasheet does not have, so nobody says what clock it "
+                     "gives: gangflash fuses %s %s lists those that it has",
+                     choice->field->name, looking->part->name, choice->field->name);
+}
+
 void fuse_rule_clock_source(struct fuse_case *looking)
 {
     const struct profile *profile = looking->profile;
     struct choice choice;
 
-    if (!read_choice(looking, &choice) || board_has(profile, &choice))
+    if (!read_choice(looking, &choice))
         return;
+    if (is_reserved_frequency(looking, choice.name)) {
+        fuse_case_report(looking, looking->part->cksel.memory, NULL,
+                         "%s is %s, but ULPOSCSEL is a value that the datasheet does not have: "
+                         "correct ULPOSCSEL",
+                         choice.field->name, choice.words);
+        return;
+    }
+    if (board_has(profile, &choice))
+        return;
+    if (choice.field && choice.oscillator.kind == PART_OSCILLATOR_UNKNOWN) {
+        report_unknown(looking, &choice);
+        return;
+    }
     if (!choice.field)
         fuse_case_report(looking, PART_MEMORY_COUNT, &profile->board_position,
                          "the board's clock is said to be %s, but %s %s" WAYS_OUT,

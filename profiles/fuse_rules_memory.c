@@ -103,6 +103,18 @@ void fuse_rule_lock_mode(struct fuse_case *looking)
                          "PROG_VER_DISABLED (00), PROG_DISABLED (10) or NO_LOCK (11)");
 }
 
+/* ---- bits of the maker ---- */
+
+/* AT90CAN32/64/128 (7679, "Fuse Extended Byte"): reserved for factory tests. */
+void fuse_rule_test_bit(struct fuse_case *looking)
+{
+    enum part_memory memory;
+    uint8_t code = 1;
+
+    if (fuse_case_field(looking, "TA0SEL", &memory, &code) != NULL && code == 0)
+        fuse_case_report(looking, memory, NULL, "TA0SEL is on; give TA0SEL off");
+}
+
 /* ---- bits that make a part another ---- */
 
 /* A byte that is left as found is taken as the factory programs it. */

@@ -257,6 +257,10 @@ int fuse_words_parse(const struct part_field *field, const char *text, uint8_t *
 
 /* ---- what they mean ---- */
 
+/* "PSC Output Behaviour During Reset": of PSCRV on the AT90PWM2/3's datasheet 4317I says low, 4317K
+ * high. */
+#define PSC_LEVEL "the level of the PSC outputs that a reset drives: datasheets disagree which"
+
 /* "Fuse Bits" and "Program And Data Memory Lock Bits" in the chapters on memory programming of the
  * AVR datasheets, for example ATmega328P (8271J), tables 28-1 to 28-8. */
 static const struct {
@@ -285,6 +289,17 @@ static const struct {
     {"M103C", "behaves as an ATmega103: no extended I/O, another stack", "no ATmega103"},
     {"M161C", "behaves as an ATmega161", "no ATmega161"},
     {"S8515C", "behaves as an AT90S4414/8515", "no AT90S4414/8515"},
+    {"TA0SEL", "a mode for factory tests", "no factory tests"},
+    {"PSCRV", PSC_LEVEL, PSC_LEVEL},
+    {"PSCRVA", PSC_LEVEL, PSC_LEVEL},
+    {"PSCRVB", PSC_LEVEL, PSC_LEVEL},
+    {"PSCRB", "a reset drives the PSC outputs", "the PSC outputs are ordinary pins at a reset"},
+    {"PSC0RB", "a reset drives the outputs of PSC0",
+     "the outputs of PSC0 are ordinary pins at a reset"},
+    {"PSC1RB", "a reset drives the outputs of PSC1",
+     "the outputs of PSC1 are ordinary pins at a reset"},
+    {"PSC2RB", "a reset drives the outputs of PSC2",
+     "the outputs of PSC2 are ordinary pins at a reset"},
     {"S8535C", "behaves as an AT90S4434/8535", "no AT90S4434/8535"},
 };
 

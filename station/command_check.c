@@ -316,16 +316,43 @@ static int check_sites(const struct check *check, struct json_array *sites, stru
     return result;
 }
 
+/* The first byte that acts on the clock and is left as found, else the first that acts on it. */
+static struct profile_position position_of_clock(const struct profile *profile)
+{
+    struct profile_position position = profile->board_position;
+    for (int i = PART_LOCK - PART_FIRST_FUSE; i >= 0; i--) {
+        enum part_memory memory = (enum part_memory)(PART_FIRST_FUSE + i);
+        const struct profile_byte_rule *rule = profile_rule(profile, memory);
+        if (rule == NULL || !part_clock_depends_on(profile->part, memory, NULL))
+            continue;
+        position = rule->position;
+        if (rule->leave)
+            break;
+    }
+    return position;
+}
+
+/* Without a jig: what no site could do is the profile's fault. */
+static int judge_order(const struct profile *profile, struct failure *failure)
+{
+    struct profile_position at = position_of_clock(profile);
+    struct failure why = {0};
+    struct plan plan;
+    plan_of_profile(profile, &plan);
+    if (plan_check_new_board(&plan, &why) == 0)
+        return 0;
+    return failure_set(failure, FAILURE_PROFILE_INVALID, "%s:%d:%d: %s", profile->path, at.line,
+                       at.column, why.detail);
+}
+
 /* What is wrong with the profile itself is not said again for each site. */
 static int judge(const struct check *check, struct json_array *sites, struct failure *failure)
 {
-    struct plan plan;
     if (fuse_rules_judge(check->job->profile, 0, failure) != 0)
         return -1;
     if (check->job->jig != NULL)
         return check_sites(check, sites, failure);
-    plan_of_profile(check->job->profile, &plan);
-    return plan_check_new_board(&plan, failure);
+    return judge_order(check->job->profile, failure);
 }
 
 static int print_for_people(const struct check *check, struct failure *failure)

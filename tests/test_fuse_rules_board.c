@@ -91,6 +91,15 @@ static void test_clock_source(void **state)
         {"ATmega328P", "clock: resonator 32.768 kHz", ATMEGA328P("0xE5"), "watch crystal"},
         /* what the datasheet does not have, and what is left */
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xE1"), "the datasheet does not have"},
+        {"ATmega328P", NULL, ATMEGA328P("0xE1"),
+         "nobody says what clock it gives: gangflash fuses ATmega328P SUT_CKSEL"},
+        {"ATmega64HVE2", NULL, "{low: 0xD7, high: 0xF9}", NULL},
+        {"ATmega64HVE2", NULL, "{low: 0xD6, high: 0xF9}", "OSCSEL0 is a value that the datasheet"},
+        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x7F}", NULL},
+        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x1F}",
+         "but ULPOSCSEL is a value that the datasheet does not have"},
+        {"ATtiny841", NULL, "{low: 0xE4, high: 0xDF, extended: 0x3F}", "correct ULPOSCSEL"},
+        {"ATtiny841", NULL, "{low: 0xE2, high: 0xDF, extended: 0x1F}", NULL}, /* not chosen */
         {"ATmega328P", NULL, ATMEGA328P("leave"), NULL},
         {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("leave"), NULL},
         /* PLLs: of the ATtiny's own oscillator, and fed from outside */

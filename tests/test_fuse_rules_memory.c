@@ -149,6 +149,8 @@ static void test_bootloader_not_at_section(void **state)
         {"ATmega328P", BOOT(SHORT, 0x7000), HIGH_328("0xDF"), "begins at 0x7000"},
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328("leave"), NULL},
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328(ACCEPTS("0xDE", "0xDC")), "expected 0x7C00"},
+        {"ATmega328P", BOOT(SHORT, 0x3F00), HIGH_328("0xDE"),
+         "begins at 0x3F00, expected 0x7E00, where the boot section starts; that is in words"},
         {"ATmega328P", BOOT(SHORT, 0x7E00), HIGH_328(ACCEPTS("0xDE", "0xDF")), NULL},
         /* Two files that make one bootloader. */
         {"ATmega328P", BOOT(SHORT, 0x7F00) BOOT(SHORT, 0x7E00), HIGH_328("0xDE"), NULL},
@@ -334,6 +336,22 @@ static void test_lock_hides(void **state)
     };
 
     CHECK_CASES("lock-hides", tests);
+}
+
+#define CAN_128(extended) "fuses: {low: 0x62, high: 0x99, extended: " extended "}\nlock: 0xFF"
+
+static void test_test_bit(void **state)
+{
+    static const struct rule_case tests[] = {
+        {"AT90CAN128", APP(SHORT, 0), CAN_128("0xFF"), NULL},
+        {"AT90CAN128", APP(SHORT, 0), CAN_128("0xFE"), "TA0SEL is on; give TA0SEL off"},
+        {"AT90CAN128", APP(SHORT, 0), CAN_128("{TA0SEL: on, BODLEVEL: off}"), "TA0SEL is on"},
+        {"AT90CAN128", APP(SHORT, 0), CAN_128("leave"), NULL},
+        {"AT90CAN128", APP(SHORT, 0), CAN_128(ACCEPTS("0xFF", "0xFE")), "TA0SEL is on"},
+        {"ATmega328P", APP(SHORT, 0), HIGH_328("0xD9"), NULL},
+    };
+
+    CHECK_CASES("test-bit", tests);
 }
 
 static void test_selfprgen(void **state)
@@ -617,7 +635,8 @@ static void test_severities(void **state)
                                           "selfprgen",
                                           "eesave",
                                           "lock-forbids",
-                                          "lock-mode"};
+                                          "lock-mode",
+                                          "test-bit"};
     static const char *const warned[] = {"bootloader-unreached", "eesave-elsewhere",
                                          "compatibility", "missing-bits", "shared-signature"};
 
@@ -714,6 +733,7 @@ int main(void)
         TEST(test_bootloader_unreached),
         TEST(test_lock_hides),
         TEST(test_selfprgen),
+        TEST(test_test_bit),
         TEST(test_eesave),
         TEST(test_eesave_elsewhere),
         TEST(test_lock_forbids),

@@ -46,6 +46,8 @@ static const struct {
      "the application cannot read, nobody write the boot section"},
     {"ATmega2560", "BOOTSZ", 0xD8, "4096 words",
      "the boot section is 8192 bytes from byte address 0x3E000 on"},
+    {"AT90CAN128", "TA0SEL", 0xFE, "on", "a mode for factory tests"},
+    {"AT90PWM3B", "PSC2RB", 0x7F, "on", "a reset drives the outputs of PSC2"},
     {"ATmega32U4", "HWBE", 0xF3, "on", "the HWB pin held low at reset starts the boot section"},
 };
 

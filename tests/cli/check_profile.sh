@@ -79,7 +79,7 @@ equal "$(jq -c '[.order_new_board, .doors]' "$work/out")" '[["high","low"],{}]' 
 sed -i 's/^\( *high\): .*/\1: leave/' "$work/ckopt.yaml"
 expect 3 "$gangflash" check "$work/ckopt.yaml"
 says out "a new board is refused before the erase: once low is written"
-says err "plan-refused: each new board would be refused before its erase: once low is written"
+says err "profile-invalid: $work/ckopt.yaml:$(grep -n '^ *high:' "$work/ckopt.yaml" | cut -d: -f1):9: each new board would be refused before its erase: once low is written"
 says err "fuse high acts on the clock and is left as found: give its value, too"
 expect 3 "$gangflash" check "$work/ckopt.yaml" --json
 equal "$(jq -r '.new_board_refused | startswith("once low is written")' "$work/out")" true "no order"
