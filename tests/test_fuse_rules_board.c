@@ -59,6 +59,24 @@ static void check_all(struct rules_bench *bench, const char *rule, const struct 
 #define ATMEGA32A(low, high) "{low: " low ", high: " high "}"
 #define ATTINY85(low) "{low: " low ", high: 0xDF, extended: 0xFF}"
 
+/* Values of which nobody says what clock they give. */
+static void test_clock_unknown(void **state)
+{
+    static const struct look looks[] = {
+        {"ATmega328P", NULL, ATMEGA328P("0xE1"),
+         "nobody says what clock it gives: gangflash fuses ATmega328P SUT_CKSEL"},
+        {"ATmega64HVE2", NULL, "{low: 0xD7, high: 0xF9}", NULL},
+        {"ATmega64HVE2", NULL, "{low: 0xD6, high: 0xF9}", "OSCSEL0 is a value that the datasheet"},
+        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x7F}", NULL},
+        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x1F}",
+         "but ULPOSCSEL is a value that the datasheet does not have"},
+        {"ATtiny841", NULL, "{low: 0xE4, high: 0xDF, extended: 0x3F}", "correct ULPOSCSEL"},
+        {"ATtiny841", NULL, "{low: 0xE2, high: 0xDF, extended: 0x1F}", NULL}, /* not chosen */
+    };
+
+    CHECK_ALL("clock-source", looks);
+}
+
 static void test_clock_source(void **state)
 {
     static const struct look looks[] = {
@@ -91,15 +109,6 @@ static void test_clock_source(void **state)
         {"ATmega328P", "clock: resonator 32.768 kHz", ATMEGA328P("0xE5"), "watch crystal"},
         /* what the datasheet does not have, and what is left */
         {"ATmega328P", "clock: crystal 16 MHz", ATMEGA328P("0xE1"), "the datasheet does not have"},
-        {"ATmega328P", NULL, ATMEGA328P("0xE1"),
-         "nobody says what clock it gives: gangflash fuses ATmega328P SUT_CKSEL"},
-        {"ATmega64HVE2", NULL, "{low: 0xD7, high: 0xF9}", NULL},
-        {"ATmega64HVE2", NULL, "{low: 0xD6, high: 0xF9}", "OSCSEL0 is a value that the datasheet"},
-        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x7F}", NULL},
-        {"ATtiny841", "clock: internal 512 kHz", "{low: 0xE4, high: 0xDF, extended: 0x1F}",
-         "but ULPOSCSEL is a value that the datasheet does not have"},
-        {"ATtiny841", NULL, "{low: 0xE4, high: 0xDF, extended: 0x3F}", "correct ULPOSCSEL"},
-        {"ATtiny841", NULL, "{low: 0xE2, high: 0xDF, extended: 0x1F}", NULL}, /* not chosen */
         {"ATmega328P", NULL, ATMEGA328P("leave"), NULL},
         {"ATmega328P", "clock: internal 8 MHz", ATMEGA328P("leave"), NULL},
         /* PLLs: of the ATtiny's own oscillator, and fed from outside */
@@ -538,23 +547,12 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, rules_set_up, rules_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_clock_source),
-        TEST(test_clock_frequency),
-        TEST(test_clock_divided),
-        TEST(test_clock_slow),
-        TEST(test_clock_differs),
-        TEST(test_brown_out),
-        TEST(test_supply_not_said),
-        TEST(test_supply_of_the_site),
-        TEST(test_jtag_pins),
-        TEST(test_watchdog),
-        TEST(test_ocd),
-        TEST(test_hwbe),
-        TEST(test_accepted_values),
-        TEST(test_hwbe_with_bootloader),
-        TEST(test_combinations),
-        TEST(test_risks),
-        TEST(test_uses_is_read),
+        TEST(test_clock_source),  TEST(test_clock_unknown),   TEST(test_clock_frequency),
+        TEST(test_clock_divided), TEST(test_clock_slow),      TEST(test_clock_differs),
+        TEST(test_brown_out),     TEST(test_supply_not_said), TEST(test_supply_of_the_site),
+        TEST(test_jtag_pins),     TEST(test_watchdog),        TEST(test_ocd),
+        TEST(test_hwbe),          TEST(test_accepted_values), TEST(test_hwbe_with_bootloader),
+        TEST(test_combinations),  TEST(test_risks),           TEST(test_uses_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
