@@ -215,7 +215,7 @@ static void conclude(const struct progress *progress, struct record_attempt *rec
 {
     int count;
     const struct record_step_fact *steps = record_step_table(&count);
-    const char *before = "; the last finished step was", *after = "; a later one may have begun";
+    const char *before = "; the last step in the log is", *after = "; later ones may be done";
     record->touched = progress->touched;
     record->ended_at_us = progress->ended_at_us;
     if (progress->last_failed) {

@@ -350,7 +350,7 @@ static void test_killed_before_it_was_put_back(void **state)
     expect_owed(log, "ATmega32U4", 0, 0, 1, false);
     assert_int_equal(log_close(log, NULL), 0);
     assert_non_null(strstr(sample_query(sample->path, "SELECT detail FROM attempts"),
-                           "'erase'; a later one may have begun; its EEPROM may be cleared, what "
+                           "'erase'; later ones may be done; its EEPROM may be cleared, what "
                            "it held: gangflash log eeprom 1 -o FILE.hex"));
 }
 
