@@ -24,6 +24,9 @@ struct programmer {
     const struct part *part; /* of the session; set by programmer_attach() */
     uint32_t session;        /* counts programming sessions from 1 */
     bool attached;
+    /* Set by claim as soon as this kind of programmer has answered: what fails in the rest of the
+     * claim may be a late answer, and no other programmer. */
+    bool answered;
     char firmware[64]; /* what claim found: "ArduinoISP 1.18" */
     /* What the target's clock is now, as far as is known; set before programmer_attach(). 0: not
      * known, programmer_target_hz() says what is assumed then. */
@@ -135,6 +138,19 @@ size_t programmer_next_sck(const int64_t *offered_hz, size_t count, size_t now);
 
 int programmer_claim(struct programmer *programmer, const struct programmer_settings *settings,
                      const struct operation *operation, struct failure *failure);
+/* Creates an instance and claims with it; on failure there is none. `*owed_value` is what was left
+ * owing to this place (see struct programmer), and after a failure what is. */
+int programmer_open(const struct programmer_driver *driver,
+                    const struct programmer_settings *settings, int *owed_value,
+                    const struct operation *operation, struct programmer **programmer,
+                    struct failure *failure);
+/* The same, but one that does not answer, or not in step, is looked for again: one that hung for a
+ * few seconds, or shares a core with many, is not missing. An absent one is waited for about four
+ * seconds, or as long as its driver looks for it, and the failure says how long it was. */
+int programmer_open_patiently(const struct programmer_driver *driver,
+                              const struct programmer_settings *settings, int *owed_value,
+                              const struct operation *operation, struct programmer **programmer,
+                              struct failure *failure);
 int programmer_attach(struct programmer *programmer, const struct part *part,
                       const struct operation *operation, struct failure *failure);
 /* Has a deadline of its own and ignores cancellation: every way out goes through here. Does nothing

@@ -7,7 +7,7 @@
 #include "station/site_list.h"
 
 /* Opening a port resets many an Arduino, whose bootloader then takes two seconds of its own. */
-#define CLAIM_TIME_US 20000000
+#define CLAIM_TIME_US 30000000
 
 static int start_bench(struct jig_session *session, struct failure *failure)
 {
@@ -115,14 +115,9 @@ int jig_session_claim(const struct jig_session *session, const struct programmer
 {
     const struct programmer_settings settings = {.place = *place, .baud = baud};
     const struct operation operation = jig_session_operation(session, CLAIM_TIME_US);
-    *programmer = programmer_create(driver);
-    if (*programmer == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a programmer");
-    if (programmer_claim(*programmer, &settings, &operation, failure) == 0)
-        return 0;
-    programmer_destroy(*programmer);
-    *programmer = NULL;
-    return -1;
+    int owed_value = -1;
+    return programmer_open_patiently(driver, &settings, &owed_value, &operation, programmer,
+                                     failure);
 }
 
 /* Somebody else may be there. */
@@ -133,20 +128,32 @@ static bool may_be_another(const struct failure *failure)
            failure->code == FAILURE_PROGRAMMER_OUT_OF_STEP;
 }
 
+/* Once only: of the many that may be there, each is asked. */
+static int claim_once(const struct jig_session *session, const struct programmer_driver *driver,
+                      const struct programmer_found *found, struct programmer **programmer,
+                      struct failure *failure)
+{
+    const struct programmer_settings settings = {.place = found->place, .baud = found->baud};
+    const struct operation operation = jig_session_operation(session, CLAIM_TIME_US);
+    int owed_value = -1;
+    return programmer_open(driver, &settings, &owed_value, &operation, programmer, failure);
+}
+
 int jig_session_ask(const struct jig_session *session, struct programmer_found *found,
                     struct programmer **programmer, struct failure *failure)
 {
     size_t count = 0;
     const struct programmer_driver *const *drivers = programmer_drivers(&count);
     struct failure trouble = {0};
-    if (jig_session_claim(session, found->driver, &found->place, found->baud, programmer,
-                          failure) == 0)
+    if (found->by_id)
+        return jig_session_claim(session, found->driver, &found->place, found->baud, programmer,
+                                 failure);
+    if (claim_once(session, found->driver, found, programmer, failure) == 0)
         return 0;
-    for (size_t i = 0; i < count && !found->by_id && may_be_another(failure); i++) {
+    for (size_t i = 0; i < count && may_be_another(failure); i++) {
         if (drivers[i]->link != PROGRAMMER_STREAM || drivers[i] == found->driver)
             continue;
-        if (jig_session_claim(session, drivers[i], &found->place, found->baud, programmer,
-                              &trouble) == 0) {
+        if (claim_once(session, drivers[i], found, programmer, &trouble) == 0) {
             found->driver = drivers[i];
             *failure = (struct failure){0};
             return 0;

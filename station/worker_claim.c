@@ -4,31 +4,31 @@
 
 #include "station/worker.h"
 
-#define CLAIM_DEADLINE_US 20000000
-#define CLAIM_TRIES 2
+#define CLAIM_DEADLINE_US 30000000
 /* Between two tries to claim a lost programmer: at first, and at most. Opening a port resets many
  * an Arduino, which then needs two seconds of its own. */
 #define RECLAIM_PAUSE_FIRST_US 100000
 #define RECLAIM_PAUSE_MAX_US 3000000
 
-static int claim(struct worker *worker, int64_t deadline_us, const atomic_bool *cancel,
+struct claim_request {
+    int64_t deadline_us;
+    const atomic_bool *cancel;
+    bool patient;
+};
+
+static int claim(struct worker *worker, const struct claim_request *request,
                  struct failure *failure)
 {
     struct programmer_settings settings = {.place = worker->site->place,
                                            .baud = worker->site->baud};
     struct operation operation = {.deadline_us = operation_now_us() + CLAIM_DEADLINE_US,
-                                  .cancel = cancel};
+                                  .cancel = request->cancel};
 
-    if (operation.deadline_us > deadline_us)
-        operation.deadline_us = deadline_us;
-    worker->programmer = programmer_create(worker->plan.driver);
-    if (worker->programmer == NULL)
-        return failure_set(failure, FAILURE_OUT_OF_MEMORY, "a programmer");
-    worker->programmer->owed_value = worker->owed_value;
-    if (programmer_claim(worker->programmer, &settings, &operation, failure) == 0)
-        return 0;
-    worker_unclaim(worker);
-    return -1;
+    if (operation.deadline_us > request->deadline_us)
+        operation.deadline_us = request->deadline_us;
+    return (request->patient ? programmer_open_patiently
+                             : programmer_open)(worker->plan.driver, &settings, &worker->owed_value,
+                                                &operation, &worker->programmer, failure);
 }
 
 void worker_unclaim(struct worker *worker)
@@ -47,20 +47,15 @@ static void go_out(struct worker *worker, const struct failure *failure)
     worker->done = true;
 }
 
-/* One that answers, but not what was asked, is asked once more: it is no reason to lose a site that
- * an answer was late. */
 void worker_claim(struct worker *worker)
 {
+    const struct claim_request request = {
+        .deadline_us = INT64_MAX, .cancel = &worker->scheduler->cancel, .patient = true};
     struct failure failure = {0};
 
     worker->owed_value = -1;
-    for (int i = 0; i < CLAIM_TRIES; i++) {
-        failure = (struct failure){0};
-        if (claim(worker, INT64_MAX, &worker->scheduler->cancel, &failure) == 0)
-            return;
-        if (failure.code != FAILURE_PROGRAMMER_OUT_OF_STEP)
-            break;
-    }
+    if (claim(worker, &request, &failure) == 0)
+        return;
     if (failure.code == FAILURE_INTERRUPTED)
         worker->done = true;
     else
@@ -106,10 +101,14 @@ static bool is_same_firmware(const char *before, const char *after)
     return strncmp(before, after, name) == 0 && (after[name] == ' ' || after[name] == '\0');
 }
 
+/* Whoever waits for it asks again. */
 static int claim_again(struct worker *worker, int64_t end_us, struct failure *failure)
 {
+    const struct claim_request request = {.deadline_us = end_us,
+                                          .cancel = &worker->scheduler->over};
+
     *failure = (struct failure){0};
-    if (claim(worker, end_us, &worker->scheduler->over, failure) != 0)
+    if (claim(worker, &request, failure) != 0)
         return -1;
     if (is_same_firmware(worker->firmware, worker->programmer->firmware))
         return 0;

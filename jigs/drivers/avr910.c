@@ -251,14 +251,14 @@ static bool is_identity(const struct heard *heard)
     return heard->count == IDENTITY_BYTES;
 }
 
-static int ask_identity(struct avr910 *avr, struct heard *heard, const struct operation *operation,
-                        struct failure *failure)
+static int ask_identity(struct avr910 *avr, int64_t silence_us, struct heard *heard,
+                        const struct operation *operation, struct failure *failure)
 {
     static const uint8_t letter[] = {'S'};
     size_t more = 0;
 
     if (stream_talk_drain(&avr->talk, 0, operation, failure) != 0 ||
-        stream_talk_ask(&avr->talk, letter, 1, heard->bytes, IDENTITY_BYTES, KNOCK_SILENCE_US,
+        stream_talk_ask(&avr->talk, letter, 1, heard->bytes, IDENTITY_BYTES, silence_us,
                         &heard->count, operation, failure) != 0)
         return -1;
     if (heard->count < IDENTITY_BYTES)
@@ -269,6 +269,16 @@ static int ask_identity(struct avr910 *avr, struct heard *heard, const struct op
         return -1;
     heard->count += more;
     return 0;
+}
+
+/* A name that came late leaves the answers to what was asked meanwhile for the next questions: let
+ * them come, and ask once more. */
+static int ask_again(struct avr910 *avr, struct heard *heard, const struct operation *operation,
+                     struct failure *failure)
+{
+    if (stream_talk_drain(&avr->talk, STREAM_TALK_REPLY_US, operation, failure) != 0)
+        return -1;
+    return ask_identity(avr, STREAM_TALK_REPLY_US, heard, operation, failure);
 }
 
 /* It may wait for the rest of a command that a killed program began, and it may just have been
@@ -283,7 +293,9 @@ static int find(struct avr910 *avr, struct heard *heard, const struct operation 
 
         if (feed(avr, round % 2 == 0 ? FEED_COUNT : FEED_BLOCK_COUNT, quiet_us, operation,
                  failure) != 0 ||
-            ask_identity(avr, &now, operation, failure) != 0)
+            ask_identity(avr, KNOCK_SILENCE_US, &now, operation, failure) != 0)
+            return -1;
+        if (round > 0 && is_identity(&now) && ask_again(avr, &now, operation, failure) != 0)
             return -1;
         if (now.count > 0)
             *heard = now;
@@ -321,6 +333,7 @@ static int look_for_programmer(struct avr910 *avr, uint8_t identity[IDENTITY_BYT
         return fail_to_find(&heard, failure);
     memcpy(identity, heard.bytes, IDENTITY_BYTES);
     avr->base.owed_value = -1;
+    avr->base.answered = true;
     avr->talk.out_of_step = false;
     return 0;
 }
@@ -335,7 +348,7 @@ static int recover(struct avr910 *avr, const struct operation *operation, struct
     for (int tries = 0; tries < RECOVER_TRIES; tries++) {
         if (feed(avr, tries == 0 ? FEED_COUNT : FEED_BLOCK_COUNT,
                  tries == 0 ? STREAM_TALK_QUIET_US : KNOCK_SILENCE_US, operation, failure) != 0 ||
-            ask_identity(avr, &heard, operation, failure) != 0)
+            ask_identity(avr, KNOCK_SILENCE_US, &heard, operation, failure) != 0)
             return -1;
         if (is_identity(&heard)) {
             avr->base.owed_value = -1;
@@ -492,6 +505,9 @@ static int check_universal(struct avr910 *avr, const struct operation *operation
     if (received == 2 && reply[1] == CR)
         return 0;
     avr->talk.out_of_step = true;
+    if (received < 2)
+        return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
+                           "no answer to the universal command of four bytes (.)");
     return failure_set(failure, FAILURE_PROGRAMMER_TOO_OLD,
                        "it lacks the universal command of four bytes (.), and fuses can be written "
                        "by no other");
@@ -568,7 +584,7 @@ static int find_name(struct avr910 *avr, uint8_t name[IDENTITY_BYTES],
 {
     struct heard heard = {0};
 
-    if (ask_identity(avr, &heard, operation, failure) != 0)
+    if (ask_identity(avr, KNOCK_SILENCE_US, &heard, operation, failure) != 0)
         return -1;
     memcpy(name, heard.bytes, IDENTITY_BYTES);
     if (heard.count == IDENTITY_BYTES && memcmp(name, avr->identity, IDENTITY_BYTES) == 0)

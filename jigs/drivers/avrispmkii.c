@@ -165,6 +165,7 @@ static int claim(struct programmer *programmer, const struct programmer_settings
         return -1;
     if (sign_on_again(stk, operation, failure) != 0 && recover(stk, operation, failure) != 0)
         return -1;
+    programmer->answered = true;
     stk->engaged = true; /* by somebody who was killed, perhaps */
     if (check_sign_on(stk, failure) != 0 || stk500v2_let_go(stk, operation, failure) != 0)
         return -1;

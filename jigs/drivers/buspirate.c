@@ -102,9 +102,10 @@ static const int64_t offered_hz[] = {8000000, 4000000, 2666666, 2000000,
 #define SEGMENT_BYTES 0x20000
 #define WORDS_SUM_MAX 0xFFFF /* word address + bytes of 06 02 */
 
-#define ZEROS_TO_ENTER 24  /* 20 are needed, and a few may be taken for something else */
-#define ZEROS_TO_FILL 4200 /* what 05 may wait for, and a little more */
-#define FLOOD_ROUNDS 2
+#define ZEROS_TO_ENTER 24     /* 20 are needed, and a few may be taken for something else */
+#define ZEROS_TO_FILL 4200    /* what 05 may wait for, and a little more */
+#define FLOOD_ROUNDS 2        /* at least… */
+#define FIND_TIME_US 4000000  /* …and so long when it is claimed: it may have been held up */
 #define FEED_COUNT 2          /* owed values: 00 and v may be missing */
 #define FEED_ROUNDS 8         /* 05 takes five for its own header */
 #define OWED_AFTER_ZERO 0x100 /* with owed_value: the second byte was sent, and not answered… */
@@ -112,7 +113,8 @@ static const int64_t offered_hz[] = {8000000, 4000000, 2666666, 2000000,
 
 #define FEED_SILENCE_US 300000
 #define REPLY_SILENCE_US 1000000
-#define QUIET_US 30000 /* nothing more comes: longer than an FTDI's latency timer */
+#define QUIET_US 30000       /* nothing more comes: longer than an FTDI's latency timer */
+#define LATE_QUIET_US 300000 /* …nor of what is late, where many share a core */
 #define BANNER_SILENCE_US 700000
 #define BANNER_QUIET_US 100000
 #define DRAIN_LIMIT_US 8000000 /* 06 02 of 64 KiB may still be on its way */
@@ -123,6 +125,7 @@ static const int64_t offered_hz[] = {8000000, 4000000, 2666666, 2000000,
 #define RESET_US 20000  /* "at least 20 ms" from RESET low to the first instruction */
 #define PULSE_US 2000
 #define TRIES 2 /* at each SCK */
+#define LATE_TRIES 3
 
 struct buspirate {
     struct programmer base;
@@ -414,11 +417,14 @@ static int feed_owed_value(struct buspirate *pirate, const struct operation *ope
 static int find_bit_bang(struct buspirate *pirate, struct heard *heard,
                          const struct operation *operation, struct failure *failure)
 {
+    int64_t end_us = pirate->base.answered ? 0 : operation_now_us() + FIND_TIME_US;
+
     if (link_stream_drain(pirate->stream, QUIET_US, DRAIN_LIMIT_US, operation, failure) != 0 ||
         feed_owed_value(pirate, operation, failure) != 0 ||
         knock(pirate, LEAVE, ZEROS_TO_ENTER, heard, operation, failure) != 0)
         return -1;
-    for (int i = 0; i < FLOOD_ROUNDS && !ends_in_bit_bang(heard); i++) {
+    for (int i = 0; (i < FLOOD_ROUNDS || operation_now_us() < end_us) && !ends_in_bit_bang(heard);
+         i++) {
         if (knock(pirate, LEAVE, ZEROS_TO_FILL, heard, operation, failure) != 0)
             return -1;
         if (!ends_in_bit_bang(heard) &&
@@ -429,15 +435,37 @@ static int find_bit_bang(struct buspirate *pirate, struct heard *heard,
     return 0;
 }
 
-static int fail_to_find(const struct heard *heard, struct failure *failure)
+/* One that was claimed as a Bus Pirate is still taken for one. */
+static int fail_to_find(const struct buspirate *pirate, const struct heard *heard,
+                        struct failure *failure)
 {
+    enum failure_code code =
+        pirate->base.answered ? FAILURE_PROGRAMMER_OUT_OF_STEP : FAILURE_PROGRAMMER_UNKNOWN;
     char text[64];
 
     if (heard->count == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to zeros");
     stream_talk_bytes_to_text(heard->bytes, heard->count, text, sizeof text);
-    return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
-                       "answered … %s, expected a Bus Pirate's 'BBIO1'", text);
+    return failure_set(failure, code, "answered … %s, expected a Bus Pirate's 'BBIO1'", text);
+}
+
+/* Its name, and nothing else: of the many that zeros are answered with, some may be late. */
+static int confirm_bit_bang(struct buspirate *pirate, const struct operation *operation,
+                            struct failure *failure)
+{
+    struct failure cause = {0};
+
+    for (int i = 0; i < LATE_TRIES; i++) {
+        pirate->out_of_step = false;
+        if (change_mode(pirate, LEAVE, "BBIO1", operation, &cause) == 0)
+            return 0;
+        if (cause.code != FAILURE_PROGRAMMER_OUT_OF_STEP)
+            break;
+        if (link_stream_drain(pirate->stream, LATE_QUIET_US, DRAIN_LIMIT_US, operation, failure) !=
+            0)
+            return -1;
+    }
+    return failure_set(failure, cause.code, "%s", cause.detail);
 }
 
 /* To bit-bang mode from anywhere, with all pins let go, and in step. */
@@ -451,9 +479,8 @@ static int recover(struct buspirate *pirate, const struct operation *operation,
         (cause.code != FAILURE_DEADLINE || ends_in_bit_bang(&heard)))
         return failure_set(failure, cause.code, "%s", cause.detail);
     if (!ends_in_bit_bang(&heard))
-        return fail_to_find(&heard, failure);
-    pirate->out_of_step = false;
-    if (change_mode(pirate, LEAVE, "BBIO1", operation, failure) != 0)
+        return fail_to_find(pirate, &heard, failure);
+    if (confirm_bit_bang(pirate, operation, failure) != 0)
         return -1;
     pirate->base.owed_value = -1;
     pirate->in_spi = pirate->in_terminal = false;
@@ -474,8 +501,8 @@ static void copy_word(char *to, size_t room, const char *from)
     to[used] = '\0';
 }
 
-/* "Bus Pirate v3b, firmware 6.1" */
-static void describe(struct buspirate *pirate, const char *banner)
+/* "Bus Pirate v3b, firmware 6.1". False when the greeting does not tell both. */
+static bool describe(struct buspirate *pirate, const char *banner)
 {
     const char *hardware = strstr(banner, "Bus Pirate v");
     const char *firmware = strstr(banner, "irmware v");
@@ -489,6 +516,7 @@ static void describe(struct buspirate *pirate, const char *banner)
     snprintf(pirate->base.firmware, sizeof pirate->base.firmware, "Bus Pirate%s%s%s%s",
              hardware != NULL ? " " : "", hardware_text, firmware != NULL ? ", firmware " : "",
              firmware_text);
+    return hardware != NULL && firmware != NULL;
 }
 
 /* A unit that left the bus comes back at the same place. */
@@ -540,8 +568,8 @@ static int read_banner(struct buspirate *pirate, char *banner, size_t room,
     return 0;
 }
 
-static int ask_name(struct buspirate *pirate, const struct operation *operation,
-                    struct failure *failure)
+static int ask_name_once(struct buspirate *pirate, bool *told, const struct operation *operation,
+                         struct failure *failure)
 {
     struct failure cause = {0};
     char banner[512] = "";
@@ -552,8 +580,21 @@ static int ask_name(struct buspirate *pirate, const struct operation *operation,
         if (reopen(pirate, operation, failure) != 0)
             return -1;
     }
-    describe(pirate, banner);
+    *told = describe(pirate, banner);
     return recover(pirate, operation, failure);
+}
+
+/* How fast it may be spoken to hangs on what it is: a greeting that did not come is asked for
+ * again. */
+static int ask_name(struct buspirate *pirate, const struct operation *operation,
+                    struct failure *failure)
+{
+    bool told = false;
+
+    for (int i = 0; i < LATE_TRIES && !told; i++)
+        if (ask_name_once(pirate, &told, operation, failure) != 0)
+            return -1;
+    return 0;
 }
 
 static int enter_spi(struct buspirate *pirate, const struct operation *operation,
@@ -577,49 +618,52 @@ static int hear_answer(struct buspirate *pirate, uint8_t *bytes, size_t room, si
     return 0;
 }
 
-/* Sends a command that not every firmware has. Without it, it ends in the one mode or the other:
- * both are left. */
-static int try_command(struct buspirate *pirate, const uint8_t *bytes, size_t count,
-                       const uint8_t expected[2], bool *known, const struct operation *operation,
+/* Sends a command that not every firmware has, and ends in the one mode or the other: both are
+ * left. Each firmware has at least `wanted` bytes to say, so fewer are a late answer, and it is
+ * asked again. */
+static int try_command(struct buspirate *pirate, const uint8_t *bytes, size_t count, size_t wanted,
+                       struct heard *heard, const struct operation *operation,
                        struct failure *failure)
 {
-    uint8_t found[32];
-    size_t received = 0;
-
-    if (enter_spi(pirate, operation, failure) != 0 ||
-        send(pirate, bytes, count, operation, failure) != 0 ||
-        hear_answer(pirate, found, sizeof found, 2, &received, operation, failure) != 0)
-        return -1;
-    *known =
-        received == 2 && found[0] == expected[0] && (expected[1] == 0 || found[1] == expected[1]);
-    return recover(pirate, operation, failure);
+    heard->count = 0;
+    for (int i = 0; i < LATE_TRIES && heard->count < wanted; i++)
+        if (enter_spi(pirate, operation, failure) != 0 ||
+            send(pirate, bytes, count, operation, failure) != 0 ||
+            hear_answer(pirate, heard->bytes, sizeof heard->bytes, wanted, &heard->count, operation,
+                        failure) != 0 ||
+            recover(pirate, operation, failure) != 0)
+            return -1;
+    if (heard->count > 0)
+        return 0;
+    pirate->out_of_step = true;
+    return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to %02X in SPI mode",
+                       bytes[0]);
 }
 
 /* Nothing is powered or driven yet. Reading one byte is what both kinds of 05 do; moving none is
- * what only the one with a buffer does. */
+ * what only the one with a buffer does. A firmware without the command says 00 to it, and more to
+ * what follows. */
 static int probe(struct buspirate *pirate, const struct operation *operation,
                  struct failure *failure)
 {
     static const uint8_t read_one[] = {WRITE_THEN_READ, 0, 0, 0, 1};
     static const uint8_t move_none[] = {WRITE_THEN_READ, 0, 0, 0, 0, SPI_MODE};
     static const uint8_t no_operation[] = {EXTENDED, 0};
-    static const uint8_t any[2] = {GOOD, 0}, twice[2] = {GOOD, GOOD};
-    uint8_t found[8] = {0};
-    size_t received = 0;
+    struct heard heard = {0};
 
-    if (try_command(pirate, read_one, sizeof read_one, any, &pirate->has_bulk, operation,
-                    failure) != 0 ||
-        try_command(pirate, no_operation, sizeof no_operation, twice, &pirate->has_read, operation,
-                    failure) != 0)
+    if (try_command(pirate, read_one, sizeof read_one, 2, &heard, operation, failure) != 0)
         return -1;
+    pirate->has_bulk = heard.count == 2 && heard.bytes[0] == GOOD;
+    if (try_command(pirate, no_operation, sizeof no_operation, 2, &heard, operation, failure) != 0)
+        return -1;
+    pirate->has_read = heard.count == 2 && heard.bytes[0] == GOOD && heard.bytes[1] == GOOD;
     if (!pirate->has_bulk)
         return 0;
-    if (enter_spi(pirate, operation, failure) != 0 ||
-        send(pirate, move_none, sizeof move_none, operation, failure) != 0 ||
-        hear_answer(pirate, found, sizeof found, 5, &received, operation, failure) != 0)
+    if (try_command(pirate, move_none, sizeof move_none, 5, &heard, operation, failure) != 0)
         return -1;
-    pirate->buffers = received == 5 && found[0] == GOOD && memcmp(found + 1, "SPI1", 4) == 0;
-    return recover(pirate, operation, failure);
+    pirate->buffers =
+        heard.count == 5 && heard.bytes[0] == GOOD && memcmp(heard.bytes + 1, "SPI1", 4) == 0;
+    return 0;
 }
 
 static int claim(struct programmer *programmer, const struct programmer_settings *settings,
@@ -632,7 +676,10 @@ static int claim(struct programmer *programmer, const struct programmer_settings
     pirate->in_terminal = true; /* unless it says something else */
     if (link_stream_open(&settings->place, settings->baud, operation, &pirate->stream, failure) !=
             0 ||
-        recover(pirate, operation, failure) != 0 || ask_name(pirate, operation, failure) != 0)
+        recover(pirate, operation, failure) != 0)
+        return -1;
+    programmer->answered = true;
+    if (ask_name(pirate, operation, failure) != 0)
         return -1;
     return probe(pirate, operation, failure);
 }

@@ -152,15 +152,15 @@ static int get_parameter(struct stk500 *stk, uint8_t parameter, uint8_t *value,
 
 /* ---- finding the programmer, and finding back into step ---- */
 
-static int sync_once(struct stk500 *stk, bool *in_step, const struct operation *operation,
-                     struct failure *failure)
+static int sync_once(struct stk500 *stk, int64_t silence_us, bool *in_step,
+                     const struct operation *operation, struct failure *failure)
 {
     static const uint8_t command[] = {SYNC, END};
     uint8_t reply[8];
     size_t count = 0, more = 0;
 
     if (stream_talk_drain(&stk->talk, 0, operation, failure) != 0 ||
-        stream_talk_ask(&stk->talk, command, sizeof command, reply, 2, KNOCK_SILENCE_US, &count,
+        stream_talk_ask(&stk->talk, command, sizeof command, reply, 2, silence_us, &count,
                         operation, failure) != 0)
         return -1;
     if (count == 2 && stream_talk_ask(&stk->talk, NULL, 0, reply + 2, sizeof reply - 2,
@@ -212,15 +212,15 @@ static int feed_owed_value(struct stk500 *stk, const struct operation *operation
 }
 
 /* Two clean answers to sync, one after the other. */
-static int find_step(struct stk500 *stk, int tries, bool *found, const struct operation *operation,
-                     struct failure *failure)
+static int find_step(struct stk500 *stk, int tries, int64_t silence_us, bool *found,
+                     const struct operation *operation, struct failure *failure)
 {
     bool in_step = false;
     int good = 0;
 
     for (; good < 2 && tries > 0; tries--) {
         if (stream_talk_drain(&stk->talk, STREAM_TALK_QUIET_US, operation, failure) != 0 ||
-            sync_once(stk, &in_step, operation, failure) != 0)
+            sync_once(stk, silence_us, &in_step, operation, failure) != 0)
             return -1;
         good = in_step ? good + 1 : 0;
     }
@@ -239,7 +239,7 @@ static int recover(struct stk500 *stk, const struct operation *operation, struct
 
     if (stream_talk_drain(&stk->talk, STREAM_TALK_QUIET_US, operation, failure) != 0 ||
         feed_owed_value(stk, operation, failure) != 0 || feed_zeros(stk, operation, failure) != 0 ||
-        find_step(stk, RECOVER_TRIES, &found, operation, failure) != 0)
+        find_step(stk, RECOVER_TRIES, KNOCK_SILENCE_US, &found, operation, failure) != 0)
         return -1;
     if (!found)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to sync (30 20)");
@@ -269,14 +269,14 @@ static int find(struct stk500 *stk, const struct operation *operation, struct fa
     bool found = false;
 
     if (feed_owed_value(stk, operation, failure) != 0 ||
-        find_step(stk, FIND_ROUNDS, &found, operation, failure) != 0)
+        find_step(stk, FIND_ROUNDS, KNOCK_SILENCE_US, &found, operation, failure) != 0)
         return -1;
     if (found)
         return 0;
     /* It may wait for the rest of a page that a killed program began. */
     stk->feed_limit = BLOCK_BYTES_MAX + 1;
     if (feed_zeros(stk, operation, failure) != 0 ||
-        find_step(stk, FIND_ROUNDS, &found, operation, failure) != 0)
+        find_step(stk, FIND_ROUNDS, KNOCK_SILENCE_US, &found, operation, failure) != 0)
         return -1;
     return found ? 0 : tell_version_2(stk, operation, failure);
 }
@@ -312,7 +312,7 @@ static void take_name(struct stk500 *stk, const uint8_t *text, size_t count)
 }
 
 /* "AVR STK" by AVR061; others say STK500 or AVRISP. Asked again where no name comes: where many
- * share a core, an answer may be one to an earlier question. */
+ * share a core, an answer may be one to an earlier question. So those are let come first. */
 static int ask_name(struct stk500 *stk, const struct operation *operation, struct failure *failure)
 {
     uint8_t reply[sizeof stk->name + 1];
@@ -326,11 +326,14 @@ static int ask_name(struct stk500 *stk, const struct operation *operation, struc
             take_name(stk, reply + 1, count - 2);
             return 0;
         }
-        if (stream_talk_drain(&stk->talk, KNOCK_SILENCE_US, operation, failure) != 0 ||
-            find_step(stk, RECOVER_TRIES, &found, operation, failure) != 0)
+        if (stream_talk_drain(&stk->talk, STREAM_TALK_REPLY_US, operation, failure) != 0 ||
+            find_step(stk, RECOVER_TRIES, STREAM_TALK_REPLY_US, &found, operation, failure) != 0)
             return -1;
     }
     stk->talk.out_of_step = true;
+    if (!found)
+        return failure_set(failure, FAILURE_PROGRAMMER_SILENT,
+                           "no answer to sync (30 20) after the question for its name (31 20)");
     return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
                        "it answers a sync, but not with its name (31 20): a bootloader, not a "
                        "programmer");
@@ -402,7 +405,10 @@ static int claim(struct programmer *programmer, const struct programmer_settings
     stk->feed_limit = FEED_LIMIT;
     stk->ends = ENDS_UNKNOWN;
     if (stream_talk_open(&stk->talk, &settings->place, settings->baud, operation, failure) != 0 ||
-        find(stk, operation, failure) != 0 || check_kind(stk, operation, failure) != 0)
+        find(stk, operation, failure) != 0)
+        return -1;
+    programmer->answered = true;
+    if (check_kind(stk, operation, failure) != 0)
         return -1;
     firmware_text(stk, programmer->firmware, sizeof programmer->firmware);
     /* A predecessor that was killed in a session may have left the board in reset. */

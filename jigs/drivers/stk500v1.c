@@ -222,16 +222,29 @@ static int ask(struct stk500v1 *stk, const uint8_t *command, size_t count, uint8
 
 /* ---- finding the sketch, and finding back into step ---- */
 
+/* The same while it is looked for. Nothing at all may be an answer that is late. */
+static int ask_patiently(struct stk500v1 *stk, const uint8_t *command, size_t count, uint8_t *reply,
+                         size_t reply_bytes, size_t *received, const struct operation *operation,
+                         struct failure *failure)
+{
+    if (ask(stk, command, count, reply, reply_bytes, KNOCK_SILENCE_US, received, operation,
+            failure) != 0)
+        return -1;
+    return *received > 0 ? 0
+                         : ask(stk, NULL, 0, reply, reply_bytes, REPLY_SILENCE_US, received,
+                               operation, failure);
+}
+
 /* A clean 14 10, and nothing after it. */
-static int sync_once(struct stk500v1 *stk, struct heard *heard, bool *in_step,
+static int sync_once(struct stk500v1 *stk, int64_t silence_us, struct heard *heard, bool *in_step,
                      const struct operation *operation, struct failure *failure)
 {
     static const uint8_t command[] = {SYNC, END};
     static const uint8_t answer[] = {IN_SYNC, OK};
 
     if (link_stream_drain(stk->stream, 0, DRAIN_LIMIT_US, operation, failure) != 0 ||
-        ask(stk, command, sizeof command, heard->bytes, sizeof answer, KNOCK_SILENCE_US,
-            &heard->count, operation, failure) != 0)
+        ask(stk, command, sizeof command, heard->bytes, sizeof answer, silence_us, &heard->count,
+            operation, failure) != 0)
         return -1;
     *in_step = heard->count == sizeof answer && memcmp(heard->bytes, answer, sizeof answer) == 0;
     if (heard->count == 0)
@@ -259,14 +272,14 @@ static int prove(struct stk500v1 *stk, struct heard *heard, bool *proven,
     static const uint8_t kind_answer[] = {IN_SYNC, 'S', OK};
 
     *proven = false;
-    if (ask(stk, sign_on, sizeof sign_on, heard->bytes, sizeof sign_on_answer, KNOCK_SILENCE_US,
-            &heard->count, operation, failure) != 0)
+    if (ask_patiently(stk, sign_on, sizeof sign_on, heard->bytes, sizeof sign_on_answer,
+                      &heard->count, operation, failure) != 0)
         return -1;
     if (heard->count != sizeof sign_on_answer ||
         memcmp(heard->bytes, sign_on_answer, sizeof sign_on_answer) != 0)
         return 0;
-    if (ask(stk, kind, sizeof kind, heard->bytes, sizeof kind_answer, KNOCK_SILENCE_US,
-            &heard->count, operation, failure) != 0)
+    if (ask_patiently(stk, kind, sizeof kind, heard->bytes, sizeof kind_answer, &heard->count,
+                      operation, failure) != 0)
         return -1;
     *proven = heard->count == sizeof kind_answer &&
               memcmp(heard->bytes, kind_answer, sizeof kind_answer) == 0;
@@ -355,7 +368,7 @@ static int recover(struct stk500v1 *stk, const struct operation *operation, stru
         return -1;
     for (int good = 0, tries = 0; good < 2 && tries < 4; tries++) {
         if (link_stream_drain(stk->stream, QUIET_US, DRAIN_LIMIT_US, operation, failure) != 0 ||
-            sync_once(stk, &heard, &in_step, operation, failure) != 0)
+            sync_once(stk, KNOCK_SILENCE_US, &heard, &in_step, operation, failure) != 0)
             return -1;
         good = in_step ? good + 1 : 0;
     }
@@ -381,7 +394,8 @@ static int fail_to_find(const struct heard *heard, struct failure *failure)
 }
 
 /* Knocks once: `*proven` when the sketch answered, `*bootloader` when something else did that knows
- * the language. What was heard last stays in `heard`. */
+ * the language. What was heard last stays in `heard`. Once anything was heard, answers may take
+ * their time: of one that is slow each would be taken for the next one's. */
 static int knock(struct stk500v1 *stk, struct heard *heard, bool *proven, bool *bootloader,
                  const struct operation *operation, struct failure *failure)
 {
@@ -389,7 +403,8 @@ static int knock(struct stk500v1 *stk, struct heard *heard, bool *proven, bool *
     bool in_step = false;
 
     *proven = *bootloader = false;
-    if (sync_once(stk, &now, &in_step, operation, failure) != 0)
+    if (sync_once(stk, heard->count > 0 ? REPLY_SILENCE_US : KNOCK_SILENCE_US, &now, &in_step,
+                  operation, failure) != 0)
         return -1;
     if (in_step && prove(stk, &now, proven, operation, failure) != 0)
         return -1;
@@ -462,6 +477,7 @@ static int look_for_sketch(struct stk500v1 *stk, const struct operation *operati
         return fail_to_find(&heard, failure);
     note_in_step(stk);
     stk->base.owed_value = -1;
+    stk->base.answered = true;
     return 0;
 }
 

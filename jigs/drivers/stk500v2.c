@@ -66,6 +66,8 @@
 
 #define KNOCK_SILENCE_US 200000
 #define KNOCKS 10
+#define LATE_SILENCE_US 1000000 /* each so many knocks, for one whose answers are late */
+#define LATE_KNOCKS 4
 #define FIND_TIME_US 4000000 /* bootloaders take up to 2 s, until they let the programmer begin */
 #define BOOTLOADER_TIME_US 2000000
 #define BOOTLOADER_ROUNDS 3
@@ -315,11 +317,11 @@ static int fill(struct serial *serial, const struct operation *operation, struct
 /* Fails only when the link does; `cause` says what was heard. While a filler is owed it goes right
  * before the sign-on, whose 1B could be what the programmer waits for: the line may have been dead
  * until now. */
-static int knock(struct serial *serial, bool *answered, struct failure *cause,
+static int knock(struct serial *serial, int64_t silence_us, bool *answered, struct failure *cause,
                  const struct operation *operation, struct failure *failure)
 {
     struct stk500v2_command command = {
-        .name = "sign-on", .body = {STK500V2_SIGN_ON}, .count = 1, .silence_us = KNOCK_SILENCE_US};
+        .name = "sign-on", .body = {STK500V2_SIGN_ON}, .count = 1, .silence_us = silence_us};
     struct failure heard = {0};
     struct frame frame;
 
@@ -337,20 +339,25 @@ static int knock(struct serial *serial, bool *answered, struct failure *cause,
     return 0;
 }
 
-/* Knocks until `end_us`, at least `KNOCKS` times. */
+/* Knocks until `end_us`, at least `KNOCKS` times. With an end it is looked for, and given time. */
 static int sign_on(struct serial *serial, int64_t end_us, const struct operation *operation,
                    struct failure *failure)
 {
     struct failure cause = {0};
     bool answered = false;
 
-    for (int i = 0; !answered && (i < KNOCKS || operation_now_us() < end_us); i++)
-        if (knock(serial, &answered, &cause, operation, failure) != 0)
+    for (int i = 0; !answered && (i < KNOCKS || operation_now_us() < end_us); i++) {
+        bool late = end_us > 0 && i % LATE_KNOCKS == LATE_KNOCKS - 1;
+
+        if (knock(serial, late ? LATE_SILENCE_US : KNOCK_SILENCE_US, &answered, &cause, operation,
+                  failure) != 0)
             return -1;
+    }
     if (!answered)
         return failure_set(failure, cause.code, "%s", cause.detail);
     serial->stk.out_of_step = false;
     serial->stk.base.owed_value = -1;
+    serial->stk.base.answered = true;
     return 0;
 }
 

@@ -188,8 +188,10 @@ static int claim(struct programmer *programmer, const struct programmer_settings
         refuse_others(usbasp, failure) != 0)
         return -1;
     usbasp->isp.engaged = true; /* by somebody who was killed, perhaps */
-    if (usb_isp_let_go(&usbasp->isp, operation, failure) != 0 ||
-        ask_capabilities(usbasp, operation, failure) != 0 ||
+    if (usb_isp_let_go(&usbasp->isp, operation, failure) != 0)
+        return -1;
+    programmer->answered = true;
+    if (ask_capabilities(usbasp, operation, failure) != 0 ||
         set_sck(usbasp, SCK_375KHZ, &usbasp->chooses_sck, operation, failure) != 0)
         return -1;
     if (!usbasp->chooses_sck)

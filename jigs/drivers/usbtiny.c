@@ -167,8 +167,10 @@ static int claim(struct programmer *programmer, const struct programmer_settings
         refuse_others(tiny, failure) != 0)
         return -1;
     tiny->isp.engaged = true; /* by somebody who was killed, perhaps */
-    if (usb_isp_let_go(&tiny->isp, operation, failure) != 0 ||
-        check_echo(tiny, operation, failure) != 0 ||
+    if (usb_isp_let_go(&tiny->isp, operation, failure) != 0)
+        return -1;
+    programmer->answered = true;
+    if (check_echo(tiny, operation, failure) != 0 ||
         refuse_bootloader(tiny, operation, failure) != 0)
         return -1;
     describe(tiny);

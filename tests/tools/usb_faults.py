@@ -179,6 +179,9 @@ ROWS = [
     *both("reply of a fuse write with a bit turned, on USB",
           [fault("flip", wire="from-programmer", match="AC A4", offset=0, mask=1)], "fail",
           "contact-lost", "fused", "fuses"),
+    *both("late replies when it is claimed", [], "pass", None, "locked", held="profile",
+          asp={"troubles": [fault("late-reply", match="01 00 00 00", for_="1500 ms")]},
+          tiny={"troubles": [fault("late-reply", match="55 AA 0F F0", for_="1500 ms")]}),
     *both("reply that is late", [fault("late-reply", offset=500, for_="150 ms")], "pass", None,
           "locked", held="profile"),
 
