@@ -153,15 +153,16 @@ static void firmware_of_others_is_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *driver, *model, *says;
-    } others[] = {{"stk500v1", "pro-micro-isp", "its driver is stk500v1"},
-                  {"stk500v2", "stk500-v2", "its driver is stk500v2"}};
+        const char *driver, *model, *claimed_as, *says;
+    } others[] = {{"stk500v1", "pro-micro-isp", "stk500", "its driver is stk500v1"},
+                  {"stk500v2", "stk500-v2", "stk500", "its driver is stk500v2"},
+                  {"stk500", "stk500", "stk500v1", "its driver is stk500"}};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         const struct workplace_options options = {.driver = others[i].driver,
                                                   .model = others[i].model,
                                                   .part = "ATmega328P",
-                                                  .claimed_as = "stk500"};
+                                                  .claimed_as = others[i].claimed_as};
         struct workplace workplace;
 
         workplace_prepare(&workplace, &options);

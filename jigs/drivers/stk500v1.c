@@ -388,6 +388,10 @@ static int fail_to_find(const struct heard *heard, struct failure *failure)
 
     if (heard->count == 0)
         return failure_set(failure, FAILURE_PROGRAMMER_SILENT, "no answer to sync (30 20)");
+    /* AVR061: what STK500 and AVRISP are called by their first firmware */
+    if (memmem(heard->bytes, heard->count, "AVR STK", 7) != NULL)
+        return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
+                           "it is an STK500 or AVRISP with firmware 1: its driver is stk500");
     stream_talk_bytes_to_text(heard->bytes, heard->count, text, sizeof text);
     return failure_set(failure, FAILURE_PROGRAMMER_UNKNOWN,
                        "answered %s, expected ArduinoISP's 14 'AVR ISP' 10", text);
