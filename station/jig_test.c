@@ -127,6 +127,8 @@ static void print_advice(const struct result *result, bool clock_known)
         advice = "If the board runs faster than a new one, say so with --clock.";
     if (advice != NULL)
         printf("  %s\n", advice);
+    if (result->programmer.code == FAILURE_PROGRAMMER_SILENT)
+        printf("  What else to look at says: gangflash drivers %s\n", result->site->programmer);
 }
 
 /* What was measured is good for two digits. */

@@ -87,6 +87,7 @@ equal "$(jq -r 'select(.site == 2) | .grade' "$work/out")" unknown-part "a signa
 bench "site: 1, fault: lost-byte, wire: to-programmer, rate: 1"
 expect 4 "$gangflash" jig test "$work/bench.yaml"
 says out "site 1: programmer-silent"
+says out "What else to look at says: gangflash drivers stk500v1"
 says out "site 2: good"
 says out "1 of 2 sites good"
 
