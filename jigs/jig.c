@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "jigs/jig_reader.h"
 #include "jigs/programmer.h"
@@ -60,6 +61,31 @@ int jig_read_text(struct jig_reader *reader, const struct document_node *node, c
 
 /* ---- sites ---- */
 
+/* Programmers by the names that avrdude has for them: what to write here; NULL: it is none of
+ * those. "arduino" is there the bootloader of one, but in a jig it can only be one with ArduinoISP
+ * in it.
+ */
+static const char *hint_for(const char *name)
+{
+    static const struct {
+        const char *theirs, *hint;
+    } names[] = {
+        {"arduino", "did you mean 'stk500v1'?"},
+        {"arduino_as_isp", "did you mean 'stk500v1'?"},
+        {"arduinoisp", "expected usbtiny for the Arduino ISP, stk500v1 for the sketch ArduinoISP"},
+        {"avrisp", "expected stk500v1 for an ArduinoISP, stk500 or stk500v2 for Atmel's AVRISP"},
+        {"avrispv2", "did you mean 'stk500v2'?"},
+        {"avrisp2", "did you mean 'avrispmkii'?"},
+        {"usbtinyisp", "did you mean 'usbtiny'?"},
+        {"bus_pirate", "did you mean 'buspirate'?"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(name, names[i].theirs) == 0)
+            return names[i].hint;
+    return NULL;
+}
+
 static int read_programmer(struct jig_reader *reader, const struct document_node *map,
                            struct jig_site *site)
 {
@@ -74,6 +100,9 @@ static int read_programmer(struct jig_reader *reader, const struct document_node
         return -1;
     if (programmer_driver_by_name(site->programmer) != NULL)
         return 0;
+    if (hint_for(site->programmer) != NULL)
+        return document_fail(reader->document, node, reader->failure, "found '%.40s', %s",
+                             site->programmer, hint_for(site->programmer));
     for (size_t i = 0; i < count && i + 1 < sizeof names / sizeof names[0]; i++)
         names[i] = drivers[i]->name;
     return document_choice(reader->document, node, names, &index, reader->failure);

@@ -223,6 +223,9 @@ static void test_jig_names(void **state)
         {"memory", "memroy", NULL},
         /* programmers, models, parts */
         {"programmer: usbasp", "programmer: usbsap", "usbasp"},
+        {"programmer: usbasp", "programmer: usbtinyisp", "usbtiny"},
+        {"programmer: usbasp", "programmer: avrisp2", "avrispmkii"},
+        {"programmer: stk500v1", "programmer: arduino", "stk500v1"},
         {"stk500v1", "stk500-v1", NULL},
         {"usbasp-2011", "usbasp2011", NULL},
         {"arduino-uno-isp", "arduino-uno-ips", NULL},
@@ -244,13 +247,26 @@ static void test_jig_names(void **state)
     expect_nearest(jig_text, errors, sizeof errors / sizeof errors[0], judge_jig);
 }
 
+/* Two programmers go by that name elsewhere. */
+static void test_avrisp(void **state)
+{
+    static const struct typing_error error = {"programmer: stk500v1", "programmer: avrisp", NULL};
+    struct failure failure = {0};
+    char text[TEXT_BYTES];
+
+    (void)state;
+    misspell(jig_text, &error, text);
+    assert_int_equal(judge_jig(text, &failure), -1);
+    assert_non_null(strstr(failure.detail, "found 'avrisp', expected stk500v1 for an ArduinoISP, "
+                                           "stk500 or stk500v2 for Atmel's AVRISP"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_profile_names),
-        cmocka_unit_test(test_fields_of_another_byte),
-        cmocka_unit_test(test_quantities),
-        cmocka_unit_test(test_jig_names),
+        cmocka_unit_test(test_profile_names), cmocka_unit_test(test_fields_of_another_byte),
+        cmocka_unit_test(test_quantities),    cmocka_unit_test(test_jig_names),
+        cmocka_unit_test(test_avrisp),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
