@@ -9,8 +9,8 @@
 
 #include "jigs/simbench/usbasp_model.h"
 #include "jigs/simbench/usbasploader_model.h"
-#include "tests/fake_usb.h"
 #include "tests/shipped_parts.h"
+#include "tests/usb_driver_checks.h"
 
 enum request {
     CONNECT = 1,
@@ -436,23 +436,13 @@ static void flash_comes_back_as_it_was_written(void **state)
         {"ATmega161", 0, 0x200},        {"AT90S8515", 0x10, 0x80},
         {"ATmega103", 0xFF00, 0x200},
     };
-    static uint8_t bytes[0x8000], back[0x8000];
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct usb_fixture fixture;
 
         open_attached(&fixture, "usbasp-2011", rows[i].part);
-        fill_random(bytes, rows[i].count, (unsigned)i);
-        bytes[rows[i].count - 1] = 0xFF; /* the firmware cannot poll for that */
-        fixture_must(&fixture,
-                     fixture_write(&fixture, PART_FLASH, rows[i].start, bytes, rows[i].count));
-        assert_memory_equal(fixture_memory(&fixture, PART_FLASH) + rows[i].start, bytes,
-                            rows[i].count);
-        fixture_must(&fixture,
-                     fixture_read(&fixture, PART_FLASH, rows[i].start, back, rows[i].count));
-        assert_memory_equal(back, bytes, rows[i].count);
-        assert_int_equal(avr_target_counts(fixture.usb.device.port.target)->ignored_busy, 0);
+        fixture_check_memory(&fixture, PART_FLASH, rows[i].start, rows[i].count);
         fixture_close(&fixture);
     }
 }
@@ -533,24 +523,16 @@ static void the_address_is_sent_where_it_changes(void **state)
     fixture_close(&fixture);
 }
 
-/* No part has such, but somebody's own part file may say so. Nothing is believed of the firmware's
- * counter after a failure. */
+/* Nothing is believed of the firmware's counter after a failure. */
 static void pages_longer_than_any_are_refused(void **state)
 {
     struct usb_fixture fixture;
-    struct part *part;
-    uint8_t bytes[512];
+    uint8_t bytes[8];
 
     (void)state;
     open_usual(&fixture);
-    part = fixture.usb.device.port.part;
-    part->flash.page_size = sizeof bytes;
-    fill_random(bytes, sizeof bytes, 1);
-    fixture_expect_failure(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes),
-                           FAILURE_INTERNAL, "a page of 512 bytes, expected 256");
-    assert_int_equal(fixture.usb.count, 0);
-    part->flash.page_size = 128;
-    fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, sizeof bytes, bytes, 8));
+    fixture_check_long_pages(&fixture);
+    fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 512, bytes, sizeof bytes));
     assert_int_equal(fixture_count(&fixture, SETLONGADDRESS), 1);
     fixture_close(&fixture);
 }
@@ -583,22 +565,13 @@ static void eeprom_comes_back_as_it_was_written(void **state)
         {"ATmega328P", 0, 1024}, {"ATmega328P", 5, 9}, {"ATmega2560", 4090, 6},
         {"ATmega8A", 3, 20},     {"AT90S8515", 0, 16},
     };
-    uint8_t bytes[1024], back[1024];
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct usb_fixture fixture;
 
         open_attached(&fixture, "usbasp-2011", rows[i].part);
-        fill_random(bytes, rows[i].count, (unsigned)i);
-        bytes[0] = 0xFF;
-        fixture_must(&fixture,
-                     fixture_write(&fixture, PART_EEPROM, rows[i].start, bytes, rows[i].count));
-        fixture_must(&fixture,
-                     fixture_read(&fixture, PART_EEPROM, rows[i].start, back, rows[i].count));
-        assert_memory_equal(back, bytes, rows[i].count);
-        assert_memory_equal(fixture_memory(&fixture, PART_EEPROM) + rows[i].start, bytes,
-                            rows[i].count);
+        fixture_check_memory(&fixture, PART_EEPROM, rows[i].start, rows[i].count);
         assert_int_equal(fixture_count(&fixture, WRITEEEPROM), 0);
         fixture_close(&fixture);
     }
@@ -607,18 +580,10 @@ static void eeprom_comes_back_as_it_was_written(void **state)
 static void a_fuse_leaves_with_its_permit_only(void **state)
 {
     struct usb_fixture fixture;
-    uint8_t value = 0xDE, back = 0;
 
     (void)state;
     open_usual(&fixture);
-    fixture_expect_failure(&fixture, fixture_write(&fixture, PART_FUSE_HIGH, 0, &value, 1),
-                           FAILURE_FUSE_REFUSED, "");
-    assert_int_equal(fixture.usb.count, 0);
-    fixture_must(&fixture, fixture_write_fuse(&fixture, PART_FUSE_HIGH, value));
-    fixture_must(&fixture, fixture_read(&fixture, PART_FUSE_HIGH, 0, &back, 1));
-    assert_int_equal(back, value);
-    assert_int_equal(avr_target_writes_sent(fixture.usb.device.port.target, PART_FUSE_HIGH, value),
-                     1);
+    fixture_check_permit(&fixture);
     fixture_close(&fixture);
 }
 
@@ -704,50 +669,15 @@ static void every_part_comes_back_as_it_was_written(void **state)
 
 /* ---- what goes wrong ---- */
 
-static int write_some(struct usb_fixture *fixture, uint8_t *bytes, uint32_t count)
-{
-    fill_random(bytes, count, 9);
-    return fixture_write(fixture, PART_FLASH, 0, bytes, count);
-}
-
-/* Whatever fails, at whichever request: the code is right, nothing more goes out in the session but
- * DISCONNECT, the board is released, and the next session does all of it. */
-static void check_harm(enum fake_harm harm, size_t at, enum failure_code code)
-{
-    struct usb_fixture fixture;
-    uint8_t bytes[512], back[512];
-    size_t count;
-
-    open_usual(&fixture);
-    fixture_harm(&fixture, harm, at, 1);
-    fixture_expect_failure(&fixture, write_some(&fixture, bytes, sizeof bytes), code, "");
-    count = fixture.usb.count;
-    fixture_expect_failure(&fixture, fixture_read(&fixture, PART_FLASH, 0, back, 8),
-                           FAILURE_PROGRAMMER_OUT_OF_STEP, "only a new session");
-    assert_int_equal(programmer_read(fixture.programmer, PART_FUSE_LOW, 0, back, 1,
-                                     &fixture.operation, &fixture.failure),
-                     -1);
-    assert_int_equal(fixture.usb.count, count);
-    fixture_must(&fixture, programmer_release(fixture.programmer, &fixture.failure));
-    assert_int_equal(fixture.usb.count, harm == HARM_GONE ? count : count + 1);
-    assert_true(fixture_is_released(&fixture));
-    fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
-    fixture_must(&fixture, fixture_erase(&fixture));
-    fixture_must(&fixture, write_some(&fixture, bytes, sizeof bytes));
-    fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 0, back, sizeof back));
-    assert_memory_equal(back, bytes, sizeof bytes);
-    fixture_close(&fixture);
-}
-
 static void a_failure_ends_the_session(void **state)
 {
     (void)state;
     for (size_t at = 0; at < 5; at++) {
-        check_harm(HARM_STALL, at, FAILURE_PROGRAMMER_STALLED);
-        check_harm(HARM_SILENT, at, FAILURE_PROGRAMMER_SILENT);
-        check_harm(HARM_GONE, at, FAILURE_PROGRAMMER_GONE);
+        fixture_check_harm(open_usual, HARM_STALL, at, FAILURE_PROGRAMMER_STALLED);
+        fixture_check_harm(open_usual, HARM_SILENT, at, FAILURE_PROGRAMMER_SILENT);
+        fixture_check_harm(open_usual, HARM_GONE, at, FAILURE_PROGRAMMER_GONE);
         if (at > 0) /* SETLONGADDRESS has no reply */
-            check_harm(HARM_SHORT, at, FAILURE_PROGRAMMER_OUT_OF_STEP);
+            fixture_check_harm(open_usual, HARM_SHORT, at, FAILURE_PROGRAMMER_OUT_OF_STEP);
     }
 }
 
@@ -770,24 +700,15 @@ static void a_short_reply_is_a_failure(void **state)
     fixture_close(&fixture);
 }
 
-/* Fails at each request of attach in turn. */
+static void open_board_claimed(struct usb_fixture *fixture)
+{
+    open_claimed(fixture, "usbasp-2011", "ATmega328P");
+}
+
 static void attach_lets_go_when_it_fails(void **state)
 {
-    static const enum fake_harm harms[] = {HARM_STALL, HARM_SILENT, HARM_GONE};
-
     (void)state;
-    for (size_t i = 0; i < 3; i++)
-        for (size_t at = 0; at < 4; at++) {
-            struct usb_fixture fixture;
-
-            open_claimed(&fixture, "usbasp-2011", "ATmega328P");
-            fixture_harm(&fixture, harms[i], at, 1);
-            assert_int_equal(fixture_attach(&fixture, 1 * MHZ), -1);
-            assert_int_equal(failure_lookup(fixture.failure.code)->blame, FAILURE_BLAME_PROGRAMMER);
-            assert_true(fixture_is_released(&fixture));
-            fixture_must(&fixture, fixture_attach(&fixture, 1 * MHZ));
-            fixture_close(&fixture);
-        }
+    fixture_check_failing_attach(open_board_claimed, 4);
 }
 
 /* SETISPSCK, ENABLEPROG, the echo, the first bytes of flash; CONNECT has no reply. */
@@ -822,13 +743,7 @@ static void letting_go_is_tried_again(void **state)
 
     fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
     fixture_forget(&fixture);
-    fixture_harm(&fixture, HARM_SILENT, 0, 2);
-    fixture_expect_failure(&fixture, programmer_release(fixture.programmer, &fixture.failure),
-                           FAILURE_PROGRAMMER_SILENT, "DISCONNECT");
-    assert_false(fixture_is_released(&fixture));
-    programmer_destroy(fixture.programmer);
-    fixture.programmer = NULL;
-    assert_true(fixture_is_released(&fixture));
+    fixture_check_unheard_release(&fixture, "DISCONNECT");
     fixture_close(&fixture);
 }
 
@@ -841,8 +756,8 @@ static void a_cancelled_write_ends_and_lets_go(void **state)
     (void)state;
     open_usual(&fixture);
     fixture.operation.cancel = &cancel;
-    fixture_expect_failure(&fixture, write_some(&fixture, bytes, sizeof bytes), FAILURE_INTERRUPTED,
-                           "");
+    fixture_expect_failure(&fixture, fixture_write_some(&fixture, bytes, sizeof bytes),
+                           FAILURE_INTERRUPTED, "");
     fixture_must(&fixture, programmer_release(fixture.programmer, &fixture.failure));
     assert_true(fixture_is_released(&fixture));
     fixture_close(&fixture);
@@ -925,11 +840,8 @@ static void an_attach_whose_time_is_over_lets_go(void **state)
     struct usb_fixture fixture;
 
     (void)state;
-    open_claimed(&fixture, "usbasp-2011", "ATmega328P");
-    fixture.operation.deadline_us = fake_now_us + 20000; /* while RESET is low */
-    fixture_expect_failure(&fixture, fixture_attach(&fixture, 1 * MHZ), FAILURE_DEADLINE, "");
-    assert_int_equal(fixture_count(&fixture, CONNECT), 1);
-    assert_true(fixture_is_released(&fixture));
+    open_board_claimed(&fixture);
+    fixture_check_attach_out_of_time(&fixture, CONNECT);
     fixture_close(&fixture);
 }
 
@@ -994,25 +906,11 @@ static void the_floor_is_the_sum_of_its_parts(void **state)
 
 static void writing_and_reading_keep_to_the_floor(void **state)
 {
-    static uint8_t bytes[28672], back[28672];
-    const struct programmer_speed speed = {.sck_hz = 1500000};
     struct usb_fixture fixture;
-    int64_t begun_us, took_us, floor_us;
 
     (void)state;
     open_usual(&fixture);
-    fill_random(bytes, sizeof bytes, 5);
-    begun_us = fake_now_us;
-    fixture_must(&fixture, fixture_write(&fixture, PART_FLASH, 0, bytes, sizeof bytes));
-    fixture_must(&fixture, fixture_read(&fixture, PART_FLASH, 0, back, sizeof back));
-    took_us = fake_now_us - begun_us;
-    assert_memory_equal(back, bytes, sizeof bytes);
-    floor_us = fixture.programmer->driver->floor_us(fixture_part(&fixture), &speed, sizeof bytes,
-                                                    sizeof bytes, NULL, 0);
-    print_message("usbasp: %lld us, floor %lld us: %.3f\n", (long long)took_us, (long long)floor_us,
-                  (double)took_us / (double)floor_us);
-    assert_true(took_us >= floor_us);
-    assert_in_range(took_us * 1000 / floor_us, 1000, 1020);
+    fixture_check_pace(&fixture, 1500000);
     fixture_close(&fixture);
 }
 
