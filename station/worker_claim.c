@@ -172,6 +172,8 @@ static void give_up(struct worker *worker, const struct failure *lost, int64_t a
     go_out(worker, &out);
 }
 
+/* Nobody saw whether the board was changed meanwhile, so none is taken that was not seen to be put
+ * in; whoever did change it is told, or would wait for ever. */
 static void come_back(struct worker *worker, int64_t lost_us)
 {
     struct scheduler *scheduler = worker->scheduler;
@@ -180,6 +182,8 @@ static void come_back(struct worker *worker, int64_t lost_us)
     pthread_mutex_lock(&scheduler->mutex);
     if (worker->state == SITE_WAITING)
         scheduler_set_state(worker, worker->state_before);
+    if (worker->state == SITE_HELD && !scheduler->options.retest)
+        scheduler_ask_to_take_out(worker);
     pthread_mutex_unlock(&scheduler->mutex);
 }
 

@@ -51,6 +51,8 @@ own_bench
 ports
 wait_for 40 is_state 1 held
 wait_for 40 is_state 2 held
+wait_for 30 grep -q 'site 1: take the board out first' "$work/out"
+wait_for 30 grep -q 'site 2: take the board out first' "$work/out"
 for site in 1 2; do
     echo "remove $site" >&9
     wait_for 30 is_state $site armed
