@@ -13,6 +13,7 @@
 #include "jigs/link_usb.h"
 #include "jigs/programmer.h"
 #include "profiles/fuse_gate.h"
+#include "tests/random_bytes.h"
 
 #define FAKE_TRANSFERS 20000
 #define FAKE_FRAME_US 1000
@@ -481,14 +482,6 @@ static inline int fixture_write_fuse(struct usb_fixture *fixture, enum part_memo
         fuse_gate_permit_write(fixture->gate, memory, (uint8_t)~value, value, &permit, NULL), 0);
     return programmer_write(fixture->programmer, memory, 0, &value, 1, permit, &fixture->operation,
                             &fixture->failure);
-}
-
-static inline void fill_random(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
 }
 
 static inline const uint8_t *fixture_memory(const struct usb_fixture *fixture,

@@ -13,6 +13,7 @@
 #include "jigs/link_usb.h"
 #include "jigs/programmer.h"
 #include "tests/fake_stk500v2.h"
+#include "tests/random_bytes.h"
 #include "tests/standard_part.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -264,14 +265,6 @@ static int read_memory(struct fixture *fixture, enum part_memory memory, uint32_
     fixture->failure = (struct failure){0};
     return programmer_read(fixture->programmer, memory, start, bytes, count, &fixture->operation,
                            &fixture->failure);
-}
-
-static void fill_random(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
 }
 
 /* ---- finding it ---- */

@@ -61,7 +61,7 @@ static void sck_is_what_the_board_takes(void **state)
 
     workplace_open(&workplace, &slow);
     assert_int_equal(workplace.programmer->sck_hz, 21221);
-    workplace_fill(bytes, sizeof bytes, 3);
+    fill_random(bytes, sizeof bytes, 3);
     workplace_write_and_read(&workplace, PART_FLASH, 0, bytes, sizeof bytes);
     assert_int_equal(workplace_count(&workplace, "too_fast"), 0);
     workplace_close(&workplace);

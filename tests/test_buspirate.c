@@ -18,6 +18,7 @@
 #include "jigs/simbench/bench.h"
 #include "jigs/simbench/buspirate_model.h"
 #include "profiles/profile.h"
+#include "tests/random_bytes.h"
 
 #define SECOND_US INT64_C(1000000)
 #define CHILDREN_MAX 8
@@ -149,14 +150,6 @@ static void expect_signature(struct workplace *workplace)
     if (programmer_identify(workplace->programmer, signature, &workplace->operation, &failure) != 0)
         FAIL("%s: %s", workplace->part->name, failure.detail);
     assert_memory_equal(signature, workplace->part->signature, 3);
-}
-
-static void fill_random(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
 }
 
 typedef void run_case(const void *context, int index);

@@ -20,6 +20,7 @@
 #include "jigs/drivers/stk500v2_commands.h"
 #include "jigs/programmer.h"
 #include "tests/fake_stk500v2.h"
+#include "tests/random_bytes.h"
 #include "tests/standard_part.h"
 #include "tests/workplace.h"
 
@@ -326,14 +327,6 @@ static int send_fuse(struct fixture *fixture, enum part_memory memory, uint8_t v
     instruction = isp_write_byte(&fixture->part, memory, value, permit);
     return programmer_instruct(fixture->programmer, &instruction, &heard, &operation,
                                &fixture->failure);
-}
-
-static void fill_random(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
 }
 
 /* ---- finding it ---- */

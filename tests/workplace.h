@@ -9,6 +9,7 @@
 
 #include "jigs/programmer.h"
 #include "jigs/simbench/bench.h"
+#include "tests/random_bytes.h"
 
 struct workplace {
     struct jig *jig;
@@ -102,14 +103,6 @@ static inline void workplace_close(struct workplace *workplace)
     assert_int_equal(bench_stop(workplace->bench), 0);
     part_free(workplace->part);
     jig_free(workplace->jig);
-}
-
-static inline void workplace_fill(uint8_t *bytes, size_t count, unsigned seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1103515245 + 12345;
-        bytes[i] = (uint8_t)(seed >> 16);
-    }
 }
 
 /* Full of these letters, which a programmer takes for commands, with blank stretches. */
@@ -231,7 +224,7 @@ static inline void workplace_program(const struct workplace_options *options, ui
     uint8_t *bytes = malloc(count);
 
     assert_non_null(bytes);
-    workplace_fill(bytes, count, 7);
+    fill_random(bytes, count, 7);
     workplace_program_bytes(options, start, bytes, count);
     free(bytes);
 }
