@@ -47,8 +47,8 @@ int jig_session_list(const struct jig_session *session, struct programmer_found 
 int jig_session_check(const struct jig_session *session, struct failure *failure);
 struct operation jig_session_operation(const struct jig_session *session, int64_t duration_us);
 
-/* Opens the place and finds out what answers there; touches no board. programmer_destroy() closes
- * it. */
+/* Opens the place and finds out what answers there, with programmer_open_patiently(); touches no
+ * board. programmer_destroy() closes it. */
 int jig_session_claim(const struct jig_session *session, const struct programmer_driver *driver,
                       const struct place *place, unsigned baud, struct programmer **programmer,
                       struct failure *failure);

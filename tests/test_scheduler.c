@@ -730,6 +730,43 @@ static void test_silent_programmer_is_out(void **state)
     close_bench(bench);
 }
 
+/* A late answer in the midst of a claim: it is made again, and nobody hears of it. */
+static void test_late_programmer_is_claimed_again(void **state)
+{
+    static const enum failure_code codes[] = {
+        FAILURE_PROGRAMMER_SILENT, FAILURE_PROGRAMMER_OUT_OF_STEP, FAILURE_PROGRAMMER_STALLED};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 0);
+
+        fake_site_add_fault(&bench->sites[0],
+                            (struct fake_fault){.call = FAKE_CLAIM, .nth = 1, .code = codes[i]});
+        start_well(bench);
+        wait_finished(bench);
+        assert_int_equal(bench->all.passed, 1);
+        assert_int_equal(bench->all.out, 0);
+        assert_int_equal(bench->sites[0].claims, 2);
+        close_bench(bench);
+    }
+}
+
+/* One that is not what the jig file says is not asked twice. */
+static void test_unknown_programmer_is_asked_once(void **state)
+{
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 0);
+
+    (void)state;
+    fake_site_add_fault(
+        &bench->sites[0],
+        (struct fake_fault){.call = FAKE_CLAIM, .nth = 1, .code = FAILURE_PROGRAMMER_UNKNOWN});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.out, 1);
+    assert_int_equal(bench->sites[0].claims, 1);
+    close_bench(bench);
+}
+
 /* A programmer that fails once is claimed again and goes on with the next board. */
 static void test_programmer_recovers(void **state)
 {
@@ -1149,6 +1186,8 @@ int main(void)
         cmocka_unit_test(test_sites_wanted),
         cmocka_unit_test(test_place_trouble_stops_the_run),
         cmocka_unit_test(test_silent_programmer_is_out),
+        cmocka_unit_test(test_late_programmer_is_claimed_again),
+        cmocka_unit_test(test_unknown_programmer_is_asked_once),
         cmocka_unit_test(test_programmer_recovers),
         cmocka_unit_test(test_owed_value_is_handed_on),
         cmocka_unit_test(test_programmer_comes_back),
