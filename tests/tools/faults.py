@@ -68,11 +68,11 @@ def images():
 class Row:
     """What is wrong, and what must come of it. `failure` may be several. `step` is the one that
     fails. `held`: what the board itself holds, see HELD. `found`: what it carries already, as a jig
-    file says it. `seconds`: for the attempt. What is left open by None must still fit together, see
-    judge_fit()."""
+    file says it. `seconds`: the attempt ends, many times what an idle machine takes. What is left
+    open by None must still fit together, see judge_fit()."""
 
     def __init__(self, name, faults, verdict, failure=None, touched="none", step=None, held=None,
-                 seconds=10, model=MICRO, profile="plain", applied=True, detail="", tries=None,
+                 seconds=40, model=MICRO, profile="plain", applied=True, detail="", tries=None,
                  pace="fast", found=None):
         self.name, self.faults, self.verdict = name, faults, verdict
         self.failures = failure if isinstance(failure, list) else [failure or "none"]
@@ -162,7 +162,7 @@ def lost_rows(model):
 def lost_rows_of_old_part():
     for step, (lost, verdict, failure, touched, failing) in LOST_OLD.items():
         yield Row("contact lost in %s, byte by byte" % step, [lost], verdict, failure, touched,
-                  failing, profile="old", seconds=20)
+                  failing, profile="old", seconds=60)
 
 
 # STK_INSYNC, and what follows: the first byte of the signature; the flash.
@@ -171,17 +171,17 @@ PAGE_REPLY = "14 " + images()["flash.hex"][:4].hex(" ")
 
 ROWS = list(lost_rows(MICRO)) + list(lost_rows(UNO)) + list(lost_rows_of_old_part()) + [
     Row("flash byte that stays blank, byte by byte", [fault("bad-page", address=0x55)], "fail",
-        "verify-mismatch", "written", "verify", profile="old", seconds=20),
+        "verify-mismatch", "written", "verify", profile="old", seconds=60),
     Row("stuck bit of EEPROM, byte by byte",
         [fault("bad-page", memory="eeprom", address=7, mask=0x01)], "fail", "verify-mismatch",
-        "written", "verify", profile="old", seconds=20),
+        "written", "verify", profile="old", seconds=60),
     Row("fuse that does not take, byte by byte", [fault("bad-fuse", fuse="fuse")], "fail",
-        "fuse-mismatch", "fused", "fuses", held="flash", profile="old", seconds=20),
+        "fuse-mismatch", "fused", "fuses", held="flash", profile="old", seconds=60),
     Row("lock bit that does not take, byte by byte",
         [fault("bad-fuse", fuse="lock", mask=0x02)], "fail", "lock-mismatch", "locked", "lock",
-        held="flash", profile="old", seconds=20),
+        held="flash", profile="old", seconds=60),
     Row("power lost in a write, byte by byte", [fault("power-loss", match="40", nth=20)], "fail",
-        "contact-lost", "written", "verify", profile="old", seconds=20),
+        "contact-lost", "written", "verify", profile="old", seconds=60),
     # The contact.
     Row("no board", [fault("no-board")], "empty", "no-board"),
     Row("no contact from the start", [dead()], "empty", "no-board", held="new"),
@@ -330,7 +330,7 @@ ROWS = list(lost_rows(MICRO)) + list(lost_rows(UNO)) + list(lost_rows_of_old_par
 ]
 # At the pace of the real thing, and at the bootloader's baud rate: it reads what was meant for the
 # sketch, and must not be given a page.
-REAL = {"model": UNO, "pace": "real", "seconds": 30}
+REAL = {"model": UNO, "pace": "real", "seconds": 60}
 ROWS += [
     Row("reset in mid-flash, real pace", [fault("reset", match="40", nth=400)], "fail",
         "programmer-silent", "written", "flash", **REAL),

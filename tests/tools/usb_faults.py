@@ -38,7 +38,7 @@ class UsbRow(Row):
     why the site takes no board at all. `in_reset`: the first board is not let go. `lane`: also over the kernel."""
 
     def __init__(self, name, troubles, verdict, failure=None, touched="none", step=None, back=False,
-                 then="pass", out=None, in_reset=False, lane=False, seconds=8, **about):
+                 then="pass", out=None, in_reset=False, lane=False, seconds=40, **about):
         super().__init__(name, troubles, verdict, failure, touched, step, seconds=seconds, **about)
         self.back, self.then, self.out = back, then, out
         self.in_reset, self.lane = in_reset, lane
@@ -128,7 +128,7 @@ ROWS = [
     *both("clock of 128 kHz", [fault("slow-clock", clock="128 kHz")], "pass", None, "locked",
           held="profile", lane=True),
     *both("clock of 32 kHz", [fault("slow-clock", clock="32768 Hz")], "pass", None, "locked",
-          held="profile", seconds=30),
+          held="profile", seconds=60),
     UsbRow("SCK that cannot be chosen, and is too fast", [], "fail", "programmer-too-old",
            model="usbasp-2005", then=None, held="new", lane=True),
 
