@@ -433,11 +433,24 @@ static int do_check(const struct config *config, struct failure *failure)
     return result;
 }
 
+/* Who checks is who corrects, and no lot is at hand: the operator's sentence would be the wrong
+ * one. */
+static void report(const struct failure *failure)
+{
+    const struct failure_fact *fact = failure_lookup(failure->code);
+    if (fact->blame == FAILURE_BLAME_PROFILE || failure->code == FAILURE_JIG_INVALID)
+        (void)fprintf(stderr,
+                      "gangflash: %s: %s\nNothing was touched: correct it and check again.\n",
+                      fact->name, failure->detail);
+    else
+        (void)command_report(failure);
+}
+
 static int run(const void *context, struct failure *failure)
 {
     if (do_check(context, failure) == 0)
         return COMMAND_PASSED;
-    (void)command_report(failure);
+    report(failure);
     return (int)command_status_of_load(failure->code);
 }
 

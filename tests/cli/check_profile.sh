@@ -29,6 +29,7 @@ refused() {
 }
 expect 3 "$gangflash" check dmo
 says err "did you mean 'demo'?"
+says err "Nothing was touched: correct it and check again."
 expect 3 "$gangflash" check "$work/absent.yaml"
 says err "$work/absent.yaml"
 expect 3 "$gangflash" check demo --jig sim-9
