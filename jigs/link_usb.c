@@ -11,7 +11,7 @@
 
 #define CANCEL_LOOK_US 50000
 #define CANCEL_GRACE_US 1000000 /* a transfer that is cut short leaves the device in the middle */
-#define TAKE_BACK_US 1000000    /* the system is slower than this only when it hangs */
+#define TAKE_BACK_US 4000000    /* a machine under load may stand still for seconds, not for this */
 #define UNPLUG_NOTICE_US 300000 /* hubs are asked every 256 ms at most (USB 2.0, 11.12.1) */
 #define UNPLUG_LOOK_US 20000
 #define TEXT_SILENCE_US 500000 /* a request of a few packets; devices are given 5 s by USB 2.0 */

@@ -159,7 +159,8 @@ static void write_profile(const struct fixture *fixture)
         file,
         "format: 1\nprofile: every\narticle: EVERY-1\nrevision: 1\nvia: isp\npart: %s\n"
         "board: {supply: 5 V}\n"
-        "accept_risk: [{rule: clock-source, because: tests}, {rule: brown-out, because: tests}]\n"
+        "accept_risk: [{rule: clock-source, because: tests}, {rule: brown-out, because: tests},\n"
+        "              {rule: test-bit, because: tests}]\n"
         "images:\n  - {file: flash.hex}\n",
         part->name);
     if (part->eeprom.size > 0)
