@@ -15,19 +15,28 @@ run_of_table() {
     }
 }
 
+# end_runs : of those in `runs`, which is empty afterwards
+end_runs() {
+    local one result=0
+    for one in "${runs[@]}"; do
+        wait "$one" || result=1
+    done
+    runs=()
+    return "$result"
+}
+
 # try_table TABLE STATUSES [WHAT…] : makes the table's jigs (WHAT is for the table), runs them, and has
 # all judged; a run ends with one of STATUSES, 1: boards did not pass, 4: it was some programmer's fault
 try_table() {
-    local table=$1 statuses=$2 one log failed=0 runs=()
+    local table=$1 statuses=$2 log failed=0 runs=()
     python3 "$table" make "$work" "${@:3}" >"$work/runs"
-    # Most of the time is waited, so the runs go on beside each other.
+    # Most of the time is waited, so runs go on beside each other: as many as two cores serve in time.
     while read -r name profile count; do
         run_of_table "$statuses" "$name" "$profile" $count &
         runs+=($!)
+        [ "${#runs[@]}" -lt 6 ] || end_runs || failed=1
     done <"$work/runs"
-    for one in "${runs[@]}"; do
-        wait "$one" || failed=1
-    done
+    end_runs || failed=1
     python3 "$table" judge "$work" >"$work/out" || failed=1
     [ "$failed" -eq 0 ] || fail "the table"
     for log in "$work"/*.sqlite; do
