@@ -259,6 +259,16 @@ int database_step(struct database_statement *statement, struct failure *failure)
     return code == SQLITE_DONE ? 0 : fail(statement->database, code, failure);
 }
 
+int database_find(struct database *database, const char *sql, const struct database_value *values,
+                  int count, struct database_statement **statement, struct failure *failure)
+{
+    if (database_prepare(database, sql, statement, failure) < 0 ||
+        database_bind(*statement, values, count, failure) < 0) {
+        return -1;
+    }
+    return database_step(*statement, failure);
+}
+
 void database_reset(struct database_statement *statement)
 {
     (void)sqlite3_reset(statement->handle); /* repeats the code that the last step gave */

@@ -64,6 +64,9 @@ int database_bind(struct database_statement *statement, const struct database_va
                   int count, struct failure *failure);
 /* 1: there is a row; 0: no more; -1: failed. */
 int database_step(struct database_statement *statement, struct failure *failure);
+/* Prepare, bind, one step: 1, 0 or -1 as from that. Finalize `*statement` in any case. */
+int database_find(struct database *database, const char *sql, const struct database_value *values,
+                  int count, struct database_statement **statement, struct failure *failure);
 void database_reset(struct database_statement *statement);
 /* Bind, step to the end, reset. */
 int database_run(struct database_statement *statement, const struct database_value *values,

@@ -178,27 +178,13 @@ static const char owed_sql[] =
     "WHERE part = ?1 AND attempt > ?3 AND touched <> 'none' "
     "ORDER BY attempt LIMIT 1";
 
-/* The first row of a query: 1, 0 when there is none, or -1. The caller finalizes the statement. */
-static int find_row(struct database *database, const char *sql, const struct database_value *values,
-                    int count, struct database_statement **statement, struct failure *failure)
-{
-    if (database_prepare(database, sql, statement, failure) < 0) {
-        *statement = NULL;
-        return -1;
-    }
-    if (database_bind(*statement, values, count, failure) < 0) {
-        return -1;
-    }
-    return database_step(*statement, failure);
-}
-
 int log_eeprom_load(struct database *database, int64_t attempt, struct log_eeprom *eeprom,
                     struct failure *failure)
 {
     const struct database_value key = database_integer(attempt);
     struct database_statement *statement;
     *eeprom = (struct log_eeprom){0};
-    int result = find_row(database, load_sql, &key, 1, &statement, failure);
+    int result = database_find(database, load_sql, &key, 1, &statement, failure);
     if (result == 1) {
         result = log_eeprom_from_text(database_column(statement, 0).text, eeprom, failure);
     }
@@ -212,7 +198,7 @@ int log_eeprom_look(struct database *database, int64_t attempt, enum log_eeprom_
     const struct database_value key = database_integer(attempt);
     struct database_statement *statement;
     *state = LOG_EEPROM_NONE;
-    int result = find_row(database, look_sql, &key, 1, &statement, failure);
+    int result = database_find(database, look_sql, &key, 1, &statement, failure);
     if (result == 1 && database_column(statement, 0).integer != 0) {
         bool untouched = database_column(statement, 1).integer != 0;
         bool back = database_column(statement, 2).integer != 0;
@@ -239,7 +225,8 @@ int log_eeprom_note_event(struct database *database, const char *kind, struct fa
         0) {
         return -1;
     }
-    int result = find_row(database, saved ? saved_sql : over_sql, &key, 1, &statement, failure);
+    int result =
+        database_find(database, saved ? saved_sql : over_sql, &key, 1, &statement, failure);
     database_finalize(statement);
     return result;
 }
@@ -254,7 +241,7 @@ int log_eeprom_find_owed(struct database *database, const struct log_eeprom_sear
     };
     struct database_statement *statement;
     *search->eeprom = (struct log_eeprom){0};
-    int result = find_row(database, owed_sql, values, 3, &statement, failure);
+    int result = database_find(database, owed_sql, values, 3, &statement, failure);
     if (result == 1) {
         result = log_eeprom_from_text(database_column(statement, 0).text, search->eeprom, failure);
         search->eeprom->same_board = result == 0 && database_column(statement, 1).integer != 0;

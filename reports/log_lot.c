@@ -68,14 +68,8 @@ static int find_binding(struct database *database, struct log_lot *lot, struct f
 {
     struct database_statement *statement;
     struct database_value key = database_text(lot->lot);
-    if (database_prepare(database, "SELECT profile_sha256, count FROM lot WHERE lot = ?1",
-                         &statement, failure) < 0) {
-        return -1;
-    }
-    int found = database_bind(statement, &key, 1, failure);
-    if (found == 0) {
-        found = database_step(statement, failure);
-    }
+    int found = database_find(database, "SELECT profile_sha256, count FROM lot WHERE lot = ?1",
+                              &key, 1, &statement, failure);
     if (found == 1) {
         const char *profile = database_column(statement, 0).text;
         lot->bound_count = database_column(statement, 1).integer;
@@ -95,13 +89,8 @@ static int check_images(struct database *database, const struct log_lot *lot,
     struct database_statement *statement;
     const struct database_value keys[] = {database_text(lot->lot),
                                           database_text(lot->image_sha256)};
-    if (database_prepare(database, other_images_sql, &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(database, other_images_sql, keys, sizeof keys / sizeof keys[0],
+                            &statement, failure);
     if (row == 1) {
         (void)failure_set(failure, FAILURE_LOT_REFUSED,
                           "attempt %lld of lot %s was done with images of SHA-256 %.16s…, an image "
@@ -118,13 +107,7 @@ static int count_passed(struct database *database, struct log_lot *lot, struct f
 {
     struct database_statement *statement;
     struct database_value key = database_text(lot->lot);
-    if (database_prepare(database, passed_sql, &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, &key, 1, failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(database, passed_sql, &key, 1, &statement, failure);
     lot->passed = row == 1 ? database_column(statement, 0).integer : 0;
     database_finalize(statement);
     return row < 0 ? -1 : 0;
@@ -152,13 +135,8 @@ static int find_counted(struct database *database, const char *lot, int64_t atte
 {
     struct database_statement *statement;
     const struct database_value keys[] = {database_text(lot), database_integer(attempt)};
-    if (database_prepare(database, counted_sql, &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(database, counted_sql, keys, sizeof keys / sizeof keys[0], &statement,
+                            failure);
     *counted = row == 1 && database_column(statement, 0).integer != 0 ? 1 : 0;
     database_finalize(statement);
     return row < 0 ? -1 : 0;
@@ -191,13 +169,8 @@ int log_lot_find_board(struct database *database, struct log_place *place, struc
     struct database_statement *statement;
     const struct database_value keys[] = {database_text(place->station), name_or_null(place->lot),
                                           name_or_null(place->jig), database_integer(place->site)};
-    if (database_prepare(database, left_in_sql, &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, keys, sizeof keys / sizeof keys[0], failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(database, left_in_sql, keys, sizeof keys / sizeof keys[0], &statement,
+                            failure);
     place->attempt = row == 1 ? database_column(statement, 0).integer : 0;
     database_finalize(statement);
     return row < 0 ? -1 : 0;

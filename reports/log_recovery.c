@@ -113,16 +113,10 @@ static int load_clock_first(struct database *database, struct record_attempt *re
 {
     struct database_statement *statement;
     struct database_value key = database_integer(record->attempt);
-    if (database_prepare(database,
-                         "SELECT 1 FROM event WHERE kind = '" LOG_CLOCK_FIRST
-                         "' AND detail LIKE 'attempt ' || ?1 || ':%' LIMIT 1",
-                         &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, &key, 1, failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(database,
+                            "SELECT 1 FROM event WHERE kind = '" LOG_CLOCK_FIRST
+                            "' AND detail LIKE 'attempt ' || ?1 || ':%' LIMIT 1",
+                            &key, 1, &statement, failure);
     record->clock_first = row == 1;
     database_finalize(statement);
     return row < 0 ? -1 : 0;
@@ -239,17 +233,11 @@ static int name_door(struct database *database, struct record_attempt *record,
     struct database_statement *statement;
     struct database_value key = database_integer(record->attempt);
     size_t length = strlen(record->detail);
-    if (database_prepare(database,
-                         "SELECT substr(detail, length('attempt ' || ?1 || ': ') + 1) FROM event "
-                         "WHERE kind = '" LOG_LAST_DOOR
-                         "' AND detail LIKE 'attempt ' || ?1 || ': %' LIMIT 1",
-                         &statement, failure) < 0) {
-        return -1;
-    }
-    int row = database_bind(statement, &key, 1, failure);
-    if (row == 0) {
-        row = database_step(statement, failure);
-    }
+    int row = database_find(
+        database,
+        "SELECT substr(detail, length('attempt ' || ?1 || ': ') + 1) FROM event "
+        "WHERE kind = '" LOG_LAST_DOOR "' AND detail LIKE 'attempt ' || ?1 || ': %' LIMIT 1",
+        &key, 1, &statement, failure);
     if (row == 1) {
         (void)snprintf(record->detail + length, sizeof record->detail - length,
                        "; %s may have been turned on: then this station cannot reach the board any "
