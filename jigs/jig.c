@@ -100,9 +100,10 @@ static int read_programmer(struct jig_reader *reader, const struct document_node
         return -1;
     if (programmer_driver_by_name(site->programmer) != NULL)
         return 0;
-    if (hint_for(site->programmer) != NULL)
+    const char *hint = hint_for(site->programmer);
+    if (hint != NULL)
         return document_fail(reader->document, node, reader->failure, "found '%.40s', %s",
-                             site->programmer, hint_for(site->programmer));
+                             site->programmer, hint);
     for (size_t i = 0; i < count && i + 1 < sizeof names / sizeof names[0]; i++)
         names[i] = drivers[i]->name;
     return document_choice(reader->document, node, names, &index, reader->failure);
