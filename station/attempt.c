@@ -209,6 +209,17 @@ static bool step_may_be_stopped(const struct run *run)
     return may_be_stopped(&run->attempt) && run->table[run->step].run != attempt_step_doors;
 }
 
+/* Nobody finds out later, by the board, that this was begun. */
+static int announce_door(const struct run *run, struct failure *failure)
+{
+    const struct attempt *attempt = &run->attempt;
+
+    if (run->table[run->step].run != attempt_step_doors)
+        return 0;
+    return log_announce_door(attempt->options->log, attempt->record.attempt,
+                             attempt_next_door(attempt), failure);
+}
+
 static int run_step(struct run *run, struct failure *failure)
 {
     const struct attempt_step *step = &run->table[run->step];
@@ -224,9 +235,11 @@ static int run_step(struct run *run, struct failure *failure)
 
     attempt->step_bytes = attempt->step_total = attempt->call_start = 0;
     push_progress(run, STATION_EVENT_STEP);
-    result = step->run(attempt, &operation, failure);
-    if (result < 0)
+    result = announce_door(run, failure);
+    if (result == 0 && step->run(attempt, &operation, failure) < 0) {
         find_cause(attempt, failure);
+        result = -1;
+    }
     ended.duration_us = operation_now_us() - began_us;
     ended.bytes = attempt->step_bytes;
     ended.failure = result < 0 ? failure->code : FAILURE_NONE;

@@ -137,8 +137,7 @@ bool attempt_wants_doors_after_lock(const struct attempt *attempt)
     return place_of_lock(order) + 1 < order->count;
 }
 
-/* Before the first of them is sent: nobody finds out later, by the board, that this was begun. */
-static int announce_door(const struct attempt *attempt, struct failure *failure)
+const char *attempt_next_door(const struct attempt *attempt)
 {
     const struct fuse_order *order = &attempt->order;
     const char *door = NULL;
@@ -146,7 +145,7 @@ static int announce_door(const struct attempt *attempt, struct failure *failure)
     for (size_t i = order->before; i < order->count && door == NULL; i++)
         door = fuse_order_door(attempt->part, order->writes[i],
                                attempt->bytes[order->writes[i] - PART_FIRST_FUSE].value);
-    return log_announce_door(attempt->options->log, attempt->record.attempt, door, failure);
+    return door;
 }
 
 /* The board is not entered anew behind them: what proves them is read in this session, and ends
@@ -156,8 +155,6 @@ int attempt_step_doors(struct attempt *attempt, const struct operation *operatio
 {
     const struct fuse_order *order = &attempt->order;
 
-    if (announce_door(attempt, failure) < 0)
-        return -1;
     for (size_t i = order->before; i < order->count; i++) {
         if (order->writes[i] != PART_LOCK &&
             write_byte(attempt, order->writes[i], operation, failure) < 0)

@@ -178,6 +178,8 @@ int attempt_step_recheck(struct attempt *attempt, const struct operation *operat
  * before lock bits that forbid writing fuses, else after them. */
 bool attempt_wants_doors_before_lock(const struct attempt *attempt);
 bool attempt_wants_doors_after_lock(const struct attempt *attempt);
+/* The first one that is to be written: "RSTDISBL". */
+const char *attempt_next_door(const struct attempt *attempt);
 int attempt_step_doors(struct attempt *attempt, const struct operation *operation,
                        struct failure *failure);
 bool attempt_wants_lock(const struct attempt *attempt);
