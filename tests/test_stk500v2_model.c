@@ -1,33 +1,19 @@
 /* STK500 version 2 firmware on a wire: its frames, its commands, and the harm that wrong ones do to
  * a board. */
-#include "tests/bench_host.h"
+#include "tests/wire_bench.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "jigs/simbench/avr_target.h"
-#include "jigs/simbench/wire_firmware.h"
 
 #define CRYSTAL_HZ 16000000
 #define REPLY_MAX 300
 
 struct fixture {
-    pthread_mutex_t lock; /* the firmware's thread and the test's */
+    struct wire_bench bench;
     struct part *part;
     struct avr_target *target; /* NULL: none */
-    int64_t sck_hz, frame_us;  /* of the last frame */
-    int64_t frames;
-    bool reset_low;
-    int bootloader_pages;
-
-    int stop_descriptor;
-    struct wire *wire;
-    struct isp_port port;
-    struct wire_firmware_run run;
-    pthread_t thread;
-    int host;
     uint8_t sequence;
     uint8_t reply[REPLY_MAX]; /* body of the last one… */
     size_t reply_count;       /* …and its length */
@@ -35,59 +21,21 @@ struct fixture {
 
 static void drive_reset(void *context, bool low)
 {
-    struct fixture *fixture = context;
-    pthread_mutex_lock(&fixture->lock);
-    fixture->reset_low = low;
+    const struct fixture *fixture = context;
     if (fixture->target != NULL) {
         avr_target_drive_reset(fixture->target, low);
     }
-    pthread_mutex_unlock(&fixture->lock);
 }
 
-static enum isp_mishap transfer(void *context, const uint8_t mosi[4], uint8_t miso[4],
-                                int64_t sck_hz, int64_t now_us, int64_t *away_us)
+static void answer(void *context, const uint8_t mosi[4], uint8_t miso[4], int64_t sck_hz,
+                   int64_t now_us)
 {
-    struct fixture *fixture = context;
-    (void)away_us;
-    pthread_mutex_lock(&fixture->lock);
-    fixture->sck_hz = sck_hz;
-    fixture->frame_us = now_us;
-    fixture->frames++;
+    const struct fixture *fixture = context;
     for (int i = 0; i < 4; i++) {
         miso[i] = fixture->target == NULL
                       ? 0xFF
                       : avr_target_transfer(fixture->target, mosi[i], sck_hz, now_us);
     }
-    pthread_mutex_unlock(&fixture->lock);
-    return ISP_MISHAP_NONE;
-}
-
-static void bootloader_page(void *context)
-{
-    struct fixture *fixture = context;
-    pthread_mutex_lock(&fixture->lock);
-    fixture->bootloader_pages++;
-    pthread_mutex_unlock(&fixture->lock);
-}
-
-static size_t pass(void *context, uint8_t *bytes, size_t count)
-{
-    (void)context;
-    (void)bytes;
-    return count;
-}
-
-static size_t pass_back(void *context, uint8_t *bytes, size_t count, int64_t *late_us)
-{
-    *late_us = 0;
-    return pass(context, bytes, count);
-}
-
-static void *run_firmware(void *context)
-{
-    const struct wire_firmware_run *run = context;
-    run->firmware->run(run);
-    return NULL;
 }
 
 static void load_target(struct fixture *fixture, const char *part, int64_t crystal_hz)
@@ -103,36 +51,16 @@ static void load_target(struct fixture *fixture, const char *part, int64_t cryst
 /* Part NULL: there is none. Fuses say that its crystal runs it. */
 static void start_at(struct fixture *fixture, const char *model, const char *part, bool real_pace)
 {
+    const struct wire_bench_options options = {
+        .model = model,
+        .real_pace = real_pace,
+        .board = {.answer = answer, .drive_reset = drive_reset, .context = fixture}};
     memset(fixture, 0, sizeof *fixture);
-    pthread_mutex_init(&fixture->lock, NULL);
     if (part != NULL) {
         load_target(fixture, part, CRYSTAL_HZ);
         avr_target_preset(fixture->target, PART_FUSE_LOW, (const uint8_t[]){0xFF}, 1);
     }
-    fixture->stop_descriptor = eventfd(0, EFD_CLOEXEC);
-    fixture->port = (struct isp_port){.drive_reset = drive_reset,
-                                      .transfer = transfer,
-                                      .bootloader_page = bootloader_page,
-                                      .context = fixture};
-    fixture->run.firmware = wire_firmware_by_name(model);
-    assert_non_null(fixture->run.firmware);
-    const struct wire_options wire = {
-        .real_pace = real_pace,
-        .line = fixture->run.firmware->line,
-        .baud = fixture->run.firmware->baud,
-        .stop_descriptor = fixture->stop_descriptor,
-        .to_programmer = pass,
-        .from_programmer = pass_back,
-        .context = fixture,
-    };
-    struct failure failure = {0};
-    assert_int_equal(wire_create(&wire, &fixture->wire, &failure), 0);
-    fixture->run.wire = fixture->wire;
-    fixture->run.port = &fixture->port;
-    fixture->run.baud = fixture->run.firmware->baud;
-    fixture->run.real_pace = real_pace;
-    assert_int_equal(pthread_create(&fixture->thread, NULL, run_firmware, &fixture->run), 0);
-    fixture->host = host_open(wire_path(fixture->wire));
+    wire_bench_start(&fixture->bench, &options);
 }
 
 static void start(struct fixture *fixture, const char *model, const char *part)
@@ -142,14 +70,9 @@ static void start(struct fixture *fixture, const char *model, const char *part)
 
 static void stop(struct fixture *fixture)
 {
-    eventfd_write(fixture->stop_descriptor, 1);
-    pthread_join(fixture->thread, NULL);
-    wire_free(fixture->wire);
-    close(fixture->host);
-    close(fixture->stop_descriptor);
+    wire_bench_stop(&fixture->bench);
     avr_target_free(fixture->target);
     part_free(fixture->part);
-    pthread_mutex_destroy(&fixture->lock);
 }
 
 /* --- frames --- */
@@ -170,16 +93,17 @@ static size_t make_frame(uint8_t sequence, const uint8_t *body, size_t count, ui
 static void take_reply(struct fixture *fixture)
 {
     uint8_t head[5] = {0}, checksum = 0, sum = 0;
-    assert_int_equal(host_read(fixture->host, head, sizeof head, HOST_PATIENCE_MS), sizeof head);
+    assert_int_equal(host_read(fixture->bench.host, head, sizeof head, HOST_PATIENCE_MS),
+                     sizeof head);
     assert_int_equal(head[0], 0x1B);
     assert_int_equal(head[1], fixture->sequence);
     assert_int_equal(head[4], 0x0E);
     fixture->reply_count = (size_t)head[2] << 8 | head[3];
     assert_true(fixture->reply_count >= 2 && fixture->reply_count <= REPLY_MAX);
     assert_int_equal(
-        host_read(fixture->host, fixture->reply, fixture->reply_count, HOST_PATIENCE_MS),
+        host_read(fixture->bench.host, fixture->reply, fixture->reply_count, HOST_PATIENCE_MS),
         fixture->reply_count);
-    assert_int_equal(host_read(fixture->host, &checksum, 1, HOST_PATIENCE_MS), 1);
+    assert_int_equal(host_read(fixture->bench.host, &checksum, 1, HOST_PATIENCE_MS), 1);
     for (size_t i = 0; i < sizeof head; i++) {
         sum ^= head[i];
     }
@@ -194,7 +118,7 @@ static uint8_t talk(struct fixture *fixture, const uint8_t *body, size_t count)
 {
     uint8_t frame[400];
     size_t length = make_frame(++fixture->sequence, body, count, frame);
-    host_send(fixture->host, frame, length);
+    host_send(fixture->bench.host, frame, length);
     take_reply(fixture);
     assert_int_equal(fixture->reply[0], body[0]);
     return fixture->reply[1];
@@ -211,7 +135,7 @@ static void expect_reply(const struct fixture *fixture, const uint8_t *body, siz
 static void expect_silence(struct fixture *fixture)
 {
     uint8_t byte;
-    assert_int_equal(host_read(fixture->host, &byte, 1, 100), 0);
+    assert_int_equal(host_read(fixture->bench.host, &byte, 1, 100), 0);
 }
 
 /* --- what a host does --- */
@@ -270,43 +194,19 @@ static bool holds(struct fixture *fixture, uint32_t address, uint8_t first)
     const struct block block = {.count = 128, .first = first};
     uint8_t bytes[128];
     fill(&block, bytes);
-    pthread_mutex_lock(&fixture->lock);
+    pthread_mutex_lock(&fixture->bench.lock);
     const uint8_t *flash = avr_target_memory(fixture->target, PART_FLASH, NULL);
     bool same = memcmp(flash + address, bytes, sizeof bytes) == 0;
-    pthread_mutex_unlock(&fixture->lock);
+    pthread_mutex_unlock(&fixture->bench.lock);
     return same;
 }
 
 static struct avr_target_counts counts(struct fixture *fixture)
 {
-    pthread_mutex_lock(&fixture->lock);
+    pthread_mutex_lock(&fixture->bench.lock);
     struct avr_target_counts counts = *avr_target_counts(fixture->target);
-    pthread_mutex_unlock(&fixture->lock);
+    pthread_mutex_unlock(&fixture->bench.lock);
     return counts;
-}
-
-static int64_t sck_hz(struct fixture *fixture)
-{
-    pthread_mutex_lock(&fixture->lock);
-    int64_t hz = fixture->sck_hz;
-    pthread_mutex_unlock(&fixture->lock);
-    return hz;
-}
-
-static int64_t frame_us(struct fixture *fixture)
-{
-    pthread_mutex_lock(&fixture->lock);
-    int64_t us = fixture->frame_us;
-    pthread_mutex_unlock(&fixture->lock);
-    return us;
-}
-
-static bool reset_is_low(struct fixture *fixture)
-{
-    pthread_mutex_lock(&fixture->lock);
-    bool low = fixture->reset_low;
-    pthread_mutex_unlock(&fixture->lock);
-    return low;
 }
 
 /* --- tests: frames --- */
@@ -337,7 +237,7 @@ static void bad_checksum_is_told(void **state)
     fixture.sequence = 7;
     size_t length = make_frame(7, BYTES(0x02, 0x98, 9), frame);
     frame[length - 1] ^= 0x10;
-    host_send(fixture.host, frame, length);
+    host_send(fixture.bench.host, frame, length);
     take_reply(&fixture);
     expect_reply(&fixture, BYTES(0xB0, 0xC1));
     assert_int_equal(TALK(&fixture, 0x03, 0x98), 0);
@@ -350,10 +250,10 @@ static void what_is_no_message_is_dropped(void **state)
     (void)state;
     struct fixture fixture;
     start(&fixture, "stk500-v2", NULL);
-    host_send(fixture.host, BYTES(0x30, 0x20, 0x00));          /* no start */
-    host_send(fixture.host, BYTES(0x1B, 1, 0, 1, 0x0F));       /* no token */
-    host_send(fixture.host, BYTES(0x1B, 1, 0x01, 0x14, 0x0E)); /* 276 bytes */
-    host_send(fixture.host, BYTES(0x1B, 1, 0x00, 0x00, 0x0E)); /* none */
+    host_send(fixture.bench.host, BYTES(0x30, 0x20, 0x00));          /* no start */
+    host_send(fixture.bench.host, BYTES(0x1B, 1, 0, 1, 0x0F));       /* no token */
+    host_send(fixture.bench.host, BYTES(0x1B, 1, 0x01, 0x14, 0x0E)); /* 276 bytes */
+    host_send(fixture.bench.host, BYTES(0x1B, 1, 0x00, 0x00, 0x0E)); /* none */
     expect_silence(&fixture);
     assert_int_equal(TALK(&fixture, 0x01), 0);
     uint8_t longest[275] = {0x01};
@@ -369,9 +269,9 @@ static void unfinished_message_takes_what_comes(void **state)
     start(&fixture, "stk500-v2", NULL);
     fixture.sequence = 3;
     size_t length = make_frame(3, BYTES(0x02, 0x98, 9), frame);
-    host_send(fixture.host, frame, length - 2); /* value and checksum lost */
+    host_send(fixture.bench.host, frame, length - 2); /* value and checksum lost */
     expect_silence(&fixture);
-    host_send(fixture.host, BYTES(0x55, 0x55)); /* the value, and a wrong checksum */
+    host_send(fixture.bench.host, BYTES(0x55, 0x55)); /* the value, and a wrong checksum */
     take_reply(&fixture);
     expect_reply(&fixture, BYTES(0xB0, 0xC1));
     assert_int_equal(TALK(&fixture, 0x01), 0);
@@ -409,7 +309,7 @@ static void parameters_stay_as_long_as_the_programmer_keeps_them(void **state)
         assert_int_equal(TALK(&fixture, 0x02, 0x91, 9), 0xC0); /* only to be read */
         assert_int_equal(TALK(&fixture, 0x02, 0x77, 9), 0xC0); /* not there */
         assert_int_equal(TALK(&fixture, 0x03, 0x77), 0xC0);
-        fixture.host = host_reopen(fixture.host, wire_path(fixture.wire));
+        fixture.bench.host = host_reopen(fixture.bench.host, wire_path(fixture.bench.wire));
         assert_int_equal(TALK(&fixture, 0x03, 0x98), 0);
         assert_int_equal(fixture.reply[2], rows[i].after_opening);
         stop(&fixture);
@@ -433,15 +333,15 @@ static void sck_changes_at_enter(void **state)
         struct fixture fixture;
         start(&fixture, rows[i].model, "ATmega328P");
         assert_int_equal(enter(&fixture), 0);
-        int64_t before_hz = sck_hz(&fixture);
+        int64_t before_hz = last_sck_hz(&fixture.bench);
         assert_int_equal(TALK(&fixture, 0x02, 0x98, rows[i].duration), 0);
         assert_int_equal(TALK(&fixture, 0x1B, 4, 0x30, 0, 0, 0), 0);
-        assert_int_equal(sck_hz(&fixture), before_hz);
+        assert_int_equal(last_sck_hz(&fixture.bench), before_hz);
         assert_int_equal(TALK(&fixture, 0x11, 1, 1), 0);
-        assert_false(reset_is_low(&fixture));
+        assert_false(reset_is_low(&fixture.bench));
         assert_int_equal(enter(&fixture), 0);
-        assert_true(reset_is_low(&fixture));
-        assert_int_equal(sck_hz(&fixture), rows[i].hz);
+        assert_true(reset_is_low(&fixture.bench));
+        assert_int_equal(last_sck_hz(&fixture.bench), rows[i].hz);
         stop(&fixture);
     }
 }
@@ -453,7 +353,7 @@ static void polarity_0_leaves_an_avr_running(void **state)
     start(&fixture, "stk500-v2", "ATmega328P");
     assert_int_equal(TALK(&fixture, 0x02, 0x9E, 0), 0);
     assert_int_equal(enter(&fixture), 0x80);
-    assert_false(reset_is_low(&fixture));
+    assert_false(reset_is_low(&fixture.bench));
     assert_int_equal(TALK(&fixture, 0x02, 0x9E, 1), 0);
     assert_int_equal(enter(&fixture), 0);
     stop(&fixture);
@@ -465,7 +365,7 @@ static void no_target_ends_enter_with_a_failure(void **state)
     struct fixture fixture;
     start(&fixture, "stk500-v2", NULL);
     assert_int_equal(enter(&fixture), 0x80);
-    assert_true(frame_us(&fixture) < 250000); /* the 200 ms that it asks for */
+    assert_true(last_frame_us(&fixture.bench) < 250000); /* the 200 ms that it asks for */
     stop(&fixture);
     start(&fixture, "scratchmonkey", NULL);
     assert_int_equal(enter(&fixture), 0xC0);
@@ -478,13 +378,14 @@ static void without_enter_there_is_no_spi(void **state)
     struct fixture fixture;
     start(&fixture, "stk500-v2", "ATmega328P");
     assert_int_equal(TALK(&fixture, 0x1D, 4, 4, 0, 0x30, 0, 0, 0), 0xC0);
-    assert_int_equal(fixture.frames, 0);
+    assert_int_equal(fixture.bench.frame_count, 0);
     stop(&fixture);
     start(&fixture, "scratchmonkey", "ATmega328P");
     uint8_t frame[16];
-    host_send(fixture.host, frame, make_frame(1, BYTES(0x1D, 4, 4, 0, 0x30, 0, 0, 0), frame));
+    host_send(fixture.bench.host, frame, make_frame(1, BYTES(0x1D, 4, 4, 0, 0x30, 0, 0, 0), frame));
     expect_silence(&fixture);
-    fixture.host = host_reopen(fixture.host, wire_path(fixture.wire)); /* which resets it */
+    fixture.bench.host =
+        host_reopen(fixture.bench.host, wire_path(fixture.bench.wire)); /* which resets it */
     assert_int_equal(TALK(&fixture, 0x01), 0);
     stop(&fixture);
 }
@@ -556,14 +457,14 @@ static void pages_are_written_and_read(void **state)
         struct fixture fixture;
         start(&fixture, "stk500-v2", rows[i].part);
         assert_int_equal(enter(&fixture), 0);
-        int64_t began_us = frame_us(&fixture);
+        int64_t began_us = last_frame_us(&fixture.bench);
         assert_int_equal(write_flash(&fixture, rows[i].mode, rows[i].delay_ms, 1), 0);
         assert_int_equal(write_flash(&fixture, rows[i].mode, rows[i].delay_ms, 90), 0);
         assert_int_equal(counts(&fixture).ignored_busy, 0);
         assert_true(holds(&fixture, 0, 1));
         assert_true(holds(&fixture, 128, 90));
         /* Two pages of 128 bytes at 115.2 kHz, and 4.5 ms each to write. */
-        assert_true(frame_us(&fixture) - began_us > INT64_C(2) * (128 * 277 + 4000));
+        assert_true(last_frame_us(&fixture.bench) - began_us > INT64_C(2) * (128 * 277 + 4000));
         load_address(&fixture, 64);
         assert_int_equal(TALK(&fixture, 0x14, 0, 128, 0x20), 0);
         assert_int_equal(fixture.reply_count, 2 + 128 + 1);
@@ -721,7 +622,7 @@ static void scratchmonkey_becomes_slow_and_does_not_tell(void **state)
     avr_target_preset(fixture.target, PART_FUSE_LOW, (const uint8_t[]){0x62}, 1); /* 1 MHz */
     assert_int_equal(TALK(&fixture, 0x02, 0x98, 1), 0);
     assert_int_equal(enter(&fixture), 0);
-    assert_int_equal(sck_hz(&fixture), 62500);
+    assert_int_equal(last_sck_hz(&fixture.bench), 62500);
     stop(&fixture);
 }
 
@@ -756,7 +657,7 @@ static void mega_begins_with_its_bootloader(void **state)
     (void)state;
     struct fixture fixture;
     start_at(&fixture, "mega2560-isp", "ATmega328P", true);
-    host_send(fixture.host, BYTES(0, 0, 0)); /* keeps it, whatever it is */
+    host_send(fixture.bench.host, BYTES(0, 0, 0)); /* keeps it, whatever it is */
     assert_int_equal(TALK(&fixture, 0x01), 0);
     assert_memory_equal(fixture.reply + 2, "\10AVRISP_2", 9);
     assert_int_equal(TALK(&fixture, 0x02, 0x9E, 1), 0);
@@ -767,10 +668,10 @@ static void mega_begins_with_its_bootloader(void **state)
     assert_int_equal(TALK(&fixture, 0x1D, 4, 4, 0, 0x30, 0, 1, 0), 0);
     expect_reply(&fixture, BYTES(0x1D, 0, 0, 0x30, 0, 0x98, 0));
     assert_int_equal(TALK(&fixture, 0x12, 9, 0, 0xAC, 0x80, 0, 0), 0xC0);
-    pthread_mutex_lock(&fixture.lock);
-    assert_int_equal(fixture.frames, 0);
-    assert_int_equal(fixture.bootloader_pages, 1);
-    pthread_mutex_unlock(&fixture.lock);
+    pthread_mutex_lock(&fixture.bench.lock);
+    assert_int_equal(fixture.bench.frame_count, 0);
+    assert_int_equal(fixture.bench.bootloader_pages, 1);
+    pthread_mutex_unlock(&fixture.bench.lock);
     assert_int_equal(TALK(&fixture, 0x11, 1, 1), 0); /* which starts the sketch */
     assert_int_equal(TALK(&fixture, 0x01), 0);
     assert_memory_equal(fixture.reply + 2, "\10STK500_2", 9);
@@ -783,7 +684,7 @@ static void bootloader_leaves_when_nobody_speaks(void **state)
     struct fixture fixture;
     start_at(&fixture, "mega2560-isp", NULL, true);
     uint8_t byte;
-    assert_int_equal(host_read(fixture.host, &byte, 1, 1300), 0);
+    assert_int_equal(host_read(fixture.bench.host, &byte, 1, 1300), 0);
     assert_int_equal(TALK(&fixture, 0x01), 0);
     assert_memory_equal(fixture.reply + 2, "\10STK500_2", 9);
     stop(&fixture);
