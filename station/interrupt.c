@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 struct interrupt {
-    sigset_t before;
     int signals; /* descriptor */
     int over;    /* descriptor; readable when the thread is to end */
     pthread_t thread;
@@ -38,7 +37,6 @@ static void take_back(struct interrupt *interrupt)
         (void)close(interrupt->signals);
     if (interrupt->over >= 0)
         (void)close(interrupt->over);
-    (void)pthread_sigmask(SIG_SETMASK, &interrupt->before, NULL);
     free(interrupt);
 }
 
@@ -52,7 +50,7 @@ int interrupt_begin(struct interrupt **interrupt, struct failure *failure)
     (void)sigaddset(&wanted, SIGINT);
     (void)sigaddset(&wanted, SIGTERM);
     (void)sigaddset(&wanted, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, &wanted, &made->before);
+    (void)pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     made->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
     made->over = eventfd(0, EFD_CLOEXEC);
     int error = made->signals < 0 || made->over < 0

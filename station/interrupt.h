@@ -9,7 +9,9 @@
 
 struct interrupt;
 
-/* From here on SIGINT, SIGTERM and SIGHUP set interrupt_flag(). Call before other threads start. */
+/* From here on SIGINT, SIGTERM and SIGHUP set interrupt_flag(); after interrupt_end() they do
+ * nothing, since the program ends right after: a second Ctrl-C that waits by then must take away
+ * neither the last words nor the exit status. Call before other threads start. */
 int interrupt_begin(struct interrupt **interrupt, struct failure *failure);
 /* For struct operation. */
 const atomic_bool *interrupt_flag(const struct interrupt *interrupt);

@@ -118,6 +118,13 @@ kill -INT "$station"
 ended 130
 says err "interrupted"
 expect 0 "$gangflash" jig test "$work/own.yaml" --sites 2
+
+# Somebody presses on and on: neither the last words nor the exit status are lost for it.
+start "$gangflash" jig test "$work/own.yaml"
+wait_for 30 grep -q "site 1" "$work/out"
+while kill -TERM "$station" 2>/dev/null; do :; done
+ended 130
+says err "interrupted"
 own_bench_end
 
 expect 2 "$gangflash" jig test "$work/bench.yaml" --sites 3
