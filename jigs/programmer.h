@@ -145,8 +145,9 @@ int programmer_open(const struct programmer_driver *driver,
                     const struct operation *operation, struct programmer **programmer,
                     struct failure *failure);
 /* The same, but one that does not answer, or not in step, is looked for again: one that hung for a
- * few seconds, or shares a core with many, is not missing. An absent one is waited for about four
- * seconds, or as long as its driver looks for it, and the failure says how long it was. */
+ * few seconds, or shares a core with many, is not missing; nor is one that leaves its bus in the
+ * middle of it and comes back. An absent one is waited for about four seconds, or as long as its
+ * driver looks for it, one that left about six, and the failure says how long it was. */
 int programmer_open_patiently(const struct programmer_driver *driver,
                               const struct programmer_settings *settings, int *owed_value,
                               const struct operation *operation, struct programmer **programmer,

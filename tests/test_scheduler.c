@@ -733,8 +733,9 @@ static void test_silent_programmer_is_out(void **state)
 /* A late answer in the midst of a claim: it is made again, and nobody hears of it. */
 static void test_late_programmer_is_claimed_again(void **state)
 {
-    static const enum failure_code codes[] = {
-        FAILURE_PROGRAMMER_SILENT, FAILURE_PROGRAMMER_OUT_OF_STEP, FAILURE_PROGRAMMER_STALLED};
+    static const enum failure_code codes[] = {FAILURE_PROGRAMMER_SILENT,
+                                              FAILURE_PROGRAMMER_OUT_OF_STEP,
+                                              FAILURE_PROGRAMMER_STALLED, FAILURE_PROGRAMMER_GONE};
 
     (void)state;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
@@ -749,6 +750,49 @@ static void test_late_programmer_is_claimed_again(void **state)
         assert_int_equal(bench->sites[0].claims, 2);
         close_bench(bench);
     }
+}
+
+/* It leaves its bus in mid-claim: its place is not there before it is back, and it is not open to
+ * everybody at once. */
+static void test_programmer_that_left_is_claimed_again(void **state)
+{
+    static const enum failure_code codes[] = {FAILURE_PROGRAMMER_GONE, FAILURE_PLACE_MISSING,
+                                              FAILURE_PLACE_MISSING, FAILURE_PLACE_DENIED};
+    struct bench *bench = open_bench(1, SCHEDULER_GO_NOW, 0);
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        fake_site_add_fault(
+            &bench->sites[0],
+            (struct fake_fault){.call = FAKE_CLAIM, .nth = i + 1, .code = codes[i]});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 1);
+    assert_int_equal(bench->all.out, 0);
+    assert_int_equal(bench->sites[0].claims, 5);
+    close_bench(bench);
+}
+
+/* The jig file is right, so the others go on. */
+static void test_programmer_that_left_for_good_is_out(void **state)
+{
+    struct bench *bench = open_bench(2, SCHEDULER_GO_NOW, 0);
+
+    (void)state;
+    fake_site_add_fault(
+        &bench->sites[1],
+        (struct fake_fault){.call = FAKE_CLAIM, .nth = 1, .code = FAILURE_PROGRAMMER_GONE});
+    fake_site_add_fault(&bench->sites[1], (struct fake_fault){.call = FAKE_CLAIM,
+                                                              .nth = 2,
+                                                              .onward = true,
+                                                              .code = FAILURE_PLACE_MISSING});
+    start_well(bench);
+    wait_finished(bench);
+    assert_int_equal(bench->all.passed, 1);
+    assert_int_equal(bench->site[2].out, 1);
+    assert_int_equal(bench->all.failure.code, FAILURE_PROGRAMMER_GONE);
+    assert_non_null(strstr(bench->all.failure.detail, ", and it had been there before"));
+    close_bench(bench);
 }
 
 /* One that is not what the jig file says is not asked twice. */
@@ -1187,6 +1231,8 @@ int main(void)
         cmocka_unit_test(test_place_trouble_stops_the_run),
         cmocka_unit_test(test_silent_programmer_is_out),
         cmocka_unit_test(test_late_programmer_is_claimed_again),
+        cmocka_unit_test(test_programmer_that_left_is_claimed_again),
+        cmocka_unit_test(test_programmer_that_left_for_good_is_out),
         cmocka_unit_test(test_unknown_programmer_is_asked_once),
         cmocka_unit_test(test_programmer_recovers),
         cmocka_unit_test(test_owed_value_is_handed_on),
