@@ -3,6 +3,9 @@ set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 # Beside this build, so that the builds of one test run share it.
 export GANGFLASH_DEMO_BUILD=${BUILD%/*}/demo-build
+mkdir -p "$GANGFLASH_DEMO_BUILD"
+exec 7>"$GANGFLASH_DEMO_BUILD/lock"
+flock 7 # one at a time: it is also beside other builds, which may be tested at the same time
 rm -f "$GANGFLASH_DEMO_BUILD"/demo.sqlite*
 cd /
 expect 0 sh "$SOURCE/station/demo.sh"

@@ -179,12 +179,12 @@ mkfifo "$work/commands"
     <"$work/commands" >"$work/places" 2>"$work/errors" &
 own_bench_process=$!
 exec 9>"$work/commands"
-wait_for 30 grep -qs '^ready' "$work/places"
+wait_for 60 grep -qs '^ready' "$work/places"
 sed -n 's/^site 1 \(.*\)/{jig: own, sites: [{site: 1, programmer: stk500v2, at: "\1"}]}/p' \
     "$work/places" >"$work/own.yaml"
 expect 4 "$gangflash" flash "$work/first.yaml" --jig "$work/own.yaml" --go now --log "$log" --lot one
 equal "$(last "verdict || ' ' || touched")" "fail fused" "port gone after the clock fuse"
-wait_for 30 test -e "$(sed -n 's/^site 1 pty://p' "$work/places")"
+wait_for 60 test -e "$(sed -n 's/^site 1 pty://p' "$work/places")"
 expect 0 "$gangflash" flash "$work/first.yaml" --jig "$work/own.yaml" --go now --log "$log" --lot one \
     --retest
 equal "$(last "verdict || ' ' || (previous_attempt is not null)")" "pass 1" "the same board"

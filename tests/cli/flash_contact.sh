@@ -15,10 +15,10 @@ state() { # STATE : site 2's last one
     [ "$(jq -r 'select(.event == "site" and .site == 2) | .state' "$work/out" 2>/dev/null |
         tail -n 1)" = "$1" ]
 }
-wait_for 30 state held
+wait_for 60 state held
 equal "$(query "$log" "select count(*) from attempts")" 7 "attempts while the board is in"
 echo "remove 2" >&9
-wait_for 30 state armed
+wait_for 60 state armed
 echo "insert 2" >&9
 ended 0
 equal "$(query "$log" "select count(*) from attempts")" 8 "attempts"

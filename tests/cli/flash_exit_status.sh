@@ -110,7 +110,7 @@ mkfifo "$work/held"
     >"$work/holder.out" 2>&1 &
 holder=$!
 exec 4>"$work/held"
-wait_for 30 grep -qs 'Enter is GO' "$work/holder.out"
+wait_for 60 grep -qs 'Enter is GO' "$work/holder.out"
 expect 4 "$gangflash" flash demo --jig "$work/own.yaml" --go now --log "$log"
 says err "place-busy"
 exec 4>&-
@@ -131,7 +131,7 @@ mkfifo "$work/presses"
 "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" >"$work/first" 2>&1 &
 first=$!
 exec 3>"$work/presses"
-wait_for 30 grep -qs 'Enter is GO' "$work/first"
+wait_for 60 grep -qs 'Enter is GO' "$work/first"
 flash 5 --go now --log "$log"
 says err "log-in-use"
 exec 3>&-

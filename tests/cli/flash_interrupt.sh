@@ -35,7 +35,7 @@ equal "$(query "$log" "select group_concat(kind) from (select kind from events o
 mkfifo "$work/presses"
 exec 3<>"$work/presses"
 start "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses"
-wait_for 30 grep -qs 'Enter is GO' "$work/out"
+wait_for 60 grep -qs 'Enter is GO' "$work/out"
 kill -TERM "$station"
 ended 130
 exec 3>&-
@@ -45,7 +45,7 @@ says out "The log is $log"
 # Somebody presses on and on: neither the last words nor the exit status are lost for it.
 exec 3<>"$work/presses"
 start "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses"
-wait_for 30 grep -qs 'Enter is GO' "$work/out"
+wait_for 60 grep -qs 'Enter is GO' "$work/out"
 while kill -TERM "$station" 2>/dev/null; do :; done
 ended 130
 exec 3>&-
@@ -68,7 +68,7 @@ wait "$station" 2>/dev/null || true
 bench_gone() {
     ! kill -0 $bench_process 2>/dev/null
 }
-wait_for 30 bench_gone
+wait_for 60 bench_gone
 equal "$(query "$log" "select count(*) from attempts where verdict is null")" 2 "open attempts"
 flash 0 --go now --count 2 --log "$log"
 says out "2 attempts that an earlier run left open were closed as interrupted"

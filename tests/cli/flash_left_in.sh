@@ -22,7 +22,7 @@ for go in enter contact now; do
     exec 3<>"$work/presses.$go"
     start "$gangflash" flash demo "${one[@]}" --go "$go" <"$work/presses.$go"
     printf '\n' >&3
-    wait_for 30 grep -qs "site 1: take the board out first: attempt $first of" "$work/out"
+    wait_for 60 grep -qs "site 1: take the board out first: attempt $first of" "$work/out"
     kill -INT "$station"
     ended 130
     exec 3>&-
@@ -31,11 +31,11 @@ done
 
 # Seen to be out, it is no more in the way: the next board is done, and counted.
 start "$gangflash" flash demo "${one[@]}" --go contact
-wait_for 30 grep -qs 'take the board out first' "$work/out"
+wait_for 60 grep -qs 'take the board out first' "$work/out"
 echo "remove 1" >&9
-wait_for 30 has_left "$first"
+wait_for 60 has_left "$first"
 echo "insert 1" >&9
-wait_for 30 grep -qs 'PASS' "$work/out"
+wait_for 60 grep -qs 'PASS' "$work/out"
 kill -INT "$station"
 ended 130
 equal "$(passes)" 2 "boards that passed after the first was out"

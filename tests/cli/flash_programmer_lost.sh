@@ -43,19 +43,19 @@ in_work() {
 wait_for 60 in_work
 rm "$work/port-1" "$work/port-2" # as udev does; the names behind them may be given again
 own_bench_end
-wait_for 30 is_state 1 waiting
-wait_for 30 is_state 2 waiting
+wait_for 60 is_state 1 waiting
+wait_for 60 is_state 2 waiting
 equal "$(query "$log" "select group_concat(verdict || ' ' || failure || ' ' || touched, ', ')
     from attempts")" "fail programmer-gone written, fail programmer-gone written" "rows"
 own_bench
 ports
-wait_for 40 is_state 1 held
-wait_for 40 is_state 2 held
-wait_for 30 grep -q 'site 1: take the board out first' "$work/out"
-wait_for 30 grep -q 'site 2: take the board out first' "$work/out"
+wait_for 60 is_state 1 held
+wait_for 60 is_state 2 held
+wait_for 60 grep -q 'site 1: take the board out first' "$work/out"
+wait_for 60 grep -q 'site 2: take the board out first' "$work/out"
 for site in 1 2; do
     echo "remove $site" >&9
-    wait_for 30 is_state $site armed
+    wait_for 60 is_state $site armed
     echo "insert $site" >&9
 done
 ended 4
@@ -73,12 +73,12 @@ mkfifo "$work/stay"
 python3 "$SOURCE/tests/tools/silent_port.py" <"$work/stay" >"$work/silent" &
 silent_port=$!
 exec 8>"$work/stay"
-wait_for 30 grep -q . "$work/silent"
+wait_for 60 grep -q . "$work/silent"
 port 1 "$(cat "$work/silent")"
 start "$gangflash" flash demo --jig "$work/jig.yaml" --go contact --log "$log" --json \
     </dev/null 8>&-
-wait_for 30 is_state 1 claiming
-wait_for 30 is_state 2 claiming
+wait_for 60 is_state 1 claiming
+wait_for 60 is_state 2 claiming
 kill -INT "$station"
 ended 130
 equal "$(state 1)" stopped "site 1 at the end"

@@ -18,11 +18,11 @@ mkfifo "$work/presses"
 exec 3<>"$work/presses"
 start "$gangflash" flash demo --jig "$work/own.yaml" --sites 1 --log "$log" <"$work/presses"
 printf '\n\n' >&3
-wait_for 30 grep -qs 'PASS' "$work/out"
+wait_for 60 grep -qs 'PASS' "$work/out"
 equal "$(grep -c 'cycle' "$work/out")" 1 "cycles while the board is in"
 echo "remove 1" >&9
-wait_for 30 grep -qs 'cycle 2' "$work/out"
-wait_for 30 grep -qs 'EMPTY' "$work/out"
+wait_for 60 grep -qs 'cycle 2' "$work/out"
+wait_for 60 grep -qs 'EMPTY' "$work/out"
 echo "insert 1" >&9
 exec 3>&-
 ended 0

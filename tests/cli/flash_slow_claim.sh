@@ -26,16 +26,17 @@ are() {
     kill -0 "$station" 2>/dev/null || fail "the station ended"
     [ "$(states)" = "$1" ]
 }
-is_claiming() {
+# That claims began, not that they go on: they may be over before anybody looks.
+claims_began() {
     kill -0 "$station" 2>/dev/null || fail "the station ended"
-    case $(states) in *claiming*) ;; *) return 1 ;; esac
+    grep -q '"state":"claiming"' "$work/out"
 }
 # run_with_stop AFTER : no press comes at all, so what is held up is claims
 run_with_stop() {
     mkfifo "$work/presses"
     exec 3<>"$work/presses"
     start "$gangflash" flash demo --jig "$work/jig.yaml" --go enter --log "$work/log.sqlite" --json <&3
-    wait_for 30 is_claiming
+    wait_for 60 claims_began
     bench=$(ps -o pid= --ppid "$station" | tr -d ' ')
     sleep "$1"
     kill -STOP "$bench"

@@ -60,7 +60,7 @@ mkfifo "$work/keys"
 script -qec "$gangflash jig learn $work/asked.yaml" /dev/null <"$work/keys" >"$work/out" &
 asking=$!
 exec 8>"$work/keys"
-wait_for 30 grep -q "site 1: plug in" "$work/out"
+wait_for 60 grep -q "site 1: plug in" "$work/out"
 printf '\003' >&8
 status=0
 wait "$asking" || status=$?

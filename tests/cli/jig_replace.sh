@@ -75,7 +75,7 @@ mkfifo "$work/presses"
 "$gangflash" flash demo --jig "$work/bench.yaml" --log "$log" <"$work/presses" >"$work/first" 2>&1 &
 first=$!
 exec 3>"$work/presses"
-wait_for 30 grep -qs 'Enter is GO' "$work/first"
+wait_for 60 grep -qs 'Enter is GO' "$work/first"
 expect 5 "$gangflash" jig replace "$work/bench.yaml" 1 --log "$log"
 says err "log-in-use"
 exec 3>&-

@@ -113,7 +113,7 @@ says err "--clock: '16' is no frequency"
 # Ctrl-C: the board is released, and it is no verdict.
 own_bench_pace=real own_bench
 start "$gangflash" jig test "$work/own.yaml"
-wait_for 30 grep -q "site 1" "$work/out"
+wait_for 60 grep -q "site 1" "$work/out"
 kill -INT "$station"
 ended 130
 says err "interrupted"

@@ -35,7 +35,7 @@ of() {
     local before
     before=$(wc -l <"$work/own.places")
     echo "record 1" >&9
-    wait_for 30 recorded "$before"
+    wait_for 60 recorded "$before"
     tail -n 1 "$work/own.places" | jq -r "$1"
 }
 recorded() {
@@ -54,7 +54,7 @@ run() {
     python3 "$SOURCE/tests/tools/door_relay.py" "$pty" "$work/port" "$work/station" "$work/out" \
         aca80059 "$moment" "$action" 9>&- &
     relay=$!
-    wait_for 30 test -e "$work/port"
+    wait_for 60 test -e "$work/port"
     echo "{jig: relay, sites: [{site: 1, programmer: stk500v1, at: \"tcp:127.0.0.1:$(cat "$work/port")\"}]}" \
         >"$work/relay.yaml"
     # It writes its own number, since it needs one before the relay does.

@@ -118,7 +118,7 @@ board() {
     local before
     before=$(grep -c '^{' "$work/own.places") || true
     echo "record $1" >&9
-    wait_for 30 has_records $((before + 1))
+    wait_for 60 has_records $((before + 1))
     tail -n 1 "$work/own.places" >"$work/record"
 }
 
@@ -134,9 +134,9 @@ own_bench 'site: 1, board: 1, fault: hang, match: "C2", nth: 2' \
 printf '\n' >"$work/press"
 start "$gangflash" flash "$work/restore.yaml" --jig "$work/own.yaml" --log "$log" --sites 1 \
     --lot L --json <"$work/press"
-wait_for 30 grep -qs '"step":"eeprom"' "$work/out"
+wait_for 60 grep -qs '"step":"eeprom"' "$work/out"
 kill -STOP "$station"
-wait_for 30 hang_struck
+wait_for 60 hang_struck
 kill -KILL "$station"
 ended 137
 board 1

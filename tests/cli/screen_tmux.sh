@@ -33,20 +33,23 @@ resize 9 2
 row_shown 1 "1 more"
 row_shown 2 "1 pass"
 resize 1 1
-wait_for 10 shows_not "pass"
+wait_for 60 shows_not "pass"
 resize 80 24
 row_shown 24 "Enter: GO"
 # What somebody else wrote onto the terminal goes with Ctrl-L.
 printf '\033[10;5Hgarbage' >"$(tmux display-message -p -t test '#{pane_tty}')"
 shown "garbage"
 press C-l
-wait_for 10 shows_not "garbage"
+wait_for 60 shows_not "garbage"
 press Enter
 left_with 0
 shown "lot S-1: 4 of 4 boards have passed"
 equal "$(query "$log" "select count(*) from attempts where verdict = 'pass'")" 4 "passes"
 end_session
 
+has_size() { # COLUMNS ROWS
+    [ "$(tmux display-message -p -t test '#{window_width} #{window_height}')" = "$1" ]
+}
 # Resized in mid-run the work goes on; q ends when it is done.
 open_session 80 24 $jig --bench-pace real
 row_shown 2 "armed 1-2"
@@ -58,7 +61,7 @@ shown "s left"
 for size in "60 12" "20 4" "2 1" "200 60" "80 24"; do
     # shellcheck disable=SC2086
     resize $size
-    wait_for 10 test "$(tmux display-message -p -t test '#{window_width} #{window_height}')" = "$size"
+    wait_for 60 has_size "$size"
 done
 press q
 row_shown 24 "q: finish"

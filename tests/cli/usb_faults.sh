@@ -25,7 +25,7 @@ usb_bench() {
         <"$work/own.commands" >"$work/own.places" 2>"$work/own.errors" &
     own_bench_process=$!
     exec 9>"$work/own.commands"
-    wait_for 30 grep -qs '^ready' "$work/own.places"
+    wait_for 60 grep -qs '^ready' "$work/own.places"
     {
         echo "jig: places"
         echo "contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}"
@@ -51,7 +51,7 @@ mkfifo "$work/hold"
 "$BUILD/bin/usb_probe" "$place" wait <"$work/hold" >"$work/held" 2>&1 9>&- &
 holder=$!
 exec 8>"$work/hold"
-wait_for 30 grep -q '^open' "$work/held"
+wait_for 60 grep -q '^open' "$work/held"
 expect 4 "$gangflash" flash "$work/plain.yaml" --jig "$work/places.jig" --go now --log "$log"
 says err "place-busy: site 1: $place: another client has it"
 equal "$(query "$log" "select count(*) from attempts")" 0 "attempts beside a programmer that is held"
@@ -71,20 +71,20 @@ rm -f "$log"
 usb_bench ATmega328P ATmega32U4
 start "$gangflash" flash "$work/plain.yaml" --jig "$work/places.jig" --go contact --log "$log" \
     --json </dev/null
-wait_for 30 is_state 1 held
-wait_for 30 is_state 2 held
+wait_for 60 is_state 1 held
+wait_for 60 is_state 2 held
 exec 9>&-
 wait "$own_bench_process"
-wait_for 30 is_state 1 waiting
-wait_for 30 is_state 2 waiting
+wait_for 60 is_state 1 waiting
+wait_for 60 is_state 2 waiting
 port=$(sed -n 's|.*usbip:127.0.0.1:\([0-9]*\)/1-1".*|\1|p' "$work/places.jig")
 usb_bench ATmega32U4 ATmega328P --usbip-port "$port"
 for site in 1 2; do
-    wait_for 30 is_state $site held
+    wait_for 60 is_state $site held
     echo "remove $site" >&9
-    wait_for 30 is_state $site armed
+    wait_for 60 is_state $site armed
     echo "insert $site" >&9
-    wait_for 30 is_state $site held
+    wait_for 60 is_state $site held
 done
 kill -INT "$station"
 ended 130

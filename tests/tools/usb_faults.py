@@ -22,7 +22,7 @@ ASP, TINY = PROGRAMMERS
 WITNESSES = [ASP, TINY, "usbasp-2009", "pocket-avr", "usbasp-3mhz", "arduino-isp",
              "usbasp-dioannidis", "usbasp-2011-protostack"]
 ROW_SITES = 12  # of each run
-BACK_SECONDS = 10  # after it is there again
+BACK_SECONDS = 30  # after it is there again, on a machine that has much else to do
 LANE_SLOWER = 5  # emulated CPUs
 
 faults.PROFILES["large"] = {"part": "ATmega2560", "low": 0xF7, "high": 0x99, "extended": 0xFD,
@@ -38,7 +38,7 @@ class UsbRow(Row):
     why the site takes no board at all. `in_reset`: the first board is not let go. `lane`: also over the kernel."""
 
     def __init__(self, name, troubles, verdict, failure=None, touched="none", step=None, back=False,
-                 then="pass", out=None, in_reset=False, lane=False, seconds=40, **about):
+                 then="pass", out=None, in_reset=False, lane=False, seconds=60, **about):
         super().__init__(name, troubles, verdict, failure, touched, step, seconds=seconds, **about)
         self.back, self.then, self.out = back, then, out
         self.in_reset, self.lane = in_reset, lane

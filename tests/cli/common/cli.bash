@@ -107,7 +107,7 @@ own_bench() {
         <"$work/own.commands" >"$work/own.places" 2>"$work/own.errors" &
     own_bench_process=$!
     exec 9>"$work/own.commands"
-    wait_for 30 grep -qs '^ready' "$work/own.places"
+    wait_for 60 grep -qs '^ready' "$work/own.places"
     {
         echo "jig: own-bench"
         echo "contact: {present: 0 ms, gone: 0 ms, poll: 10 ms}"

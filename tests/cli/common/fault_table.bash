@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE=1
 run_of_table() {
     local status=0 allowed=" $1 " name=$2
     # The limit is far above what a run takes: it is there for one that does not end.
-    timeout --signal KILL 100 "$gangflash" flash "$work/$3.yaml" --jig "$work/$name.jig" --go now \
+    timeout --signal KILL 400 "$gangflash" flash "$work/$3.yaml" --jig "$work/$name.jig" --go now \
         ${4:+--count "$4"} --json --log "$work/$name.sqlite" --bench-record "$work/$name.record" \
         </dev/null >"$work/$name.out" 2>"$work/$name.err" || status=$?
     [ "${allowed#* "$status" }" != "$allowed" ] || {

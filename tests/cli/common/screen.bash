@@ -77,7 +77,7 @@ ended_with() {
 # The station ended with this status, and the terminal is as it was.
 left_with() {
     wait_for 60 ended_with "$1"
-    wait_for 30 test -s "$work/stty-after"
+    wait_for 60 test -s "$work/stty-after"
     cmp "$work/stty-before" "$work/stty-after" || fail "the terminal is not as it was"
     equal "$(tmux display-message -p -t test '#{alternate_on} #{cursor_flag}')" "0 1" \
         "alternate screen and cursor"
