@@ -41,15 +41,13 @@ static int read_byte(struct jig_reader *reader, const struct document_node *map,
                      enum part_memory memory, struct jig_found *found)
 {
     int index = (int)memory - PART_FIRST_FUSE;
-    int64_t value = 0;
+    const struct document_node *node = document_find(map, key);
 
-    if (document_find(map, key) == NULL)
+    if (node == NULL)
         return 0;
-    if (jig_read_integer(reader, map, key, 0, 0xFF, &value) != 0)
-        return -1;
     found->given[index] = true;
-    found->bytes[index] = (uint8_t)value;
-    return 0;
+    return document_byte(reader->document, node, 0, UINT8_MAX, &found->bytes[index],
+                         reader->failure);
 }
 
 static int check_only_fuse(struct jig_reader *reader, const struct document_node *found)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "profiles/byte_text.h"
 #include "profiles/text_file.h"
 
 #define DEPTH_MAX 16
@@ -306,6 +307,23 @@ int document_integer(const struct document *document, const struct document_node
     return 0;
 }
 
+int document_byte(const struct document *document, const struct document_node *node,
+                  uint8_t minimum, uint8_t maximum, uint8_t *value, struct failure *failure)
+{
+    char advice[BYTE_TEXT_ADVICE_BYTES] = "", text[80];
+    uint8_t parsed = 0;
+    bool is_byte = node->kind == DOCUMENT_SCALAR && node->plain &&
+                   byte_text_parse(node->text, &parsed, advice);
+
+    if (advice[0] != '\0')
+        return document_fail(document, node, failure, "found %s%s", found(node, text, sizeof(text)),
+                             advice);
+    if (!is_byte || parsed < minimum || parsed > maximum)
+        return fail_integer(document, node, minimum, maximum, failure);
+    *value = parsed;
+    return 0;
+}
+
 int document_boolean(const struct document *document, const struct document_node *node, bool *value,
                      struct failure *failure)
 {
@@ -348,13 +366,9 @@ int document_bytes(const struct document *document, const struct document_node *
         return document_fail(document, node, failure,
                              "found %s, expected %zu bytes as in 1E 95 87 or [0x1E, 0x95, 0x87]",
                              found(node, text, sizeof(text)), count);
-    for (size_t i = 0; i < count; i++) {
-        int64_t value = 0;
-
-        if (document_integer(document, node->children[i], 0, 255, &value, failure) != 0)
+    for (size_t i = 0; i < count; i++)
+        if (document_byte(document, node->children[i], 0, UINT8_MAX, &bytes[i], failure) != 0)
             return -1;
-        bytes[i] = (uint8_t)value;
-    }
     return 0;
 }
 

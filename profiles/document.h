@@ -74,10 +74,14 @@ int document_text(const struct document *document, const struct document_node *n
 /* Decimal or 0x…, within minimum…maximum; quoted scalars are not numbers. */
 int document_integer(const struct document *document, const struct document_node *node,
                      int64_t minimum, int64_t maximum, int64_t *value, struct failure *failure);
+/* A byte of a part, a fuse or lock byte above all: 0x…, or a decimal number that is nothing else in
+ * hexadecimal; 62 is refused, and both bytes that it may be are named. */
+int document_byte(const struct document *document, const struct document_node *node,
+                  uint8_t minimum, uint8_t maximum, uint8_t *value, struct failure *failure);
 /* true or false, written so. */
 int document_boolean(const struct document *document, const struct document_node *node, bool *value,
                      struct failure *failure);
-/* "1E 95 87", or a sequence of numbers: `count` bytes exactly. */
+/* "1E 95 87", or a sequence as document_byte() has them: `count` bytes exactly. */
 int document_bytes(const struct document *document, const struct document_node *node,
                    uint8_t *bytes, size_t count, struct failure *failure);
 /* "400 ms", "2 s", "250 us" to microseconds. */

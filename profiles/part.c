@@ -88,6 +88,17 @@ static int read_u8(struct part_reader *reader, const struct document_node *map, 
     return 0;
 }
 
+/* What stands in a fuse or lock byte. */
+static int read_plain_byte(struct part_reader *reader, const struct document_node *map,
+                           const char *key, uint8_t minimum, uint8_t *bits)
+{
+    const struct document_node *node = NULL;
+
+    if (document_need(reader->document, map, key, &node, reader->failure) != 0)
+        return -1;
+    return document_byte(reader->document, node, minimum, UINT8_MAX, bits, reader->failure);
+}
+
 static int read_boolean(struct part_reader *reader, const struct document_node *map,
                         const char *key, bool *value)
 {
@@ -265,13 +276,10 @@ static int read_values(struct part_reader *reader, const struct document_node *m
         return failure_set(reader->failure, FAILURE_OUT_OF_MEMORY, "%s: out of memory",
                            reader->document->path);
     for (size_t i = 0; i < count; i++) {
-        int64_t code = 0;
-
         document_pair(map, i, &key, &value);
-        if (document_integer(reader->document, key, 0, field->mask / lowest, &code,
-                             reader->failure) != 0)
+        if (document_byte(reader->document, key, 0, field->mask / lowest, &field->values[i].code,
+                          reader->failure) != 0)
             return -1;
-        field->values[i].code = (uint8_t)code;
         field->values[i].name = copy_text(reader, value);
         if (!field->values[i].name)
             return -1;
@@ -288,7 +296,7 @@ static int read_field(struct part_reader *reader, const struct document_node *ma
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         document_need(reader->document, map, "name", &name, reader->failure) != 0 ||
-        read_u8(reader, map, "mask", 1, &field->mask) != 0)
+        read_plain_byte(reader, map, "mask", 1, &field->mask) != 0)
         return -1;
     if (field->mask & ~byte->mask)
         return document_fail(reader->document, map, reader->failure,
@@ -332,17 +340,17 @@ static int read_byte(struct part_reader *reader, const struct document_node *map
     static const char *const keys[] = {"mask", "factory", "isp_read", "isp_write", "fields", NULL};
     struct part_byte *byte = &reader->part->bytes[memory - PART_FIRST_FUSE];
     const struct document_node *factory, *fields;
-    int64_t value = -1;
+    uint8_t value = 0;
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
-        read_u8(reader, map, "mask", 1, &byte->mask) != 0)
+        read_plain_byte(reader, map, "mask", 1, &byte->mask) != 0)
         return -1;
     factory = document_find(map, "factory");
     if (factory &&
-        document_integer(reader->document, factory, 0, 255, &value, reader->failure) != 0)
+        document_byte(reader->document, factory, 0, UINT8_MAX, &value, reader->failure) != 0)
         return -1;
     byte->exists = true;
-    byte->factory_default = (int)value;
+    byte->factory_default = factory ? value : -1;
     snprintf(byte->name, sizeof(byte->name), "%s", name);
     if (part_read_instructions(reader, map, memory) != 0)
         return -1;
@@ -414,7 +422,7 @@ static int read_bit(struct part_reader *reader, const struct document_node *map,
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         document_need(reader->document, map, "fuse", &fuse, reader->failure) != 0 ||
         document_choice(reader->document, fuse, fuses, &index, reader->failure) != 0 ||
-        read_u8(reader, map, "mask", 1, &bit->mask) != 0)
+        read_plain_byte(reader, map, "mask", 1, &bit->mask) != 0)
         return -1;
     bit->memory = memories[index];
     byte = part_byte(reader->part, bit->memory);
@@ -469,7 +477,7 @@ static int read_boot_section(struct part_reader *reader, const struct document_n
 
     if (document_check_keys(reader->document, map, keys, reader->failure) != 0 ||
         (document_find(map, "bootsz") &&
-         read_u8(reader, map, "bootsz", 0, &section->bootsz_value) != 0) ||
+         read_plain_byte(reader, map, "bootsz", 0, &section->bootsz_value) != 0) ||
         read_u32(reader, map, "size", 1, flash, &section->size_bytes) != 0 ||
         read_u32(reader, map, "start", 0, flash, &section->start_byte_address) != 0)
         return -1;

@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "profiles/byte_text.h"
 #include "profiles/fuse_words.h"
 #include "profiles/profile_reader.h"
 
@@ -8,17 +9,10 @@
 
 static const char *const fuse_keys[] = {"low", "high", "extended", "fuse", NULL};
 
-/* ---- one byte ---- */
-
 static int read_value(struct profile_reader *reader, const struct document_node *node,
                       uint8_t *value)
 {
-    int64_t number = 0;
-
-    if (document_integer(reader->document, node, 0, 255, &number, reader->failure) != 0)
-        return -1;
-    *value = (uint8_t)number;
-    return 0;
+    return document_byte(reader->document, node, 0, UINT8_MAX, value, reader->failure);
 }
 
 /* ---- fields by name ---- */
@@ -219,10 +213,15 @@ static int fail_value(struct profile_reader *reader, const struct document_node 
                       const char *text)
 {
     static const char *const names[] = {"leave", NULL};
+    char advice[BYTE_TEXT_ADVICE_BYTES] = "";
+    uint8_t byte = 0;
 
     if (text && document_nearest(text, names))
         return document_fail(reader->document, node, reader->failure,
                              "found '%.40s', did you mean 'leave'?", text);
+    if (text && !byte_text_parse(text, &byte, advice) && advice[0] != '\0')
+        return document_fail(reader->document, node, reader->failure, "found '%.40s'%s", text,
+                             advice);
     return document_fail(reader->document, node, reader->failure,
                          "found %s%.40s%s, expected a number from 0 to 255, leave, fields as in "
                          "{BOOTRST: on, …}, or {write: …, accept: […], because: …}",

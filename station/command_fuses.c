@@ -1,10 +1,10 @@
 #include "station/command_fuses.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "profiles/byte_text.h"
 #include "profiles/document.h"
 #include "profiles/fuse_words.h"
 #include "reports/json.h"
@@ -58,15 +58,12 @@ static bool find_byte(const struct part *part, const char *name, enum part_memor
 static int set_byte(struct bytes *bytes, enum part_memory memory, const char *text,
                     struct failure *failure)
 {
-    char *end = NULL;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 0);
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > 0xFF)
-        return failure_set(failure, FAILURE_USAGE,
-                           "fuses: %s: found '%.40s', expected a number from 0 to 255, as in 0xDE",
-                           part_memory_name(bytes->part, memory), text);
-    bytes->value[memory - PART_FIRST_FUSE] = (uint8_t)value;
-    return 0;
+    char advice[BYTE_TEXT_ADVICE_BYTES];
+    if (byte_text_parse(text, &bytes->value[memory - PART_FIRST_FUSE], advice))
+        return 0;
+    return failure_set(
+        failure, FAILURE_USAGE, "fuses: %s: found '%.40s'%s", part_memory_name(bytes->part, memory),
+        text, advice[0] != '\0' ? advice : ", expected a number from 0 to 255, as in 0xDE");
 }
 
 static int set_field(struct bytes *bytes, const struct part_field *field, enum part_memory memory,
@@ -357,6 +354,7 @@ const struct command command_fuses = {
     .details =
         "Without bytes and fields: what the part is like when it leaves the factory. A byte\n"
         "that is given takes the factory's place; a field then changes its bits in it.\n"
+        "BYTE is as in 0x62; here and in a profile 62 alone, which may be 0x3E, is refused.\n"
         "CHOICE is on or off, or one of the field's own, as in BOOTSZ='2048 words' or\n"
         "BODLEVEL='2.7 V'. On is programmed, which is a bit of 0.",
     .options = options,

@@ -242,6 +242,7 @@ static const struct {
     {FOUND("{fuse: 1, high: 2}"), "5:44", "found fuse beside high, but it is the name of a part's"},
     {FOUND("{low: 1, fuse: 2}"), "5:52", "found fuse beside low"},
     {FOUND("{lock: 256}"), "5:44", "from 0 to 255"},
+    {FOUND("{low: 62}"), "5:43", "found '62', which may be hexadecimal or decimal: write 0x62"},
     {FOUND("{flash: [a.hex]}"), "5:45", "expected text"},
     {REAL "{site: 1, programmer: stk500v1, at: tcp:a:1, found: {low: 1}}\n", "3:57",
      "only on a simulated bench"},

@@ -364,6 +364,7 @@ static const struct {
     {"mask: 1}]", "mask: 1}, {name: WDTON, mask: 0x20}]",
      "old.yaml:17:115: ", "of the field SPIEN"},
     {"mask: 1}]", "mask: 1, values: {2: A}}]", "old.yaml:17:123: ", "from 0 to 1"},
+    {"lock: {mask: 0x06", "lock: {mask: 10", "old.yaml:18:14: ", "write 0x10 or 0x0A"},
     {"mask: 1}]", "mask: 1, values: [A]}]", "old.yaml:17:122: ", "codes to names"},
     {"lock: {mask: 0x06", "lock: {mask: 0", "old.yaml:18:14: ", "from 1 to 255"},
     {"lock: {mask: 0x06, fields: [{name: LB, mask: 0x06}]}\n", "",

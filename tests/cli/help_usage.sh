@@ -97,6 +97,11 @@ usage "fuses: use high instead of hfuse" fuses ATmega328P hfuse=0xDE
 usage "fuses: ATmega328P has no 'bootsx', did you mean 'BOOTSZ'?" fuses ATmega328P bootsx=1
 usage "fuses: ATmega328P has no 'nonsense', expected one of low, SUT_CKSEL" fuses ATmega328P nonsense=1
 usage "fuses: low: found '300', expected a number from 0 to 255" fuses ATmega328P low=300
+usage "fuses: low: found '62', which may be hexadecimal or decimal: write 0x62 or 0x3E" \
+    fuses ATmega328P low=62
+usage "fuses: low: found '062', which may be hexadecimal, decimal or octal: write 0x62, 0x3E or 0x32" \
+    fuses ATmega328P low=062
+usage "fuses: lock: found 'CF': write 0xCF" fuses ATmega328P lock=CF
 usage "fuses: BOOTSZ has no '100 words', expected one of 2048 words" fuses ATmega328P "BOOTSZ=100 words"
 usage "schema: say profile or jig" schema
 usage "did you mean 'profile'?" schema profle

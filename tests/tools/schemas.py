@@ -39,8 +39,10 @@ UNSEEN = {
         r"expected crystal, internal", r"expected a frequency", r"expected at most \d+ s",
         r"expected a time", r"expected a rate", r"expected a factor"],
     "another notation of YAML's numbers and words": [
-        r"found '[-+.0-9eEo]+', expected (a|the) number", r"found '(True|TRUE|False|FALSE)'",
+        r"found '[-+.0-9eEo]+', expected (a|the) number", r"found '0\d+': write 0x",
+        r"found '(True|TRUE|False|FALSE)'",
         r"found '[-+.0-9eE]+', expected the 64", r"found \d+ bytes", r"as in 1E 95 87"],
+    "numbers that may be meant in hexadecimal": [r"found '\d\d', which may be hexadecimal or decimal"],
     "bytes, where a schema counts characters": [r"found (text of )?\d+ bytes"],
 }
 
