@@ -12,11 +12,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* So long a programmer that works may take for what tests ask of it. */
-#define HOST_PATIENCE_MS 10000
+/* So long a programmer that works may take for what tests ask of it, on a machine that has much
+ * else to do. */
+#define HOST_PATIENCE_MS 60000
 
 static inline int64_t host_now_ms(void)
 {
@@ -66,6 +68,18 @@ static inline size_t host_read(int descriptor, uint8_t *bytes, size_t count, int
         got += (size_t)more;
     }
     return got;
+}
+
+/* Reads until `text` has come, which all of `bytes` has room for and a 0. */
+static inline void host_await_text(int descriptor, char *bytes, size_t room, const char *text)
+{
+    size_t got = 0;
+    for (bytes[0] = '\0'; strstr(bytes, text) == NULL; bytes[++got] = '\0') {
+        if (got + 1 == room ||
+            host_read(descriptor, (uint8_t *)bytes + got, 1, HOST_PATIENCE_MS) != 1) {
+            fail_msg("'%s' came, and no '%s'", bytes, text);
+        }
+    }
 }
 
 /* Sends, and the answer must be exactly this: nothing else may follow in the same moment. */

@@ -120,19 +120,16 @@ static void it_tells_who_it_is(void **state)
 {
     (void)state;
     struct wire_bench bench;
-    char text[512] = "";
+    char text[512];
     start(&bench, "buspirate-v3", false, BUSPIRATE_LEFT_IN_BIT_BANG);
     host_send(bench.host, BYTES(0x0F)); /* resets a v3, which says it by itself */
-    host_read(bench.host, (uint8_t *)text, sizeof text - 1, 100);
+    host_await_text(bench.host, text, sizeof text, "Bus Pirate v3b\r\nFirmware v6.1 r1676");
     assert_int_equal(text[0], 0x01);
-    assert_non_null(strstr(text, "Bus Pirate v3b\r\nFirmware v6.1 r1676"));
     stop(&bench);
     start(&bench, "buspirate-v4", false, BUSPIRATE_LEFT_IN_BIT_BANG);
     HOST_TALK(bench.host, BYTES(0x0F), BYTES(0x01, 'H', 'i', 'Z', '>'));
-    memset(text, 0, sizeof text);
     host_send(bench.host, BYTES('i', '\r'));
-    host_read(bench.host, (uint8_t *)text, sizeof text - 1, 100);
-    assert_non_null(strstr(text, "Bus Pirate v4\r\nFirmware v6.3-r2151"));
+    host_await_text(bench.host, text, sizeof text, "Bus Pirate v4\r\nFirmware v6.3-r2151");
     stop(&bench);
 }
 
@@ -273,6 +270,14 @@ static void flash_is_read_up_to_a_sum(void **state)
 
 /* ---- the wire ---- */
 
+static size_t overrun(struct wire_bench *bench)
+{
+    pthread_mutex_lock(&bench->lock);
+    size_t count = bench->overrun;
+    pthread_mutex_unlock(&bench->lock);
+    return count;
+}
+
 static int64_t exchange_ms(struct wire_bench *bench, const uint8_t *sent, size_t count,
                            size_t answers)
 {
@@ -294,33 +299,43 @@ static void a_uart_has_its_pace_and_overruns(void **state)
     hold_board(&bench);
     assert_true(exchange_ms(&bench, command, sizeof command, 1) >= 35 + 3);
     HOST_TALK(bench.host, BYTES(0x60), BYTES(0x01));
-    assert_int_equal(bench.overrun, 0);
+    assert_int_equal(overrun(&bench), 0);
     host_send(bench.host, BYTES(0x13, 1, 2, 3, 4)); /* one instruction fits */
     uint8_t answer[32];
     assert_int_equal(host_read(bench.host, answer, 5, HOST_PATIENCE_MS), 5);
-    assert_int_equal(bench.overrun, 0);
+    assert_int_equal(overrun(&bench), 0);
     host_send(bench.host, BYTES(0x1F, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
+    for (int64_t until_ms = host_now_ms() + HOST_PATIENCE_MS; overrun(&bench) == 0;) {
+        assert_true(host_now_ms() < until_ms);
+        poll(NULL, 0, 5);
+    }
     assert_true(host_read(bench.host, answer, 17, 200) < 17);
-    assert_true(bench.overrun > 0);
     stop(&bench);
+}
+
+static int64_t ten_answers_ms(const char *model)
+{
+    struct wire_bench bench;
+    int64_t took_ms = 0;
+    start(&bench, model, true, BUSPIRATE_LEFT_IN_BIT_BANG);
+    for (int i = 0; i < 10; i++) {
+        took_ms += exchange_ms(&bench, BYTES(0x00), 5);
+    }
+    stop(&bench);
+    return took_ms;
 }
 
 /* Ten answers in a row wait ten times for the adapter's timer, half of it in the middle. */
 static void an_adapter_answers_when_its_timer_says(void **state)
 {
     (void)state;
-    struct wire_bench bench;
-    int64_t took_ms[2] = {0};
-    for (int slow = 0; slow < 2; slow++) {
-        start(&bench, slow ? "buspirate-v3-16ms" : "buspirate-v3", true,
-              BUSPIRATE_LEFT_IN_BIT_BANG);
-        for (int i = 0; i < 10; i++) {
-            took_ms[slow] += exchange_ms(&bench, BYTES(0x00), 5);
-        }
-        stop(&bench);
+    const int64_t least_ms = 9 * 16; /* each begins when the one before was heard */
+    assert_true(ten_answers_ms("buspirate-v3-16ms") >= least_ms);
+    /* The fastest of several, for the machine may be busy. */
+    int64_t until_ms = host_now_ms() + HOST_PATIENCE_MS;
+    while (ten_answers_ms("buspirate-v3") >= least_ms) {
+        assert_true(host_now_ms() < until_ms);
     }
-    assert_true(took_ms[1] >= 9 * 16); /* each begins when the one before was heard */
-    assert_true(took_ms[1] > took_ms[0]);
 }
 
 int main(void)

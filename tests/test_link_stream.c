@@ -48,7 +48,7 @@ static int open_master(struct place *place)
 
 static void open_fixture(struct fixture *fixture, unsigned baud)
 {
-    struct operation operation = within(10 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
 
     fixture->master = open_master(&fixture->place);
@@ -72,7 +72,7 @@ static void every_byte_passes_unchanged_both_ways(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct operation operation = within(20 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     uint8_t all[256], back[256];
     size_t received = 0;
@@ -90,10 +90,12 @@ static void every_byte_passes_unchanged_both_ways(void **state)
     memset(back, 0, sizeof back);
     put(fixture.master, all, 256);
     assert_int_equal(
-        link_stream_read(fixture.stream, back, 10, SECOND_US, &operation, &received, &failure), 0);
+        link_stream_read(fixture.stream, back, 10, 10 * SECOND_US, &operation, &received, &failure),
+        0);
     assert_int_equal(received, 10);
-    assert_int_equal(
-        link_stream_read(fixture.stream, back + 10, 246, SECOND_US, &operation, NULL, &failure), 0);
+    assert_int_equal(link_stream_read(fixture.stream, back + 10, 246, 10 * SECOND_US, &operation,
+                                      NULL, &failure),
+                     0);
     assert_memory_equal(back, all, 256);
     close_fixture(&fixture);
 }
@@ -111,7 +113,7 @@ static void silence_deadline_and_cancellation_differ(void **state)
     open_fixture(&fixture, 19200);
     put(fixture.master, "ab", 2);
     assert_int_equal(
-        link_stream_read(fixture.stream, bytes, 4, 20000, &operation, &received, &failure), -1);
+        link_stream_read(fixture.stream, bytes, 4, SECOND_US, &operation, &received, &failure), -1);
     assert_int_equal(failure.code, FAILURE_PROGRAMMER_SILENT);
     assert_int_equal(received, 2);
     assert_memory_equal(bytes, "ab", 2);
@@ -145,18 +147,18 @@ static void drain_forgets_what_came(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct operation operation = within(20 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     uint8_t byte = 0;
 
     open_fixture(&fixture, 19200);
     put(fixture.master, "old rubbish", 11);
     assert_int_equal(
-        link_stream_read(fixture.stream, &byte, 1, SECOND_US, &operation, NULL, &failure), 0);
+        link_stream_read(fixture.stream, &byte, 1, 10 * SECOND_US, &operation, NULL, &failure), 0);
     assert_int_equal(link_stream_drain(fixture.stream, 1000, SECOND_US, &operation, &failure), 0);
     put(fixture.master, "n", 1);
     assert_int_equal(
-        link_stream_read(fixture.stream, &byte, 1, SECOND_US, &operation, NULL, &failure), 0);
+        link_stream_read(fixture.stream, &byte, 1, 10 * SECOND_US, &operation, NULL, &failure), 0);
     assert_int_equal(byte, 'n');
     close_fixture(&fixture);
 }
@@ -179,15 +181,15 @@ static void drain_gives_up_on_one_that_never_stops(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct operation operation = within(20 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     pthread_t thread;
 
     open_fixture(&fixture, 19200);
     struct chatter chatter = {.descriptor = fixture.master};
     assert_int_equal(pthread_create(&thread, NULL, talk_on, &chatter), 0);
-    assert_int_equal(link_stream_drain(fixture.stream, SECOND_US, 100000, &operation, &failure),
-                     -1);
+    assert_int_equal(
+        link_stream_drain(fixture.stream, 10 * SECOND_US, 100000, &operation, &failure), -1);
     assert_int_equal(failure.code, FAILURE_PROGRAMMER_OUT_OF_STEP);
     chatter.stop = true;
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -228,7 +230,7 @@ static void a_device_that_vanishes_is_gone(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct operation operation = within(20 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     uint8_t byte;
 
@@ -246,7 +248,7 @@ static void a_device_that_vanishes_is_gone(void **state)
 
 static void assert_refused(const struct place *place, enum failure_code code, const char *reason)
 {
-    struct operation operation = within(10 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     struct link_stream *stream = NULL;
 
@@ -295,7 +297,7 @@ static void another_process_at_the_place_is_named(void **state)
 {
     (void)state;
     struct place place;
-    struct operation operation = within(10 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     struct link_stream *stream = NULL;
     char process[32];
@@ -365,7 +367,7 @@ static long wakes_to_read(struct fixture *fixture, struct sender *sender)
     sender->descriptor = fixture->master;
     assert_int_equal(pthread_create(&thread, NULL, send_packets, sender), 0);
     getrusage(RUSAGE_THREAD, &before);
-    if (link_stream_read(fixture->stream, bytes, sender->count, 20 * SECOND_US, &operation, NULL,
+    if (link_stream_read(fixture->stream, bytes, sender->count, 60 * SECOND_US, &operation, NULL,
                          &failure) != 0)
         fail_msg("%s", failure.detail);
     getrusage(RUSAGE_THREAD, &after);
@@ -399,7 +401,7 @@ static void fast_bytes_are_not_waited_for(void **state)
     int64_t before = operation_now_us();
     for (int i = 0; i < 4; i++)
         wakes_to_read(&fixture, &sender);
-    assert_true(operation_now_us() - before < 20 * SECOND_US);
+    assert_true(operation_now_us() - before < 60 * SECOND_US);
     close_fixture(&fixture);
 }
 
@@ -424,7 +426,7 @@ static void tcp_carries_bytes_until_it_is_closed(void **state)
 {
     (void)state;
     struct place place;
-    struct operation operation = within(20 * SECOND_US);
+    struct operation operation = within(60 * SECOND_US);
     struct failure failure = {0};
     struct link_stream *stream = NULL;
     uint8_t bytes[3];
@@ -438,7 +440,8 @@ static void tcp_carries_bytes_until_it_is_closed(void **state)
     assert_int_equal(recv(server, bytes, 3, MSG_WAITALL), 3);
     assert_memory_equal(bytes, "abc", 3);
     put(server, "de", 2);
-    assert_int_equal(link_stream_read(stream, bytes, 2, SECOND_US, &operation, NULL, &failure), 0);
+    assert_int_equal(link_stream_read(stream, bytes, 2, 10 * SECOND_US, &operation, NULL, &failure),
+                     0);
     assert_memory_equal(bytes, "de", 2);
     close(server);
     assert_int_equal(link_stream_read(stream, bytes, 1, 10 * SECOND_US, &operation, NULL, &failure),

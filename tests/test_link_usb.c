@@ -603,7 +603,7 @@ static void silence_does_not_outlast_a_cancellation_or_deadline(void **state)
     assert_int_equal(link_usb_control(usb, &transfer, 1, &operation, NULL, &failure), -1);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_failure(&failure, FAILURE_INTERRUPTED, "");
-    operation = within(100000);
+    operation = within(SECOND_US / 2);
     assert_int_equal(link_usb_control(usb, &transfer, 1, &operation, NULL, &failure), -1);
     assert_failure(&failure, FAILURE_DEADLINE, "");
     assert_true(operation_now_us() - before_us < 20 * SECOND_US);

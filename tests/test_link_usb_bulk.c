@@ -55,6 +55,7 @@ struct device {
     size_t command_bytes;
     /* its own */
     struct script_request in; /* waiting; number 0: none */
+    uint32_t answered;        /* number of the last IN that was */
     bool halted_out;
     uint8_t first;
 };
@@ -78,6 +79,7 @@ static void answer_in(struct device *device, int client, int32_t status, uint16_
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(device->first + i);
     script_answer(client, &device->in, status, bytes, fits, false);
+    device->answered = device->in.number;
     device->in.number = 0;
 }
 
@@ -199,6 +201,8 @@ static void taken_back(struct script_server *server, int client, uint32_t number
     struct device *device = server->context;
 
     (void)client;
+    if (device->answered == number)
+        return; /* a machine under load: its answer is on the way */
     tell(device, 'U');
     if (device->in.number == number)
         device->in.number = 0;
@@ -586,7 +590,7 @@ static void clearing_by_itself_is_not_done_twice(void **state)
     struct heard heard;
 
     assert_int_equal(link_usb_clear(usb, &operation, &failure), 0);
-    assert_int_equal(ask(usb, 1, 50, &heard, &failure), -1);
+    assert_int_equal(ask(usb, 1, 500, &heard, &failure), -1);
     assert_int_equal(link_usb_clear(usb, &operation, &failure), 0);
     assert_reply(usb, 9);
     end(&server, usb);
@@ -605,7 +609,7 @@ static void a_device_that_does_not_stop_is_not_listened_to_for_ever(void **state
 
     assert_int_equal(link_usb_clear(usb, &operation, &failure), -1);
     assert_failure(&failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "does not stop sending");
-    assert_int_equal(ask(usb, 1, 50, &heard, &failure), -1);
+    assert_int_equal(ask(usb, 1, LONG_MS, &heard, &failure), -1);
     assert_failure(&failure, FAILURE_PROGRAMMER_OUT_OF_STEP, "does not stop sending");
     assert_int_equal(device.commands, 0);
     end(&server, usb);
@@ -624,7 +628,7 @@ static void a_reset_makes_it_usable_again(void **state)
     struct failure failure = {0};
     struct heard heard;
 
-    assert_int_equal(ask(usb, 1, 50, &heard, &failure), -1);
+    assert_int_equal(ask(usb, 1, LONG_MS, &heard, &failure), -1);
     if (link_usb_reset(usb, &operation, &failure) != 0)
         fail_msg("%s", failure.detail);
     assert_string_equal(link_usb_identity(usb)->serial, "0042");
@@ -645,7 +649,7 @@ static void another_device_after_a_reset_is_none(void **state)
 
     assert_int_equal(link_usb_reset(usb, &operation, &failure), -1);
     assert_failure(&failure, FAILURE_PROGRAMMER_GONE, "'other', expected 16C0:05DC '0042'");
-    assert_int_equal(ask(usb, 1, 50, &heard, &failure), -1);
+    assert_int_equal(ask(usb, 1, LONG_MS, &heard, &failure), -1);
     assert_failure(&failure, FAILURE_PROGRAMMER_GONE, "was unplugged");
     assert_int_equal(link_usb_reset(usb, &operation, &failure), -1);
     assert_failure(&failure, FAILURE_PROGRAMMER_GONE, "was unplugged");
@@ -711,7 +715,7 @@ static void a_cancellation_waits_for_the_reply_but_not_for_long(void **state)
     assert_int_equal(link_usb_exchange(usb, &exchange, &operation, &failure), -1);
     assert_failure(&failure, FAILURE_INTERRUPTED, "");
     atomic_store(&cancel, false);
-    operation = within(100000);
+    operation = within(SECOND_US / 2);
     assert_int_equal(link_usb_exchange(usb, &exchange, &operation, &failure), -1);
     assert_failure(&failure, FAILURE_DEADLINE, "");
     assert_true(operation_now_us() - before_us < 20 * SECOND_US);

@@ -42,11 +42,12 @@ struct sketch {
     pthread_t thread;
     enum speech speech;
     atomic_bool stop;
-    atomic_int drop_in;   /* loses the n-th byte from now; -1: none */
-    atomic_int cut_in;    /* after so many bytes all others are lost; -1: none */
-    atomic_int mute;      /* so many bytes of answers are lost */
-    atomic_int stray;     /* this byte comes before the next answer; -1: none */
-    atomic_bool patient;  /* waits until nothing more comes before it answers a page or 56 */
+    atomic_int drop_in; /* loses the n-th byte from now; -1: none */
+    atomic_int cut_in;  /* after so many bytes all others are lost; -1: none */
+    atomic_int mute;    /* so many bytes of answers are lost */
+    atomic_int stray;   /* this byte comes before the next answer; -1: none */
+    /* Waits until nothing more comes for so long before it answers a page or 56; 0: does not. */
+    atomic_int patience_ms;
     atomic_size_t logged; /* bytes received */
     uint8_t log[LOG_MAX];
     uint8_t waiting[512];
@@ -102,9 +103,9 @@ static uint8_t get(struct sketch *sketch)
 /* What a UART's buffer would have to hold while the sketch does something else. */
 static void be_busy(struct sketch *sketch)
 {
-    if (!sketch->patient)
+    if (sketch->patience_ms == 0)
         return;
-    while (take_in(sketch, 30))
+    while (take_in(sketch, sketch->patience_ms))
         continue;
     if (sketch->waiting_end - sketch->waiting_start > sketch->most_waiting)
         sketch->most_waiting = sketch->waiting_end - sketch->waiting_start;
@@ -739,14 +740,14 @@ static void the_next_page_is_sent_ahead_up_to_the_buffer(void **state)
     open_fixture(&fixture);
     fill_tame(bytes, sizeof bytes, 1);
     memset(bytes + 3 * 128, 0xFF, 128); /* a blank page: a gap, and a new address after it */
-    fixture.sketch->patient = true;
+    fixture.sketch->patience_ms = 400;
     if (write_flash(&fixture, 0x100, bytes, sizeof bytes, &failure) != 0)
         fail_msg("%s", failure.detail);
     assert_int_equal(fixture.sketch->most_waiting, 63);
     assert_int_equal(fixture.sketch->blocks, 4);
     assert_int_equal(fixture.sketch->addresses, 2);
     assert_memory_equal(fixture.sketch->flash + 0x100, bytes, sizeof bytes);
-    fixture.sketch->patient = false;
+    fixture.sketch->patience_ms = 0;
     assert_int_equal(programmer_read(fixture.programmer, PART_FLASH, 0x100, back, sizeof back,
                                      &fixture.operation, &failure),
                      0);
@@ -914,11 +915,11 @@ static void eeprom_pages_are_pipelined_within_the_buffer(void **state)
     open_fixture(&fixture);
     memset(fixture.sketch->eeprom_page, 0xFF, 8);
     fill_tame(bytes, sizeof bytes, 5);
-    fixture.sketch->patient = true;
+    fixture.sketch->patience_ms = 150;
     if (programmer_write(fixture.programmer, PART_EEPROM, 0x14, bytes, 60, NULL, &fixture.operation,
                          &failure) != 0)
         fail_msg("%s", failure.detail);
-    fixture.sketch->patient = false;
+    fixture.sketch->patience_ms = 0;
     assert_memory_equal(fixture.sketch->eeprom + 0x14, bytes, 60);
     assert_true(fixture.sketch->most_waiting <= 63);
     assert_true(fixture.sketch->most_waiting > 12);

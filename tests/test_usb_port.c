@@ -297,22 +297,33 @@ static void one_host_at_a_time(void **state)
 /* Setup, ten packets of data, status: each takes a frame. */
 #define COUNT_80_MS 12
 
-static void waiting_transfers_follow_without_a_gap(void **state)
+/* How long `count` transfers take that wait side by side. */
+static int64_t time_of_waiting(int count)
 {
-    (void)state;
-    enum { TRANSFERS = 50 };
     struct usb_host_reply reply;
     int64_t start_ms = host_now_ms();
-    for (int i = 0; i < TRANSFERS; i++) {
+    for (int i = 0; i < count; i++) {
         usb_host_submit(&host, &(const struct usb_host_request){0xC0, TOY_COUNT, 0, 0, 80}, NULL);
     }
-    for (int i = 0; i < TRANSFERS; i++) {
+    for (int i = 0; i < count; i++) {
         assert_true(usb_host_reply(&host, true, &reply));
         assert_true(host_now_ms() - start_ms >=
                     (i + 1) * COUNT_80_MS - 1); /* none before its time */
     }
-    int64_t took_ms = host_now_ms() - start_ms;
-    assert_true(took_ms < TRANSFERS * COUNT_80_MS + 300); /* and no error added up */
+    return host_now_ms() - start_ms;
+}
+
+static void waiting_transfers_follow_without_a_gap(void **state)
+{
+    (void)state;
+    enum { TRANSFERS = 50 };
+    int64_t until_ms = host_now_ms() + HOST_PATIENCE_MS;
+    int64_t took_ms = time_of_waiting(TRANSFERS);
+    /* No error adds up; a machine that is busy may add some. */
+    while (took_ms >= TRANSFERS * COUNT_80_MS + 300 && host_now_ms() < until_ms) {
+        took_ms = time_of_waiting(TRANSFERS);
+    }
+    assert_true(took_ms < TRANSFERS * COUNT_80_MS + 300);
 }
 
 static void each_transfer_takes_its_frames(void **state)
@@ -348,9 +359,10 @@ static void busy_firmware_naks(void **state)
     /* 20 ms before each of the ten packets hide the frames, but for two or three. */
     assert_true(time_of(0xC0, TOY_COUNT, 20000) >= 10 * 20 + 2 - 1);
     assert_true(time_of(0x40, TOY_STORE, 20000) >= 10 * 20 + 2 - 1);
-    /* What fits into a frame costs nothing: a fastest of several, for the machine may be busy. */
-    int64_t fastest_ms = 1000;
-    for (int i = 0; i < 20; i++) {
+    /* What fits into a frame costs nothing: the fastest of several, for the machine may be busy. */
+    int64_t until_ms = host_now_ms() + HOST_PATIENCE_MS;
+    int64_t fastest_ms = INT64_MAX;
+    while (fastest_ms >= COUNT_80_MS + 8 && host_now_ms() < until_ms) {
         int64_t took_ms = time_of(0xC0, TOY_COUNT, 900);
         assert_true(took_ms >= COUNT_80_MS - 1);
         fastest_ms = took_ms < fastest_ms ? took_ms : fastest_ms;
