@@ -87,6 +87,9 @@ static const struct failure_fact facts[] = {
      "Take the board out, put it back firmly and try again; if it stays so, clean the contacts."},
     {FAILURE_CONTACT_LOST, "contact-lost", CONTACT, true,
      "Take the board out, put it back firmly and press GO; leave boards in until the lamp shows."},
+    {FAILURE_BOARD_BEHIND_DOOR, "board-behind-door", CONTACT, false,
+     "Set the board aside if it was in when the station was cut off: no GO reaches it any more. "
+     "Else put one in and press GO."},
 
     {FAILURE_PROGRAMMER_SILENT, "programmer-silent", PROGRAMMER, false,
      "Unplug this site's programmer and plug it in again; restart if the site is out. If it stays "

@@ -41,7 +41,8 @@ enum failure_code {
     /* the contact between programmer and board */
     FAILURE_NO_BOARD = 40,
     FAILURE_CONTACT_UNSTABLE = 41,
-    FAILURE_CONTACT_LOST = 42, /* was there, is gone, in mid-job */
+    FAILURE_CONTACT_LOST = 42,      /* was there, is gone, in mid-job */
+    FAILURE_BOARD_BEHIND_DOOR = 43, /* no board, or the one that a kill left behind such a fuse */
 
     /* the programmer and its link */
     FAILURE_PROGRAMMER_SILENT = 60,

@@ -27,6 +27,7 @@ enum request_kind {
     REQUEST_EVENT,
     REQUEST_LOT,
     REQUEST_BOARD,
+    REQUEST_DOOR,
     REQUEST_EEPROM
 };
 
@@ -42,7 +43,8 @@ struct request {
     struct record_step step;
     char *event_kind, *event_detail; /* EVENT; freed with the request */
     struct log_lot *lot;
-    struct log_place *place;                /* BOARD */
+    struct log_place *place;                /* BOARD, DOOR */
+    struct log_door *door;                  /* DOOR */
     const struct log_eeprom_search *search; /* EEPROM */
     int64_t at_us;                          /* EVENT, LOT: when the call was made */
 
@@ -138,15 +140,20 @@ static int find_board(struct log *log, struct request *request, struct failure *
     return log_lot_find_board(log->database, request->place, failure);
 }
 
+static int find_door(struct log *log, struct request *request, struct failure *failure)
+{
+    return log_lot_find_door(log->database, request->place, request->door, failure);
+}
+
 static int find_eeprom(struct log *log, struct request *request, struct failure *failure)
 {
     return log_eeprom_find_owed(log->database, request->search, failure);
 }
 
 static int (*const writers[])(struct log *, struct request *, struct failure *) = {
-    [REQUEST_OPEN] = write_opening, [REQUEST_STEP] = write_step, [REQUEST_CLOSE] = write_closing,
-    [REQUEST_EVENT] = write_event,  [REQUEST_LOT] = write_lot,   [REQUEST_BOARD] = find_board,
-    [REQUEST_EEPROM] = find_eeprom,
+    [REQUEST_OPEN] = write_opening, [REQUEST_STEP] = write_step,    [REQUEST_CLOSE] = write_closing,
+    [REQUEST_EVENT] = write_event,  [REQUEST_LOT] = write_lot,      [REQUEST_BOARD] = find_board,
+    [REQUEST_DOOR] = find_door,     [REQUEST_EEPROM] = find_eeprom,
 };
 
 /* --- the writer thread --- */
@@ -366,6 +373,14 @@ int log_board_left_in(struct log *log, const char *lot, const char *jig, int sit
     }
     *attempt = place.attempt;
     return 0;
+}
+
+int log_cut_at_door(struct log *log, const char *jig, int site, struct log_door *door,
+                    struct failure *failure)
+{
+    struct log_place place = {log->station, NULL, jig, site, 0};
+    struct request request = {.kind = REQUEST_DOOR, .place = &place, .door = door};
+    return submit_and_wait(log, &request, failure);
 }
 
 int log_open_attempt(struct log *log, struct record_attempt *record, struct failure *failure)

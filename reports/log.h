@@ -56,6 +56,17 @@ int log_bind_lot(struct log *log, const char *lot, const char *profile_sha256,
 int log_board_left_in(struct log *log, const char *lot, const char *jig, int site, int64_t *attempt,
                       struct failure *failure);
 
+/* An attempt that a kill cut off behind log_announce_door(). */
+struct log_door {
+    int64_t attempt; /* 0: none */
+    char fuse[16];   /* "RSTDISBL" */
+};
+/* Whether this station's last attempt in `site` that saw a board was cut off so, and no attempt has
+ * told of it since (FAILURE_BOARD_BEHIND_DOOR): then a site that finds no board may hold one that
+ * nobody reaches any more. Call before any attempt is opened. */
+int log_cut_at_door(struct log *log, const char *jig, int site, struct log_door *door,
+                    struct failure *failure);
+
 /* Writes the opening row and the fuse intent in record->fuses; returns when both are durable, with
  * record->attempt set. Before this returned 0 nothing on the board may be changed. */
 int log_open_attempt(struct log *log, struct record_attempt *record, struct failure *failure);

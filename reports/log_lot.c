@@ -43,6 +43,18 @@ static const char left_in_sql[] =
     "WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.sequence > last.sequence"
     " AND e.station = ?1 AND e.kind = 'board-out' AND e.detail = 'attempt ' || last.attempt)";
 
+/* ?1 station, ?2 jig, ?3 site. Only a kill leaves an attempt interrupted behind an announced door:
+ * a stop waits for the end. What came after it counts when it saw a board, or told of the door. */
+static const char door_sql[] =
+    "SELECT last.attempt, substr(e.detail, length('attempt ' || last.attempt || ': ') + 1) FROM ("
+    " SELECT o.attempt, c.verdict FROM attempt_opened o"
+    "  LEFT JOIN attempt_closed c ON c.attempt = o.attempt"
+    "  WHERE o.station = ?1 AND o.jig IS ?2 AND o.site = ?3 "
+    "   AND (o.signature IS NOT NULL OR c.failure = 'board-behind-door')"
+    "  ORDER BY o.attempt DESC LIMIT 1) last "
+    "CROSS JOIN event e WHERE last.verdict = 'interrupted' AND e.kind = '" LOG_LAST_DOOR "'"
+    " AND e.detail LIKE 'attempt ' || last.attempt || ': %' ORDER BY e.sequence LIMIT 1";
+
 /* ?1 is the lot, ?2 what is to be written now. A profile names image files, and may not say what is
  * in them; the attempts do. */
 static const char other_images_sql[] =
@@ -162,6 +174,23 @@ int log_lot_note_closed(struct database *database, struct record_attempt *record
 static struct database_value name_or_null(const char *name)
 {
     return database_text(name == NULL || name[0] == '\0' ? NULL : name);
+}
+
+int log_lot_find_door(struct database *database, const struct log_place *place,
+                      struct log_door *door, struct failure *failure)
+{
+    struct database_statement *statement;
+    const struct database_value keys[] = {database_text(place->station), name_or_null(place->jig),
+                                          database_integer(place->site)};
+    int row =
+        database_find(database, door_sql, keys, sizeof keys / sizeof keys[0], &statement, failure);
+    *door = (struct log_door){0};
+    if (row == 1) {
+        door->attempt = database_column(statement, 0).integer;
+        record_set_text(door->fuse, sizeof door->fuse, database_column(statement, 1).text);
+    }
+    database_finalize(statement);
+    return row < 0 ? -1 : 0;
 }
 
 int log_lot_find_board(struct database *database, struct log_place *place, struct failure *failure)

@@ -2,6 +2,7 @@
 #ifndef REPORTS_LOG_LOT_H
 #define REPORTS_LOG_LOT_H
 
+#include "reports/log.h"
 #include "reports/log_chain.h"
 #include "reports/record.h"
 
@@ -34,6 +35,9 @@ struct log_place {
     int64_t attempt; /* received; 0: no board was left */
 };
 
+/* See log_cut_at_door(); of the place, the lot counts for nothing. */
+int log_lot_find_door(struct database *database, const struct log_place *place,
+                      struct log_door *door, struct failure *failure);
 /* See log_board_left_in(). */
 int log_lot_find_board(struct database *database, struct log_place *place, struct failure *failure);
 

@@ -351,7 +351,7 @@ static enum verdict verdict_of_failure(const struct record_attempt *record)
         return VERDICT_INTERRUPTED;
     if (record->touched != TOUCHED_NONE)
         return VERDICT_FAIL;
-    if (record->failure == FAILURE_NO_BOARD)
+    if (record->failure == FAILURE_NO_BOARD || record->failure == FAILURE_BOARD_BEHIND_DOOR)
         return VERDICT_EMPTY;
     return is_refusal(record->failure) ? VERDICT_REFUSED : VERDICT_FAIL;
 }
@@ -391,6 +391,20 @@ static void name_unproved_door(const struct attempt *attempt, struct failure *wh
         why->code = FAILURE_DOOR_UNPROVED;
 }
 
+/* Only the log knows that the site may hold a board. */
+static void name_cut_door(const struct attempt *attempt, struct failure *why)
+{
+    const struct log_door *door = attempt->options->cut_at_door;
+
+    if (door == NULL || why->code != FAILURE_NO_BOARD)
+        return;
+    failure_set(why, FAILURE_BOARD_BEHIND_DOOR,
+                "%s; attempt %lld was cut off at this site when it turned on %s: a board that is "
+                "still in may be finished, but perhaps for its lock bits; whether its program runs "
+                "tells, or a high-voltage programmer",
+                why->detail, (long long)door->attempt, door->fuse);
+}
+
 static void judge(struct run *run, int result, struct failure *why)
 {
     struct record_attempt *record = &run->attempt.record;
@@ -406,6 +420,7 @@ static void judge(struct run *run, int result, struct failure *why)
         failure_set(why, FAILURE_INTERNAL, "step %s failed without a reason",
                     run->table[run->step].name);
     name_unproved_door(&run->attempt, why);
+    name_cut_door(&run->attempt, why);
     record->failure = why->code;
     record_set_text(record->detail, sizeof record->detail, why->detail);
     note_door(&run->attempt, record->detail, sizeof record->detail);

@@ -17,6 +17,9 @@ struct attempt_options {
     const atomic_bool *cancel;
     /* The site was looked at ever since record.previous_attempt: no other board can stand there. */
     bool watched;
+    /* The attempt before this one was cut off behind its last door: see log_cut_at_door(). NULL: it
+     * was not. */
+    const struct log_door *cut_at_door;
     /* filled in by the caller: lot, cycle, site, operator_name, purpose, jig, software, programmer,
      * previous_attempt. attempt_run() fills in the rest. */
     struct record_attempt record;

@@ -36,6 +36,7 @@ struct run {
     struct log *log;
     int64_t lot_count;
     int64_t lot_passed;
+    struct log_door cut_at_door[JIG_SITES_MAX]; /* by jig site */
     int64_t left_in[JIG_SITES_MAX]; /* by jig site: attempts whose boards an earlier run left in */
     struct event_queue *events;
     struct bench_process *bench; /* NULL: real hardware */
@@ -419,6 +420,18 @@ static int find_boards_left_in(struct run *run, struct failure *failure)
     return 0;
 }
 
+/* Boards that a kill left behind their last door; the same holds of a bench's. */
+static int find_doors_cut(struct run *run, struct failure *failure)
+{
+    const struct jig *jig = run->job.jig;
+    for (size_t i = 0; i < jig->site_count && run->bench == NULL; i++) {
+        if (run->site_wanted[i] && log_cut_at_door(run->log, jig->name, jig->sites[i].site,
+                                                   &run->cut_at_door[i], failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Who did what, with what, for the auditor. */
 static int log_run(const struct run *run, struct failure *failure)
 {
@@ -443,6 +456,7 @@ static int open_scheduler(struct run *run, struct failure *failure)
         .lot_passed = run->lot_passed,
         .retest = config->retest,
         .left_in = run->left_in,
+        .cut_at_door = run->cut_at_door,
         .operator_name = run->operator_name,
         .software = COMMAND_SOFTWARE,
         .log = run->log,
@@ -468,7 +482,7 @@ static int open_all(struct run *run, struct failure *failure)
         return failure_set(failure, FAILURE_OUT_OF_MEMORY, "out of memory");
     if (open_signals(run, failure) != 0 || open_log(run, failure) != 0 ||
         open_bench(run, failure) != 0 || find_boards_left_in(run, failure) != 0 ||
-        open_view(run, failure) != 0)
+        find_doors_cut(run, failure) != 0 || open_view(run, failure) != 0)
         return -1;
     return open_scheduler(run, failure);
 }

@@ -105,6 +105,21 @@ void scheduler_ask_to_take_out(const struct worker *worker)
     push_message(worker->scheduler, worker->site->site, what);
 }
 
+/* A board that a kill left behind a door does not answer, so no GO by contact tells of it. */
+static void tell_of_door(const struct worker *worker)
+{
+    const struct log_door *door = &worker->cut_at_door;
+    char what[160];
+
+    if (door->attempt == 0)
+        return;
+    snprintf(what, sizeof what,
+             "attempt %lld was cut off when it turned on %s: should its board not answer, set it "
+             "aside",
+             (long long)door->attempt, door->fuse);
+    push_message(worker->scheduler, worker->site->site, what);
+}
+
 /* Commands */
 
 /* Tells a site to take part in the next cycle, or the operator why it cannot. */
@@ -379,6 +394,8 @@ static int make_workers(struct scheduler *scheduler, struct failure *failure)
         worker->scheduler = scheduler;
         worker->site = &options->jig->sites[i];
         worker->left_in = options->left_in != NULL ? options->left_in[i] : 0;
+        if (options->cut_at_door != NULL)
+            worker->cut_at_door = options->cut_at_door[i];
         if (plan_make_on_jig(options->profile, options->jig, worker->site, &worker->plan, failure) <
             0)
             return -1;
@@ -469,6 +486,7 @@ static void arm_sites(struct scheduler *scheduler)
         if (worker->out.code != FAILURE_NONE)
             continue;
         scheduler_set_state(worker, worker->left_in != 0 ? SITE_HELD : SITE_ARMED);
+        tell_of_door(worker);
         if (worker->left_in != 0 && !scheduler->options.retest)
             scheduler_ask_to_take_out(worker);
     }

@@ -40,6 +40,8 @@ struct scheduler_options {
     /* One per jig site: the attempt whose board an earlier run left in, 0: none. NULL: none at all.
      * Copied. */
     const int64_t *left_in;
+    /* One per jig site: what log_cut_at_door() said. NULL: nothing. Copied. */
+    const struct log_door *cut_at_door;
     const char *operator_name;
     const char *software;
     struct log *log; /* its publish callback calls scheduler_publish(), its faulted callback

@@ -270,7 +270,7 @@ void screen_site_advise(const struct screen_site *site, struct screen_advice *ad
         advise_of_failure(&site->failure, site->eeprom_owed, advice);
         break;
     }
-    if (outcome == SCREEN_OUTCOME_EMPTY)
+    if (outcome == SCREEN_OUTCOME_EMPTY && site->failure.code != FAILURE_BOARD_BEHIND_DOOR)
         advice->bin = "";
 }
 

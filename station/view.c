@@ -30,9 +30,13 @@ static const struct {
     enum failure_code code;
     const char *bin;
 } special_bins[] = {
-    {FAILURE_EEPROM_WOULD_BE_LOST, "set aside"}, {FAILURE_ALREADY_PROGRAMMED, "finished boards"},
-    {FAILURE_NO_SAFE_ORDER, "set aside"},        {FAILURE_DOOR_UNPROVED, "set aside"},
-    {FAILURE_INTERRUPTED, "set aside"},          {FAILURE_DEADLINE, "set aside"},
+    {FAILURE_EEPROM_WOULD_BE_LOST, "set aside"},
+    {FAILURE_ALREADY_PROGRAMMED, "finished boards"},
+    {FAILURE_NO_SAFE_ORDER, "set aside"},
+    {FAILURE_DOOR_UNPROVED, "set aside"},
+    {FAILURE_BOARD_BEHIND_DOOR, "set aside"},
+    {FAILURE_INTERRUPTED, "set aside"},
+    {FAILURE_DEADLINE, "set aside"},
 };
 
 const char *view_bin(enum failure_code code, bool eeprom_owed)

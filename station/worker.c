@@ -64,6 +64,8 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
     if (empty)
         note_board_out(worker);
     worker->previous_attempt = empty ? 0 : record->attempt;
+    if (record->signature[0] != '\0' || record->failure == FAILURE_BOARD_BEHIND_DOOR)
+        worker->cut_at_door.attempt = 0;
     worker->passed = record->verdict == VERDICT_PASS;
     worker->watched = true;
     worker->since_us = 0;
@@ -85,12 +87,14 @@ static void conclude(struct worker *worker, const struct record_attempt *record)
 static void do_board(struct worker *worker, int64_t cycle)
 {
     struct scheduler *scheduler = worker->scheduler;
-    struct attempt_options attempt = {.plan = &worker->plan,
-                                      .programmer = worker->programmer,
-                                      .log = scheduler->options.log,
-                                      .events = scheduler->options.events,
-                                      .cancel = &scheduler->cancel,
-                                      .watched = worker->watched};
+    struct attempt_options attempt = {
+        .plan = &worker->plan,
+        .programmer = worker->programmer,
+        .log = scheduler->options.log,
+        .events = scheduler->options.events,
+        .cancel = &scheduler->cancel,
+        .watched = worker->watched,
+        .cut_at_door = worker->cut_at_door.attempt != 0 ? &worker->cut_at_door : NULL};
     struct record_attempt record;
     struct failure failure = {0};
     int logged;

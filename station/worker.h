@@ -28,8 +28,10 @@ struct worker {
     char firmware[64];             /* of the one that was lost */
     int owed_value;                /* by it, to the next one: see struct programmer */
     int64_t previous_attempt;      /* of the board that was not taken out yet; 0: none */
-    bool passed;                   /* it did, in that attempt */
-    bool watched;                  /* nobody can have changed the board since that attempt */
+    /* By an earlier run, until an attempt saw a board or told of it; attempt 0: nothing was. */
+    struct log_door cut_at_door;
+    bool passed;       /* it did, in that attempt */
+    bool watched;      /* nobody can have changed the board since that attempt */
     int64_t since_us;  /* looks agree that the board is there, or gone, since; 0: they do not */
     int failed_boards; /* in a row, by the programmer's fault */
     int failed_looks;  /* in a row, since anything worked */

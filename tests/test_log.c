@@ -431,6 +431,67 @@ static void test_a_board_left_in_is_known_after_a_restart(void **state)
     expect_chain(sample);
 }
 
+static int64_t cut_at_door(struct log *log, const char *jig, int site)
+{
+    struct failure failure = {0};
+    struct log_door door;
+    if (log_cut_at_door(log, jig, site, &door, &failure) < 0) {
+        fail_msg("%s", failure.detail);
+    }
+    assert_string_equal(door.fuse, door.attempt != 0 ? "RSTDISBL" : "");
+    return door.attempt;
+}
+
+static int64_t log_at_door(struct log *log, enum verdict verdict, bool announced)
+{
+    struct record_attempt record = sample_record("L1", 1);
+    assert_int_equal(log_open_attempt(log, &record, NULL), 0);
+    if (announced) {
+        assert_int_equal(log_announce_door(log, record.attempt, "RSTDISBL", NULL), 0);
+    }
+    record.verdict = verdict;
+    assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), 0);
+    return record.attempt;
+}
+
+static void log_nobody(struct log *log, enum failure_code code)
+{
+    struct record_attempt record = sample_record("L2", 1);
+    record.signature[0] = '\0';
+    record.verdict = VERDICT_EMPTY;
+    record.failure = code;
+    assert_int_equal(log_close_attempt(log, &record, NULL, 0, NULL), 0);
+}
+
+/* Told once, unless another board was seen before. */
+static void test_an_attempt_cut_at_its_door_is_known(void **state)
+{
+    const struct sample *sample = *state;
+    struct log *log = open_plain(sample);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), 0);
+    log_at_door(log, VERDICT_PASS, true); /* 1 */
+    assert_int_equal(cut_at_door(log, "bench-2", 1), 0);
+    log_at_door(log, VERDICT_INTERRUPTED, false); /* 2 */
+    assert_int_equal(cut_at_door(log, "bench-2", 1), 0);
+    int64_t cut = log_at_door(log, VERDICT_INTERRUPTED, true);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), cut);
+    assert_int_equal(cut_at_door(log, "bench-2", 2), 0);
+    assert_int_equal(cut_at_door(log, "bench-3", 1), 0);
+    log_nobody(log, FAILURE_PROGRAMMER_SILENT);
+    close_log(log);
+
+    log = open_plain(sample);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), cut);
+    log_nobody(log, FAILURE_BOARD_BEHIND_DOOR);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), 0);
+    cut = log_at_door(log, VERDICT_INTERRUPTED, true);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), cut);
+    log_at_door(log, VERDICT_FAIL, false);
+    assert_int_equal(cut_at_door(log, "bench-2", 1), 0);
+    close_log(log);
+    expect_chain(sample);
+}
+
 /* --- killed in mid-run --- */
 
 struct open_end {
@@ -698,6 +759,7 @@ int main(void)
         WITH_SAMPLE(test_a_lot_without_limit),
         WITH_SAMPLE(test_a_board_done_again_counts_once),
         WITH_SAMPLE(test_a_board_left_in_is_known_after_a_restart),
+        WITH_SAMPLE(test_an_attempt_cut_at_its_door_is_known),
         WITH_SAMPLE(test_what_a_kill_left_open_is_closed),
         WITH_SAMPLE(test_a_second_start_recovers_nothing),
         WITH_SAMPLE(test_a_second_station_is_refused),

@@ -392,6 +392,8 @@ static const struct {
     {VERDICT_UNVERIFIED, FAILURE_NONE, SCREEN_OUTCOME_UNVERIFIED, "UNVERIFIED", "ask the engineer",
      "cannot read it back"},
     {VERDICT_EMPTY, FAILURE_NO_BOARD, SCREEN_OUTCOME_EMPTY, "EMPTY", "", "Put a board in"},
+    {VERDICT_EMPTY, FAILURE_BOARD_BEHIND_DOOR, SCREEN_OUTCOME_EMPTY, "EMPTY", "set aside",
+     "Set the board aside if it was in"},
     {VERDICT_INTERRUPTED, FAILURE_INTERRUPTED, SCREEN_OUTCOME_INTERRUPTED, "INTERRUPTED",
      "set aside", "Set the board aside"},
     {VERDICT_NONE, FAILURE_LOG, SCREEN_OUTCOME_UNKNOWN, "UNKNOWN", "quarantine",

@@ -64,8 +64,9 @@ run() {
     wait $relay || fail "the relay at the door, $moment $action"
 }
 # same_board STATUS : once more, without trouble
+sed 's/^jig: .*/jig: relay/' "$work/own.yaml" >"$work/direct.yaml"
 same_board() {
-    expect "$1" "$gangflash" flash "$work/doors.yaml" --jig "$work/own.yaml" --sites 1 --go now --log "$log"
+    expect "$1" "$gangflash" flash "$work/doors.yaml" --jig "$work/direct.yaml" --go now --log "$log"
 }
 
 # Whoever is heard once the door is open is too late for this board: it is finished.
@@ -93,18 +94,30 @@ for moment in before at after; do
             equal "$(last verdict)" pass "the board that lost its $1 before the door"
         else
             same_board 1
-            equal "$(last verdict)" empty "the board that lost its $1 $moment the door"
+            equal "$(last "verdict || ' ' || failure")" "empty $2" "the board that lost its $1 $moment the door"
         fi
         equal "$(of .high)" 89 "the door in the end"
     }
-    check_same_board programmer
+    check_same_board programmer no-board
 
     # The station is killed; the next start says so.
     board
     run 137 $moment KILL
     equal "$(last "ifnull(verdict, 'open')")" open "a killed station"
     killed=$(last attempt)
-    check_same_board station
+    check_same_board station board-behind-door
+    cut_off="attempt $killed was cut off"
+    says out "site 1: $cut_off when it turned on RSTDISBL: should its board not answer, set it aside"
+    if [ $moment != before ]; then
+        says out "Set the board aside if it was in when the station was cut off"
+        last detail | grep -qF "; $cut_off at this site when it turned on RSTDISBL" ||
+            fail "killed $moment: $(last detail)"
+    fi
+    # That is said once, or until a board was seen there.
+    echo "remove 1" >&9
+    same_board 1
+    equal "$(last "verdict || ' ' || failure")" "empty no-board" "the empty site, killed $moment"
+    ! grep -q "was cut off" "$work/out" || fail "killed $moment: cut off for ever"
     equal "$(query "$log" "select verdict || ' ' || touched from attempts where attempt = $killed")" \
         "interrupted locked" "killed $moment"
     query "$log" "select detail from attempts where attempt = $killed" | grep -qF "; $may" ||
