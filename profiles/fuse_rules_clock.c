@@ -287,13 +287,14 @@ static void check_range(struct fuse_case *looking, struct choice *choice)
     if (is_within_some(looking, &choice->oscillator))
         return;
     say_range(&choice->oscillator, range, sizeof(range));
-    fuse_case_report(looking, looking->part->cksel.memory, NULL,
-                     "%s is %s%s, for %s, but the board's clock is said to be %s" WAYS_OUT,
-                     choice->field->name, choice->words,
-                     !ckopt      ? ""
-                     : code == 0 ? ", with CKOPT on"
-                                 : ", with CKOPT off",
-                     range, looking->profile->clock_text);
+    fuse_case_report(
+        looking, looking->part->cksel.memory, NULL,
+        "%s is %s%s, by the datasheet for %s, but the board's clock is said to be %s" WAYS_OUT,
+        choice->field->name, choice->words,
+        !ckopt      ? ""
+        : code == 0 ? ", with CKOPT on"
+                    : ", with CKOPT off",
+        range, looking->profile->clock_text);
 }
 
 /* What is not the board's source at all has no frequency to be compared. */

@@ -22,6 +22,9 @@
 #define CALIBRATION_BYTES_MAX 4
 #define FACTORY_HZ_MIN 500000
 #define FACTORY_HZ_MAX 8000000
+/* Ranges of crystals that end at all: at 16 or 20 MHz, behind one that begins at 8 MHz. */
+#define CRYSTAL_HZ_MIN 8000000
+#define CRYSTAL_HZ_MAX 20000000
 /* Low and high longer than two clocks each, from 12 MHz on than three; only old parts, which do not
  * say when they are ready, know no such step ("Serial Programming"). */
 #define SCK_DIVIDER_MIN 4
@@ -226,6 +229,24 @@ static int read_clock(struct part_reader *reader, const struct document_node *ro
     return ckdiv8 ? document_boolean(reader->document, ckdiv8, &reader->part->factory_ckdiv8,
                                      reader->failure)
                   : 0;
+}
+
+static int read_crystal(struct part_reader *reader, const struct document_node *root)
+{
+    static const char *const keys[] = {"max_hz", "full_swing_max_hz", NULL};
+    const struct document_node *crystal = document_find(root, "crystal");
+    struct part *part = reader->part;
+
+    if (!crystal)
+        return 0;
+    if (document_check_keys(reader->document, crystal, keys, reader->failure) != 0 ||
+        read_number(reader, crystal, "max_hz", CRYSTAL_HZ_MIN, CRYSTAL_HZ_MAX,
+                    &part->crystal_max_hz) != 0)
+        return -1;
+    return document_find(crystal, "full_swing_max_hz")
+               ? read_number(reader, crystal, "full_swing_max_hz", CRYSTAL_HZ_MIN, CRYSTAL_HZ_MAX,
+                             &part->full_swing_max_hz)
+               : 0;
 }
 
 static int read_from_12mhz(struct part_reader *reader, const struct document_node *isp)
@@ -541,14 +562,13 @@ static int read_identity(struct part_reader *reader, const struct document_node 
 
 static int read_part(struct part_reader *reader)
 {
-    static const char *const keys[] = {"format",        "part",   "signature", "calibration_bytes",
-                                       "flash",         "eeprom", "waits",     "factory_clock",
-                                       "isp",           "fuses",  "lock",      "bits",
-                                       "boot_sections", NULL};
+    static const char *const keys[] = {"format",  "part",          "signature", "calibration_bytes",
+                                       "flash",   "eeprom",        "waits",     "factory_clock",
+                                       "crystal", "isp",           "fuses",     "lock",
+                                       "bits",    "boot_sections", NULL};
     static int (*const steps[])(struct part_reader *, const struct document_node *) = {
-        read_identity, read_memories,      read_waits,
-        read_clock,    read_isp,           read_bytes,
-        read_bits,     read_boot_sections, part_check_instructions,
+        read_identity, read_memories,   read_waits, read_clock,         read_crystal,
+        read_isp,      read_bytes,      read_bits,  read_boot_sections, part_check_instructions,
         check_waits,   part_check_rules};
     const struct document_node *root = reader->document->root;
 

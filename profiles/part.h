@@ -98,6 +98,10 @@ struct part {
     uint8_t calibration_bytes;
     int64_t factory_clock_hz; /* 0: not known; CKDIV8 already counted */
     bool factory_ckdiv8;
+    /* What the crystal oscillator takes at most, where the values' names give no end
+     * (EXTXOSC_…_XX), and the full swing one; 0: the part file does not say, for the datasheet
+     * gives no end. */
+    int64_t crystal_max_hz, full_swing_max_hz;
     bool poll_ready;                /* F0 00 00 answers RDY/BSY */
     bool poll_after_erase;          /* also after a chip erase */
     bool sync_echo;                 /* the third answer byte of AC 53 is 53 */

@@ -365,18 +365,22 @@ static void read_range(const char *name, struct part_oscillator *oscillator)
 }
 
 /* "Transceiver Oscillator" (ATmega256RFR2, 8393; ATmega128RFA1, 8266): the radio's 16 MHz crystal.
- * "Full Swing Crystal Oscillator": 0.4 to 20 MHz (ATmega328, 8271, table 9-5). Those with CKOPT
+ * "Full Swing Crystal Oscillator": 0.4 to 20 MHz (ATmega328, 8271, table 9-5), unless the part file
+ * says otherwise (ATmega2560, 2549, has it to 16 MHz). Those with CKOPT
  * have three ranges, and one from 1 to 16 MHz when it is on (ATmega8, 2486, table 4; ATmega32,
  * 2503, table 4). */
 static const struct {
     const char *prefix;
     int64_t lowest_hz, highest_hz;
-    bool has_ckopt;
+    bool has_ckopt, is_full_swing;
 } ranges[] = {
-    {"EXTLOFXTALRES", 400000, 900000, true},   {"EXTMEDFXTALRES", 900000, 3000000, true},
-    {"EXTHIFXTALRES", 3000000, 8000000, true}, {"EXTFSXTAL", 400000, 20000000, false},
-    {"FSOSC", 400000, 20000000, false},        {"TRXOSC", 16000000, 16000000, false},
-    {"TOSC", 16000000, 16000000, false},
+    {"EXTLOFXTALRES", 400000, 900000, true, false},
+    {"EXTMEDFXTALRES", 900000, 3000000, true, false},
+    {"EXTHIFXTALRES", 3000000, 8000000, true, false},
+    {"EXTFSXTAL", 400000, 20000000, false, true},
+    {"FSOSC", 400000, 20000000, false, true},
+    {"TRXOSC", 16000000, 16000000, false, false},
+    {"TOSC", 16000000, 16000000, false, false},
 };
 #define CKOPT_LOWEST_HZ 1000000
 #define CKOPT_HIGHEST_HZ 16000000
@@ -400,9 +404,13 @@ static void find_range(const struct part *part, const char *name,
             continue;
         oscillator->lowest_hz = swings ? CKOPT_LOWEST_HZ : ranges[i].lowest_hz;
         oscillator->highest_hz = swings ? CKOPT_HIGHEST_HZ : ranges[i].highest_hz;
+        if (ranges[i].is_full_swing && part->full_swing_max_hz != 0)
+            oscillator->highest_hz = part->full_swing_max_hz;
         return;
     }
     read_range(name, oscillator);
+    if (oscillator->highest_hz == 0 && strncmp(name, "EXTXOSC_", strlen("EXTXOSC_")) == 0)
+        oscillator->highest_hz = part->crystal_max_hz;
 }
 
 /* Of parts whose clock field is not there, or does not tell. */

@@ -401,6 +401,8 @@ static const struct {
      "found 92 as the second byte, expected a last digit "
      "of 1: the flash has 2 KiB"},
     {"lock:", "calibration_bytes: 5\nlock:", "old.yaml:18:20: ", "from 0 to 4"},
+    {"lock:", "crystal: {max_hz: 24000000}\nlock:", "old.yaml:18:19: ", "found '24000000'"},
+    {"lock:", "crystal: {full_swing_max_hz: 20000000}\nlock:", "old.yaml:18:10: ", "'max_hz'"},
     {"lock:", "factory_clock: {hz: 20000000}\nlock:", "old.yaml:18:21: ", "found '20000000'"},
     {"lock:", "factory_clock: {ckdiv8: true}\nlock:", "old.yaml:18:16: ", "no fuse is CKDIV8"},
     {"fuse: fuse, mask: 0x20", "fuse: fuse, mask: 0x01", "old.yaml:19:15: ", "no field SPIEN"},

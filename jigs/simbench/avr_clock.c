@@ -218,7 +218,8 @@ int64_t avr_clock_of_signal_hz(const struct part *part,
 /* --- the range of a crystal --- */
 
 /* The words behind the source, "0MHZ9_3MHZ" or "8MHZ_XX", where XX is no limit. */
-static bool range_in_name(const char *name, int64_t *lowest_hz, int64_t *highest_hz)
+static bool range_in_name(const struct part *part, const char *name, int64_t *lowest_hz,
+                          int64_t *highest_hz)
 {
     const char *low = strchr(name, '_');
     const char *high = low == NULL ? NULL : strchr(low + 1, '_');
@@ -227,6 +228,9 @@ static bool range_in_name(const char *name, int64_t *lowest_hz, int64_t *highest
     }
     *lowest_hz = parse_frequency(low + 1);
     *highest_hz = parse_frequency(high + 1);
+    if (*highest_hz == 0 && strncmp(name, "EXTXOSC", 7) == 0) {
+        *highest_hz = part->crystal_max_hz;
+    }
     return true;
 }
 
@@ -271,7 +275,7 @@ bool avr_clock_is_promised(const struct part *part, const uint8_t bytes[PART_FUS
     int64_t lowest_hz, highest_hz;
     if (name == NULL || source_in(field, name) != CLOCK_CRYSTAL ||
         (!range_by_ckopt(name, has_ckopt_on(part, bytes), &lowest_hz, &highest_hz) &&
-         !range_in_name(name, &lowest_hz, &highest_hz))) {
+         !range_in_name(part, name, &lowest_hz, &highest_hz))) {
         return true;
     }
     return crystal_hz >= lowest_hz && (highest_hz == 0 || crystal_hz <= highest_hz);
