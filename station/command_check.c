@@ -22,6 +22,7 @@ struct config {
 struct check {
     const struct job *job;
     struct fuse_findings findings;
+    struct plan plan;        /* of no site: what is shown without a jig */
     const bool *site_wanted; /* one per jig site; NULL: all */
     bool json;
 };
@@ -333,13 +334,12 @@ static struct profile_position position_of_clock(const struct profile *profile)
 }
 
 /* Without a jig: what no site could do is the profile's fault. */
-static int judge_order(const struct profile *profile, struct failure *failure)
+static int judge_order(const struct check *check, struct failure *failure)
 {
+    const struct profile *profile = check->job->profile;
     struct profile_position at = position_of_clock(profile);
     struct failure why = {0};
-    struct plan plan;
-    plan_of_profile(profile, &plan);
-    if (plan_check_new_board(&plan, &why) == 0)
+    if (plan_check_new_board(&check->plan, &why) == 0)
         return 0;
     return failure_set(failure, FAILURE_PROFILE_INVALID, "%s:%d:%d: %s", profile->path, at.line,
                        at.column, why.detail);
@@ -352,18 +352,15 @@ static int judge(const struct check *check, struct json_array *sites, struct fai
         return -1;
     if (check->job->jig != NULL)
         return check_sites(check, sites, failure);
-    return judge_order(check->job->profile, failure);
+    return judge_order(check, failure);
 }
 
 static int print_for_people(const struct check *check, struct failure *failure)
 {
     const struct jig *jig = check->job->jig;
     print_profile(check->job->profile);
-    if (jig == NULL) {
-        struct plan plan;
-        plan_of_profile(check->job->profile, &plan);
-        plan_print_order(&plan, "", stdout);
-    }
+    if (jig == NULL)
+        plan_print_order(&check->plan, "", stdout);
     findings_print(check->job->profile, &check->findings, stdout);
     if (jig != NULL)
         printf("jig %s: %s\n  sha256 %s\n", jig->name, jig->path, jig->sha256);
@@ -375,11 +372,8 @@ static int print_for_programs(const struct check *check, struct failure *failure
     const struct jig *jig = check->job->jig;
     struct json_object *object = profile_to_json(check->job->profile);
     struct json_array *sites = jig != NULL ? json_array_create() : NULL;
-    if (jig == NULL) {
-        struct plan plan;
-        plan_of_profile(check->job->profile, &plan);
-        order_to_json(&plan, object);
-    }
+    if (jig == NULL)
+        order_to_json(&check->plan, object);
     json_add_array(object, "findings", findings_to_json(check->job->profile, &check->findings));
     int result = judge(check, sites, failure);
     if (jig != NULL) {
@@ -397,6 +391,7 @@ int command_check_print(const struct job *job, const bool *site_wanted, bool jso
 {
     struct check check = {.job = job, .site_wanted = site_wanted, .json = json};
     bool all_state_it = false;
+    plan_of_profile(job->profile, &check.plan);
     int64_t supply_mv =
         job->jig != NULL ? plan_lowest_supply_mv(job->jig, site_wanted, &all_state_it) : 0;
     int result =
