@@ -5,9 +5,12 @@
 
 #include "reports/log_rows.h"
 
-/* ?1 is the lot. `board` gives each attempt the first attempt on the same board. An attempt that
- * is still open counts as one that changed its board. Of the rows of a group, SQLite takes the
- * other columns from the one that has the maximum. */
+/* A board counts by the last of its attempts that passed or changed it. One that is still open is
+ * taken for one that did. */
+#define DECIDES "(verdict IS NULL OR verdict = 'pass' OR touched <> 'none')"
+
+/* ?1 is the lot. `board` gives each attempt the first attempt on the same board. Of the rows of a
+ * group, SQLite takes the other columns from the one that has the maximum. */
 static const char passed_sql[] =
     "WITH RECURSIVE board(first, attempt) AS ("
     " SELECT attempt, attempt FROM attempt_opened o WHERE lot = ?1 AND NOT EXISTS ("
@@ -18,10 +21,10 @@ static const char passed_sql[] =
     "SELECT count(*) FROM ("
     " SELECT max(board.attempt), verdict FROM board"
     "  LEFT JOIN attempt_closed c ON c.attempt = board.attempt"
-    "  WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' GROUP BY first) "
+    "  WHERE " DECIDES " GROUP BY first) "
     "WHERE verdict = 'pass'";
 
-/* ?1 lot, ?2 an attempt: did its board count when that attempt was closed? The same rule. */
+/* ?1 lot, ?2 an attempt: did its board count when that attempt was closed? */
 static const char counted_sql[] =
     "WITH RECURSIVE back(attempt, previous) AS ("
     " SELECT attempt, previous_attempt FROM attempt_opened WHERE attempt = ?2 AND lot = ?1"
@@ -29,7 +32,7 @@ static const char counted_sql[] =
     " SELECT o.attempt, o.previous_attempt FROM back"
     "  JOIN attempt_opened o ON o.attempt = back.previous AND o.lot = ?1) "
     "SELECT verdict IS 'pass' FROM back LEFT JOIN attempt_closed c ON c.attempt = back.attempt "
-    "WHERE verdict IS NULL OR verdict = 'pass' OR touched <> 'none' "
+    "WHERE " DECIDES " "
     "ORDER BY back.attempt DESC LIMIT 1";
 
 /* ?1 station, ?2 lot, ?3 jig, ?4 site. IS, since an empty name is stored as NULL. An attempt that
