@@ -35,8 +35,8 @@ fi
 run_job() {
     local site=$1
     shift
-    timeout 100 avrdude -q -q -P "$(sed -n "s/^$site //p" "$work/places")" -b 19200 "$@" \
-        >"$work/avrdude.$site.log" 2>&1 && return 0
+    run_avrdude "$work/avrdude.$site.log" -P "$(sed -n "s/^$site //p" "$work/places")" -b 19200 "$@" &&
+        return 0
     echo "FAILED: avrdude $*"
     cat "$work/avrdude.$site.log"
     return 255 # xargs stops
@@ -47,7 +47,7 @@ start_bench "$work/jig.yaml" fast --record "$work/record"
 for site in "${!place[@]}"; do
     echo "$site ${place[$site]}"
 done >"$work/places"
-export -f run_job
+export -f run_job run_avrdude not_in_sync
 export work
 xargs -P 2 -L 1 bash -c 'run_job "$@"' run_job <"$work/jobs" >"$work/failures" 2>&1 ||
     fail "$(cat "$work/failures")"

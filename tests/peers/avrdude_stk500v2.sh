@@ -31,7 +31,7 @@ write_jig() {
 run() {
     local site=$1 programmer=$2
     shift 2
-    timeout 60 avrdude -q -q -c "$programmer" -P "${place[$site]}" "$@" >"$work/avrdude.log" 2>&1 ||
+    run_avrdude "$work/avrdude.log" -c "$programmer" -P "${place[$site]}" "$@" ||
         fail "avrdude -c $programmer $*
 $(cat "$work/avrdude.log")"
 }

@@ -8,8 +8,7 @@ try_part() {
     local -a options arguments=()
     read -r -a options <<<"$2 $8"
     run() {
-        timeout 100 avrdude -q -q -p "$name" -P "${place[$site]}" "${options[@]}" "$@" \
-            >"$work/avrdude.log" 2>&1 || {
+        run_avrdude "$work/avrdude.log" -p "$name" -P "${place[$site]}" "${options[@]}" "$@" || {
             cat "$work/avrdude.log" >&2
             fail "avrdude $part $*"
         }

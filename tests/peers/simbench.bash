@@ -27,7 +27,7 @@ start_bench() {
     bench_pid=$BENCH_PID
     exec {bench_in}>&"${BENCH[1]}" {bench_out}<&"${BENCH[0]}"
     local word site path
-    while read -r -t 20 word site path <&"$bench_out"; do
+    while read -r -t 60 word site path <&"$bench_out"; do
         [ "$word" = ready ] && return 0
         place[$site]=${path#pty:}
     done
@@ -35,19 +35,22 @@ start_bench() {
     fail "simbench did not start"
 }
 
+# What it still has to say is read: it would wait for that, and so would we.
 stop_bench() {
     [ -n "$bench_pid" ] || return 0
     echo quit >&"$bench_in" 2>/dev/null
+    timeout 60 cat <&"$bench_out" >/dev/null || kill "$bench_pid"
     wait "$bench_pid"
     local status=$?
     bench_pid=
     [ "$status" -eq 0 ] || fail "simbench ended with $status: $(cat "$work/simbench.err")"
 }
 
-# read_record SITE: the bench's own word on the board that is in
+# read_record SITE: the bench's own word on the board that is in. (The shell's own `read` asks the
+# system for each of half a million characters.)
 read_record() {
     echo "record $1" >&"$bench_in"
-    read -r -t 20 record <&"$bench_out" || fail "no record of site $1"
+    record=$(timeout 60 head -n 1 <&"$bench_out") && [ -n "$record" ] || fail "no record of site $1"
 }
 
 # field NAME: a number or a string of the last record
@@ -92,12 +95,33 @@ random_hex() {
         }' >"$work/$3.hex"
 }
 
+# not_in_sync LOG: avrdude did not get to the board. It asks an STK500 or ArduinoISP twice whether it
+# is there, waiting a quarter of a second for each answer, and a third time to know; from a bench that
+# gets no turn for so long it takes the late answers for those to what it asks next, and gives up
+# before it has read, erased or written anything.
+not_in_sync() {
+    grep -q 'initialization failed, rc=-1$' "$1" &&
+        grep -qE 'protocol expects (sync|OK) byte 0x1[04] but got|: not in sync: resp=0x' "$1"
+}
+
+# run_avrdude LOG ARGUMENT…: its words into LOG. When it was not in sync, up to four times more;
+# whatever else goes wrong is what it is.
+run_avrdude() {
+    local log=$1 try status
+    shift
+    for try in 1 2 3 4 5; do
+        status=0
+        timeout 250 avrdude -q -q "$@" >"$log" 2>&1 || status=$?
+        if [ "$status" -eq 0 ] || ! not_in_sync "$log"; then break; fi
+    done
+    return "$status"
+}
+
 # talk PROGRAMMER SITE ARGUMENT…: one run of avrdude
 talk() {
     local programmer=$1 site=$2
     shift 2
-    timeout 100 avrdude -q -q -c "$programmer" -P "${place[$site]}" -b 19200 "$@" \
-        >"$work/avrdude.log" 2>&1 || {
+    run_avrdude "$work/avrdude.log" -c "$programmer" -P "${place[$site]}" -b 19200 "$@" || {
         cat "$work/avrdude.log" >&2
         fail "avrdude $*"
     }
