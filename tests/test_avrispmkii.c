@@ -200,7 +200,7 @@ static void prepare(struct fixture *fixture)
     fixture->usb->identity = (struct link_usb_identity){.vendor = 0x03EB, .product = 0x2104};
     fixture->part = small;
     standard_bytes(&fixture->part);
-    fixture->operation.deadline_us = operation_now_us() + 60 * SECOND_US;
+    fixture->operation.deadline_us = operation_now_us() + 600 * SECOND_US;
     fixture->programmer = programmer_create(programmer_driver_by_name("avrispmkii"));
     assert_non_null(fixture->programmer);
     fixture->programmer->target_hz = 16000000;

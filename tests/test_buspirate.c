@@ -78,7 +78,7 @@ static void set_up(struct workplace *workplace, const struct choice *choice)
              choice->part != NULL ? choice->part : "ATmega328P",
              choice->fault != NULL ? "faults:\n  - {site: 1, " : "",
              choice->fault != NULL ? choice->fault : "", choice->fault != NULL ? "}\n" : "");
-    workplace->operation = within(60 * SECOND_US);
+    workplace->operation = within(600 * SECOND_US);
     workplace->programmer = programmer_create(programmer_driver_by_name("buspirate"));
     if (jig_parse("bench", text, strlen(text), &workplace->jig, &failure) != 0 ||
         part_load(options.parts_directory, workplace->jig->sites[0].board, &workplace->part,
@@ -536,7 +536,7 @@ static void claim_with_owed_value(const void *context, int index)
     workplace.programmer->driver->unclaim(workplace.programmer);
     free(workplace.programmer);
     workplace.programmer = next;
-    workplace.operation = within(30 * SECOND_US);
+    workplace.operation = within(60 * SECOND_US);
     if (programmer_claim(next, &workplace.settings, &workplace.operation, &failure) != 0)
         CHECK(failure.code == FAILURE_NONE);
     CHECK(next->owed_value == -1);

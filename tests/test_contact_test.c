@@ -145,7 +145,7 @@ static struct fake *make(const uint8_t usual[3])
 static int judge(struct fake *fake, struct contact_report *report, struct failure *failure)
 {
     struct told heard = {0};
-    struct operation operation = {.deadline_us = operation_now_us() + 20000000,
+    struct operation operation = {.deadline_us = operation_now_us() + 120000000,
                                   .cancel = fake->cancel,
                                   .progress = told,
                                   .context = &heard};

@@ -91,7 +91,7 @@ static void test_many_threads(void **state)
     while (popped < PUSHERS * EACH) {
         struct pollfd wait = {.fd = event_queue_descriptor(queue), .events = POLLIN};
 
-        assert_int_equal(poll(&wait, 1, 20000), 1);
+        assert_int_equal(poll(&wait, 1, 60000), 1);
         while (event_queue_pop(queue, &event))
             popped++;
     }

@@ -93,7 +93,7 @@ static void open_fixture(struct fixture *fixture)
     memset(fixture, 0, sizeof *fixture);
     fixture->part = part_template;
     standard_bytes(&fixture->part);
-    fixture->operation.deadline_us = operation_now_us() + 60000000;
+    fixture->operation.deadline_us = operation_now_us() + 600000000;
     fixture->programmer = &fixture->recorder.base;
     fixture->programmer->driver = &recording;
     fixture->programmer->part = &fixture->part;

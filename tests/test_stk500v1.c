@@ -429,11 +429,11 @@ static void open_fixture(struct fixture *fixture)
     memset(fixture, 0, sizeof *fixture);
     fixture->part = small;
     standard_bytes(&fixture->part);
-    fixture->operation = within(60 * SECOND_US);
+    fixture->operation = within(600 * SECOND_US);
     fixture->sketch = sketch_start(SPEECH_SKETCH);
     fixture->programmer = programmer_create(programmer_driver_by_name("stk500v1"));
     assert_non_null(fixture->programmer);
-    if (claim(fixture->programmer, fixture->sketch, 20 * SECOND_US, &failure) != 0)
+    if (claim(fixture->programmer, fixture->sketch, 60 * SECOND_US, &failure) != 0)
         fail_msg("claim: %s", failure.detail);
     fixture->profile.part = &fixture->part;
     for (int i = 0; i < PART_FUSE_AND_LOCK_COUNT; i++)
@@ -515,7 +515,7 @@ static void a_bootloader_is_left_alone_until_it_ends(void **state)
         struct programmer *programmer = programmer_create(programmer_driver_by_name("stk500v1"));
         struct failure failure = {0};
 
-        if (claim(programmer, sketch, 20 * SECOND_US, &failure) != 0)
+        if (claim(programmer, sketch, 60 * SECOND_US, &failure) != 0)
             fail_msg("%s", failure.detail);
         programmer_destroy(programmer);
         assert_int_equal(sketch->speech, SPEECH_SKETCH);
@@ -556,7 +556,7 @@ static void noise_before_the_first_answer_does_not_matter(void **state)
 
     sketch->stray = 0xC3;
     assert_int_equal(write(sketch->master, "AT banner\r\n", 11), 11);
-    if (claim(programmer, sketch, 20 * SECOND_US, &failure) != 0)
+    if (claim(programmer, sketch, 60 * SECOND_US, &failure) != 0)
         fail_msg("%s", failure.detail);
     programmer_destroy(programmer);
     sketch_stop(sketch);
@@ -989,7 +989,7 @@ static void a_sketch_that_waits_for_a_page_is_found(void **state)
 
     memcpy(sketch->waiting, "\x64\x00\x80\x46", 4); /* before anybody has opened the other end */
     sketch->waiting_end = 4;
-    if (claim(programmer, sketch, 20 * SECOND_US, &failure) != 0)
+    if (claim(programmer, sketch, 60 * SECOND_US, &failure) != 0)
         fail_msg("%s", failure.detail);
     programmer_destroy(programmer);
     sketch_stop(sketch);

@@ -37,9 +37,13 @@ static int end(void **state)
     return 0;
 }
 
+/* Of a device that says nothing. */
+#define BRIEFLY_US 300000
+#define PATIENTLY_US (HOST_PATIENCE_MS * 1000)
+
 /* The code of the failure; `received` of the transfer. */
-static enum failure_code control(uint8_t type, uint8_t request, uint16_t value, void *data,
-                                 uint16_t length, uint16_t *received)
+static enum failure_code control(int64_t silence_us, uint8_t type, uint8_t request, uint16_t value,
+                                 void *data, uint16_t length, uint16_t *received)
 {
     struct failure failure = {0};
     struct link_usb_transfer transfer = {.request_type = type,
@@ -47,7 +51,7 @@ static enum failure_code control(uint8_t type, uint8_t request, uint16_t value, 
                                          .value = value,
                                          .length = length,
                                          .data = data,
-                                         .silence_us = 300000};
+                                         .silence_us = silence_us};
     int result = link_usb_control(usb, &transfer, 1, &patient, NULL, &failure);
     *received = transfer.received;
     return result == 0 ? FAILURE_NONE : failure.code;
@@ -57,7 +61,7 @@ static void expect_state(uint8_t wanted)
 {
     uint8_t found = 0xEE;
     uint16_t received;
-    assert_int_equal(control(0xC0, TOY_STATE, 0, &found, 1, &received), FAILURE_NONE);
+    assert_int_equal(control(PATIENTLY_US, 0xC0, TOY_STATE, 0, &found, 1, &received), FAILURE_NONE);
     assert_int_equal(found, wanted);
 }
 
@@ -73,12 +77,13 @@ static void identity_and_data_arrive(void **state)
     assert_string_equal(identity->manufacturer, "www.fischl.de");
     assert_string_equal(identity->product_name, "USBasp");
     assert_string_equal(identity->serial, "");
-    assert_int_equal(control(0xC0, TOY_COUNT, 0, data, 256, &received), FAILURE_NONE);
+    assert_int_equal(control(PATIENTLY_US, 0xC0, TOY_COUNT, 0, data, 256, &received), FAILURE_NONE);
     assert_int_equal(received, 256);
     assert_int_equal(data[255], 255);
-    assert_int_equal(control(0x40, TOY_STORE, 0, data, 200, &received), FAILURE_NONE);
+    assert_int_equal(control(PATIENTLY_US, 0x40, TOY_STORE, 0, data, 200, &received), FAILURE_NONE);
     assert_int_equal(received, 200);
-    assert_int_equal(control(0xC0, TOY_STORED, 0, data, 256, &received), FAILURE_NONE);
+    assert_int_equal(control(PATIENTLY_US, 0xC0, TOY_STORED, 0, data, 256, &received),
+                     FAILURE_NONE);
     assert_int_equal(received, 200 + 25);
     assert_int_equal(data[25 + 199], 199);
 }
@@ -99,9 +104,11 @@ static void trouble_is_told_apart(void **state)
     uint8_t data[4];
     uint16_t received;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(control(0x40, TOY_KEEP, 5, NULL, 0, &received), FAILURE_NONE);
+        assert_int_equal(control(PATIENTLY_US, 0x40, TOY_KEEP, 5, NULL, 0, &received),
+                         FAILURE_NONE);
         bench.places[0].mishap = rows[i].mishap;
-        assert_int_equal(control(0xC0, TOY_FRAME, 0, data, 4, &received), rows[i].code);
+        int64_t silence_us = rows[i].code == FAILURE_PROGRAMMER_SILENT ? BRIEFLY_US : PATIENTLY_US;
+        assert_int_equal(control(silence_us, 0xC0, TOY_FRAME, 0, data, 4, &received), rows[i].code);
         assert_int_equal(received, 0);
         expect_state(rows[i].state_after);
     }
@@ -113,7 +120,8 @@ static void hung_device_stays_so_when_it_is_opened_again(void **state)
     uint8_t data[4];
     uint16_t received;
     bench.places[0].mishap = ISP_MISHAP_HANG;
-    assert_int_equal(control(0xC0, TOY_FRAME, 0, data, 4, &received), FAILURE_PROGRAMMER_SILENT);
+    assert_int_equal(control(BRIEFLY_US, 0xC0, TOY_FRAME, 0, data, 4, &received),
+                     FAILURE_PROGRAMMER_SILENT);
     link_usb_close(usb);
     usb = NULL;
     assert_int_equal(try_to_open(1, &usb), FAILURE_PROGRAMMER_SILENT);
@@ -127,7 +135,8 @@ static void unplugged_device_is_gone_and_comes_back(void **state)
     uint16_t received;
     bench.places[0].away_us = 100000;
     bench.places[0].mishap = ISP_MISHAP_UNPLUG;
-    assert_int_equal(control(0xC0, TOY_FRAME, 0, data, 4, &received), FAILURE_PROGRAMMER_GONE);
+    assert_int_equal(control(PATIENTLY_US, 0xC0, TOY_FRAME, 0, data, 4, &received),
+                     FAILURE_PROGRAMMER_GONE);
     link_usb_close(usb);
     usb = NULL;
     int64_t start_ms = host_now_ms();

@@ -15,9 +15,10 @@
 
 #include "jigs/simbench/usbip_message.h"
 
-/* Connections whose request is not whole yet, and how long one may take for it. */
+/* Connections whose request is not whole yet, and how long one may take for it: on a machine that
+ * has much else to do, a guest and this server may both be late. */
 #define GUESTS_MAX 128
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 30000
 #define FREE_SEAT (-1)
 /* A list of as many devices as a jig has sites, and what Linux wants for its own use. */
 #define LONGEST_REPLY 200000
