@@ -3,11 +3,12 @@
 set -eu
 . "$SOURCE/tests/cli/common/cli.bash"
 . "$SOURCE/tests/cli/common/screen.bash"
-bench
+own_bench
 log=$work/log.sqlite
 jig="--jig $work/bench.yaml --log $log"
 
-open_session 80 24 $jig --lot S-1 --count 4
+# Boards are moved by hand, so that the next ones are there when GO is pressed.
+open_session 80 24 --jig "$work/own.yaml" --log "$log" --lot S-1 --count 4
 row_shown 2 "armed 1-2"
 shown "ready for a board"
 row_shown 1 "DEMO-0001  revision 1  profile demo on ATmega328P"
@@ -18,8 +19,11 @@ row_shown 24 "Enter: GO"
 press Enter
 row_shown 22 "passed 2  failed 0"
 row_shown 1 "2 to go"
-# Resized while nothing happens, wide, narrow and back.
+printf 'remove %d\n' 1 2 >&9
 row_shown 2 "armed 1-2"
+printf '%s\n' "insert 1" "insert 2" "record 1" >&9
+wait_for 60 grep -q '^{' "$work/own.places"
+# Resized while nothing happens, wide, narrow and back.
 resize 120 40
 row_shown 40 "Enter: GO"
 row_shown 38 "passed 2"
