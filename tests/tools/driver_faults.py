@@ -377,7 +377,7 @@ def make_site(number, row, turn):
 def make(directory):
     for name, data in faults.images().items():
         faults.write(directory, name, "\n".join(faults.hex_records(data)) + "\n")
-    faults.write(directory, "plain.yaml", json.dumps(faults.make_profile("plain")))
+    faults.write(directory, "plain.yaml", faults.profile_text("plain"))
     for turn, (name, sites) in enumerate(runs()):
         jig = usb_faults.make_jig(name, "plain", sites)
         jig["contact"]["poll"] = "100 ms"  # sites that have done theirs look on until the end

@@ -414,10 +414,16 @@ def make_profile(name, crystal=True):
     return {"format": 1, "profile": name, "article": "FAULTS", "revision": 1, "via": "isp", **board,
             **({"accept_risk": risks} if risks else {}), "part": part_of(name),
             "images": [{"file": values.get("flash", "flash.hex")}],
-            "fuses": {fuse: values[fuse] for fuse in PARTS[part_of(name)]["new"] if fuse != "lock"},
-            "lock": values["lock"], "eeprom": values["eeprom"],
+            "fuses": {fuse: "0x%02X" % values[fuse] for fuse in PARTS[part_of(name)]["new"]
+                      if fuse != "lock"},
+            "lock": "0x%02X" % values["lock"], "eeprom": values["eeprom"],
             "if_already": values.get("if_already", "redo"),
             "retry": values.get("retry", {"contact": 1, "verify": 0})}
+
+
+def profile_text(name, crystal=True):
+    """Bytes stand in hexadecimal, as numbers, which JSON has not."""
+    return re.sub('"(0x[0-9A-F]{2})"', r"\1", json.dumps(make_profile(name, crystal)))
 
 
 def check_steps(source):
@@ -435,7 +441,7 @@ def make(directory, source):
     for name, data in images().items():
         write(directory, name, "\n".join(hex_records(data)) + "\n")
     for name in PROFILES:
-        write(directory, name + ".yaml", json.dumps(make_profile(name)))
+        write(directory, name + ".yaml", profile_text(name))
     for name, profile, pace, sites in runs():
         write(directory, name + ".jig", json.dumps(make_jig(name, profile, pace, sites), indent=1))
         print(name, profile)

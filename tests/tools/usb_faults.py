@@ -252,9 +252,8 @@ def make(directory, lane=False):
     for name, data in faults.images().items():
         faults.write(directory, name, "\n".join(faults.hex_records(data)) + "\n")
     for name, profile, sites in runs(lane):
-        faults.write(directory, profile + ".yaml", json.dumps(
-            # Not knowing the clock they begin slowly, and so have a session more.
-            faults.make_profile(profile, crystal=False)))
+        # Not knowing the clock they begin slowly, and so have a session more.
+        faults.write(directory, profile + ".yaml", faults.profile_text(profile, crystal=False))
         faults.write(directory, name + ".jig", json.dumps(make_jig(name, profile, sites), indent=1))
         print(name, profile, passes(sites))
 
