@@ -116,6 +116,9 @@ enum jig_fault_kind {
     /* wrong-mode, `bytes`, position (the turn's first byte): somebody has sent the programmer these
      * before, and it stands where they lead it: in the middle of a command, in another menu */
     JIG_FAULT_WRONG_MODE,
+    /* no-supply, `miso`: the board is in, but has no supply, whoever should feed it; a programmer
+     * that measures the board's supply, not its own, finds none */
+    JIG_FAULT_NO_SUPPLY,
     JIG_FAULT_KINDS
 };
 

@@ -84,6 +84,7 @@ static const struct {
     [JIG_FAULT_ECHO] = {"echo", ON_WIRE, 0, false},
     [JIG_FAULT_OLD_REPLY] = {"old-reply", ON_WIRE, 0, false},
     [JIG_FAULT_WRONG_MODE] = {"wrong-mode", KEY_BYTES | KEY_OFFSET, KEY_BYTES, false},
+    [JIG_FAULT_NO_SUPPLY] = {"no-supply", KEY_MISO, 0, false},
 };
 
 const char *jig_fault_kind_name(enum jig_fault_kind kind)

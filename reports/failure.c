@@ -82,7 +82,8 @@ static const struct failure_fact facts[] = {
      "uses these pins reaches it again."},
 
     {FAILURE_NO_BOARD, "no-board", CONTACT, false,
-     "Put a board in; if there is one, take it out, put it back firmly and press GO again."},
+     "Put a board in; if there is one, see that its supply is on, put it back firmly and press GO "
+     "again."},
     {FAILURE_CONTACT_UNSTABLE, "contact-unstable", CONTACT, true,
      "Take the board out, put it back firmly and try again; if it stays so, clean the contacts."},
     {FAILURE_CONTACT_LOST, "contact-lost", CONTACT, true,
@@ -90,6 +91,9 @@ static const struct failure_fact facts[] = {
     {FAILURE_BOARD_BEHIND_DOOR, "board-behind-door", CONTACT, false,
      "Set the board aside if it was in when the station was cut off: no GO reaches it any more. "
      "Else put one in and press GO."},
+    {FAILURE_NO_SUPPLY, "no-supply", CONTACT, false,
+     "Put a board in; if there is one, it has no supply: see that it is on and reaches the board, "
+     "then press GO again."},
 
     {FAILURE_PROGRAMMER_SILENT, "programmer-silent", PROGRAMMER, false,
      "Unplug this site's programmer and plug it in again; restart if the site is out. If it stays "

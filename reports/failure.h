@@ -43,6 +43,7 @@ enum failure_code {
     FAILURE_CONTACT_UNSTABLE = 41,
     FAILURE_CONTACT_LOST = 42,      /* was there, is gone, in mid-job */
     FAILURE_BOARD_BEHIND_DOOR = 43, /* no board, or the one that a kill left behind such a fuse */
+    FAILURE_NO_SUPPLY = 44, /* measured: no board, or one without supply; nothing was sent to it */
 
     /* the programmer and its link */
     FAILURE_PROGRAMMER_SILENT = 60,

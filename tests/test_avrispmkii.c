@@ -376,7 +376,7 @@ static void an_empty_place_is_told_as_the_programmer_sees_it(void **state)
     fixture.usb->unit.parameters[0xA1] = 0x20;
     expect_failure(&fixture, attach(&fixture), FAILURE_NO_BOARD, "says: the cable is reversed");
     fixture.usb->unit.parameters[0x94] = 3;
-    expect_failure(&fixture, attach(&fixture), FAILURE_NO_BOARD,
+    expect_failure(&fixture, attach(&fixture), FAILURE_NO_SUPPLY,
                    "target not powered, or no board: the programmer measures 0.3 V");
     close_fixture(&fixture);
 }

@@ -117,6 +117,25 @@ static void stuck_miso_hides_a_board_that_listens(void **state)
     clean_up(&fixture);
 }
 
+/* It lies in its place, so the next one comes only when it is taken out. */
+static void a_board_without_supply_hears_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    prepare(&fixture, 1);
+    add_fault(&fixture, 1, JIG_FAULT_NO_SUPPLY)->miso = JIG_MISO_LOW;
+    start(&fixture);
+    assert_int_equal(look(&fixture), 0x00);
+    universal(&fixture, 0xAC, 0xA0, 0, 0xE2);
+    bench_lamp(fixture.bench, 1, "empty", 0);
+    assert_int_equal(look(&fixture), 0xFF); /* the empty place floats */
+    assert_int_equal(look(&fixture), 0x95);
+    stop(&fixture);
+    EXPECT_LINE(&fixture, 1, "\"low\":98,");
+    EXPECT_LINE(&fixture, 1, "{\"fault\":\"no-supply\",\"applied\":1}");
+    clean_up(&fixture);
+}
+
 static void bad_page_keeps_its_bits(void **state)
 {
     (void)state;
@@ -543,6 +562,7 @@ int main(void)
         cmocka_unit_test(loose_contact_drops_whole_instructions),
         cmocka_unit_test(loose_contact_by_rate_follows_the_seed),
         cmocka_unit_test(stuck_miso_hides_a_board_that_listens),
+        cmocka_unit_test(a_board_without_supply_hears_nothing),
         cmocka_unit_test(bad_page_keeps_its_bits),
         cmocka_unit_test(bad_fuse_keeps_its_bits),
         cmocka_unit_test(slow_writes_take_their_time),

@@ -137,6 +137,7 @@ static void every_kind_of_fault_is_read(void **state)
     assert_int_equal(faults[JIG_FAULT_LOOSE_CONTACT].times, 0);
     assert_int_equal(faults[JIG_FAULT_LOOSE_CONTACT].miso, JIG_MISO_HIGH);
     assert_int_equal(faults[JIG_FAULT_STUCK_MISO].miso, JIG_MISO_LOW);
+    assert_int_equal(faults[JIG_FAULT_NO_SUPPLY].miso, JIG_MISO_LOW);
     assert_int_equal(faults[JIG_FAULT_BAD_PAGE].address, 0x80);
     assert_int_equal(faults[JIG_FAULT_BAD_PAGE].memory, PART_EEPROM);
     assert_int_equal(faults[JIG_FAULT_BAD_PAGE].mask, 0x10);

@@ -235,6 +235,22 @@ static void a_board_left_in_reset_is_let_go(void **state)
     workplace_check_board_is_let_go(on("ATmega328P", "avrisp"), "50 20");
 }
 
+/* Somebody turned the unit's own supply off, and it remembers; nothing is sent to the board. */
+static void a_board_without_supply_is_named(void **state)
+{
+    (void)state;
+    const struct workplace_options options = on("ATmega328P", "stk500");
+    struct workplace workplace;
+
+    workplace_prepare_with_fault(&workplace, options,
+                                 "{site: 1, fault: wrong-mode, bytes: \"40 84 00 20\"}");
+    assert_int_equal(workplace_claim_and_attach(&workplace), -1);
+    assert_int_equal(workplace.failure.code, FAILURE_NO_SUPPLY);
+    assert_non_null(strstr(workplace.failure.detail, "the board's supply is 0.0 V"));
+    assert_int_equal(workplace_count(&workplace, "frames"), 0);
+    workplace_close(&workplace);
+}
+
 static void another_unit_is_refused(void **state)
 {
     (void)state;
@@ -282,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_programmer_that_waits_is_found),
         cmocka_unit_test(a_programmer_that_answers_late_is_found),
         cmocka_unit_test(a_board_left_in_reset_is_let_go),
+        cmocka_unit_test(a_board_without_supply_is_named),
         cmocka_unit_test(another_unit_is_refused),
         cmocka_unit_test(the_floor_is_the_sum_of_its_parts),
     };

@@ -418,7 +418,7 @@ static void a_board_without_power_is_refused(void **state)
     prepare(&fixture, "AVRISP_2");
     fixture.end->unit.parameters[0x94] = 26;
     must(&fixture, claim(&fixture));
-    expect_failure(&fixture, attach(&fixture), FAILURE_NO_BOARD,
+    expect_failure(&fixture, attach(&fixture), FAILURE_NO_SUPPLY,
                    "target not powered, or no board: the programmer measures 2.6 V");
     assert_int_equal(fake_stk500v2_count(&fixture.end->unit, 0x10), 0);
     fixture.end->unit.parameters[0x94] = 27;

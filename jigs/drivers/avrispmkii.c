@@ -216,8 +216,9 @@ static int attach(struct programmer *programmer, const struct operation *operati
 
     if (stk500v2_attach(programmer, operation, &cause) == 0)
         return 0;
-    meaning = cause.code == FAILURE_NO_BOARD ? connection((struct stk500v2 *)programmer, operation)
-                                             : NULL;
+    meaning = cause.code == FAILURE_NO_BOARD || cause.code == FAILURE_NO_SUPPLY
+                  ? connection((struct stk500v2 *)programmer, operation)
+                  : NULL;
     return failure_set(failure, cause.code, "%s%s%s", cause.detail,
                        meaning != NULL ? "; the programmer says: " : "",
                        meaning != NULL ? meaning : "");

@@ -121,8 +121,9 @@ static const int64_t offered_hz[] = {8000000, 4000000, 2666666, 2000000,
 #define REOPEN_TIME_US 5000000 /* some v4 leave the bus when they are reset */
 #define REOPEN_PAUSE_US 200000
 
-#define SUPPLY_US 50000 /* until a board that was switched on runs */
-#define RESET_US 20000  /* "at least 20 ms" from RESET low to the first instruction */
+#define SUPPLY_LEAST_MV 2700 /* below, most parts are out of their range */
+#define SUPPLY_US 50000      /* until a board that was switched on runs */
+#define RESET_US 20000       /* "at least 20 ms" from RESET low to the first instruction */
 #define PULSE_US 2000
 #define TRIES 2 /* at each SCK */
 #define LATE_TRIES 3
@@ -786,8 +787,9 @@ static void read_supply(struct buspirate *pirate, char *text, size_t text_bytes,
         return;
     int64_t mv =
         (found[0] << 8 | found[1]) * INT64_C(6600) / 1024; /* 10 bits, halved by resistors */
-    snprintf(text, text_bytes, "; its ADC probe measures %" PRId64 ".%" PRId64 " V", mv / 1000,
-             mv % 1000 / 100);
+    /* Without a wire the probe measures nothing, so this is no proof. */
+    snprintf(text, text_bytes, "; its ADC probe measures %" PRId64 ".%" PRId64 " V%s", mv / 1000,
+             mv % 1000 / 100, mv < SUPPLY_LEAST_MV ? ": no supply, or it does not hang on it" : "");
     if (send(pirate, off, 1, operation, NULL) == 0)
         hear(pirate, found, 1, REPLY_SILENCE_US, operation, NULL);
 }
@@ -795,7 +797,7 @@ static void read_supply(struct buspirate *pirate, char *text, size_t text_bytes,
 static int step_down(struct buspirate *pirate, size_t first, const struct operation *operation,
                      struct failure *failure)
 {
-    char supply[48];
+    char supply[96];
     size_t now = first;
     bool enabled = false;
 

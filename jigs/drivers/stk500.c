@@ -499,7 +499,7 @@ static int check_supply(struct stk500 *stk, const struct operation *operation,
     if (get_parameter(stk, PARAMETER_SUPPLY, &tenths, operation, failure) != 0)
         return -1;
     if (tenths < SUPPLY_TENTHS_MIN)
-        return failure_set(failure, FAILURE_PROGRAMMER_REFUSED,
+        return failure_set(failure, FAILURE_NO_SUPPLY,
                            "it says the board's supply is %u.%u V, expected at least 2.7 V",
                            tenths / 10, tenths % 10);
     return 0;

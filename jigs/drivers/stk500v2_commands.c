@@ -397,7 +397,7 @@ static int check_supply(struct stk500v2 *stk, const struct operation *operation,
         return -1;
     if (supply >= SUPPLY_LEAST)
         return 0;
-    return failure_set(failure, FAILURE_NO_BOARD,
+    return failure_set(failure, FAILURE_NO_SUPPLY,
                        "target not powered, or no board: the programmer measures %u.%u V at the "
                        "board's supply, expected at least 2.7 V",
                        supply / 10U, supply % 10U);

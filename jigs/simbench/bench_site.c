@@ -122,6 +122,11 @@ static void put_in(struct bench_site *site)
     }
     site->board.target = make_target(site, part);
     site->board.stuck_miso = take_fault(site, JIG_FAULT_STUCK_MISO);
+    const struct jig_fault *no_supply = take_fault(site, JIG_FAULT_NO_SUPPLY);
+    if (no_supply != NULL) {
+        site->board.dead = true;
+        site->board.dead_miso = no_supply->miso;
+    }
 }
 
 /* `seen_us`: as somebody saw it then. What the programmer has done since is not the board's any

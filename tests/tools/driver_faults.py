@@ -98,9 +98,11 @@ def gone(match, **about):
 NO_ECHO = {AVR910: {"step": "identify"}, BLOCK: {"step": "identify"}}
 # AVR910's is not asked whether a page or a byte of EEPROM is written: reading back shows it.
 UNTOLD = {AVR910: {"step": "verify"}, BLOCK: {"step": "verify"}}
+# The genuine AVRISP mkII measures the board's supply; an STK500 measures what it feeds itself.
+MEASURED = {GENUINE: {"failure": "no-supply"}}
 LOST = [
     *each(ALL, "contact lost in attach", [dead("AC 53")], "empty", "no-board", "none", "attach",
-          by=NO_ECHO),
+          by={**NO_ECHO, **MEASURED}),
     *each(FIVE, "contact lost in identify", [dead("30 00", nth=5)], "fail", "contact-lost", "none",
           "attach", by=NO_ECHO),
     *each(FIVE, "contact lost in read", [dead("50 00", nth=2)], "fail", "contact-lost", "none",
@@ -120,10 +122,12 @@ LOST = [
 ]
 
 CONTACT = [
-    *each(ALL, "no board", [fault("no-board")], "empty", "no-board"),
-    *each(FIVE, "no contact from the start", [dead()], "empty", "no-board", held="new"),
+    *each(ALL, "no board", [fault("no-board")], "empty", "no-board", by=MEASURED),
+    *each(ALL, "no supply", [fault("no-supply")], "empty", "no-board", held="new", by=MEASURED),
+    *each(FIVE, "no contact from the start", [dead()], "empty", "no-board", held="new",
+          by=MEASURED),
     *each(FIVE, "no contact from the start, MISO low", [dead(miso="low")], "empty", "no-board",
-          held="new"),
+          held="new", by=MEASURED),
     *each(FIVE, "MISO stuck at 1", [fault("stuck-miso", miso="high")], "empty", "no-board",
           held="new"),
     *each(FIVE, "contact lost for one instruction of identify",

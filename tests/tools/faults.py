@@ -184,6 +184,7 @@ ROWS = list(lost_rows(MICRO)) + list(lost_rows(UNO)) + list(lost_rows_of_old_par
         "contact-lost", "written", "verify", profile="old", seconds=60),
     # The contact.
     Row("no board", [fault("no-board")], "empty", "no-board"),
+    Row("no supply", [fault("no-supply")], "empty", "no-board", held="new"),
     Row("no contact from the start", [dead()], "empty", "no-board", held="new"),
     Row("no contact from the start, MISO low", [dead(miso="low")], "empty", "no-board",
         held="new", model=UNO),
@@ -544,7 +545,7 @@ def judge_fit(judge, name, profile, attempt, step):
     failure = attempt["failure"] or "none"
     told = [verdict, failure, touched, step, attempt["detail"]]
     judge.check((verdict == "pass") == (failure == "none"), name, "verdict and failure", told)
-    judge.check((verdict == "empty") == (failure == "no-board"), name, "verdict and failure", told)
+    judge.check((verdict == "empty") == (failure in ("no-board", "no-supply")), name, "verdict and failure", told)
     judge.check((verdict == "refused") == (failure == "signature-mismatch"), name,
                 "verdict and failure", told)
     if verdict == "pass":

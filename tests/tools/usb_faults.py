@@ -104,6 +104,7 @@ def gone(match, **about):
 ROWS = [
     # The contact and the board.
     *both("no board", [fault("no-board")], "empty", "no-board", lane=True),
+    *both("no supply", [fault("no-supply")], "empty", "no-board", held="new"),
     *both("no contact from the start", [dead()], "empty", "no-board", held="new"),
     *both("no contact from the start, MISO low", [dead(miso="low")], "empty", "no-board",
           held="new"),
