@@ -52,7 +52,7 @@ device_says() {
 avrdude_as() {
     local programmer=$1
     shift
-    timeout 50 avrdude -q -q -c "$programmer" "$@" >"$work/avrdude.log" 2>&1
+    run_avrdude "$work/avrdude.log" -c "$programmer" "$@"
 }
 
 # avrdude_does PROGRAMMER ARGUMENT… : and it succeeds
@@ -144,7 +144,7 @@ jig_of() {
 expect() {
     local wanted=$1 status=0
     shift
-    timeout 100 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    timeout 300 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
     [ "$status" -eq "$wanted" ] || fail "exit status $status, expected $wanted: $*
 $(tail -n 20 "$work/out" "$work/err")"
 }

@@ -9,7 +9,7 @@
 #
 #   BUILD=DIRECTORY                  a build tree as it is; without, one is built in build/gcc
 #   GANGFLASH_QEMU_KERNEL=DIRECTORY  where the kernel is kept (BUILD/qemu/kernel)
-#   GANGFLASH_QEMU_SECONDS=N         how long the machine may take (600)
+#   GANGFLASH_QEMU_SECONDS=N         how long the machine may take (1800)
 #
 # Prints a line per test and a closing one. Exit status 0 only if the machine itself wrote that every
 # test passed.
@@ -66,7 +66,7 @@ path() {
 # wait for each other at every transfer.
 boot() {
     share=security_model=none,multidevs=remap
-    exec timeout -k 10 "${GANGFLASH_QEMU_SECONDS:-600}" \
+    exec timeout -k 10 "${GANGFLASH_QEMU_SECONDS:-1800}" \
         qemu-system-x86_64 -accel tcg -cpu max -smp 1 -m 1024 \
         -nodefaults -no-user-config -display none -no-reboot -serial stdio \
         -fsdev "local,id=root,path=/,$share,readonly=on" \

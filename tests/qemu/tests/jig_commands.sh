@@ -25,7 +25,7 @@ start_bench "$work/jig.yaml" real
 does() {
     local status=0 wanted=$1
     shift
-    timeout 90 "$gangflash" jig "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    timeout 300 "$gangflash" jig "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
     equal "$status" "$wanted" "status of jig $*: $(cat "$work/out" "$work/err")"
 }
 
@@ -36,7 +36,7 @@ told() {
 
 # soon FILE TEXT : it comes to stand there
 soon() {
-    local until=$((SECONDS + 30))
+    local until=$((SECONDS + 150))
     until grep -qF -- "$2" "$work/$1"; do
         [ "$SECONDS" -lt "$until" ] || told "$1" "$2"
         sleep 0.2

@@ -16,7 +16,7 @@ $(cat "$work/out")"
 try() {
     local status=0 expected=$1
     shift
-    timeout 60 "$probe" "$@" >"$work/out" 2>&1 </dev/null || status=$?
+    timeout 240 "$probe" "$@" >"$work/out" 2>&1 </dev/null || status=$?
     equal "$status" "$expected" "status of usb_probe $*: $(cat "$work/out")"
 }
 
@@ -26,11 +26,11 @@ hold() {
     "$probe" "$@" <"$work/in" >"$work/out.hold" 2>&1 &
     holder=$!
     exec {hold_in}>"$work/in" {hold_out}<"$work/out.hold"
-    read -r -t 30 line <&"$hold_out" || fail "no word from usb_probe $*"
+    read -r -t 120 line <&"$hold_out" || fail "no word from usb_probe $*"
     [[ $line == open\ * ]] || fail "usb_probe $*: $line"
 }
 next_line() {
-    read -r -t 30 line <&"$hold_out" || fail "no further word from usb_probe"
+    read -r -t 120 line <&"$hold_out" || fail "no further word from usb_probe"
 }
 release() {
     exec {hold_in}>&- {hold_out}<&-
@@ -38,7 +38,7 @@ release() {
 }
 
 coproc TOY { exec "$BUILD/bin/usb_toy" A1 TWIN TWIN - bulk; }
-read -r -t 30 word port <&"${TOY[0]}"
+read -r -t 120 word port <&"${TOY[0]}"
 equal "$word" port "first word of usb_toy"
 "$attach" attach "127.0.0.1:$port" 1-1@0 1-2@30 1-3@60 1-4@61 1-5@62 >"$work/places" ||
     fail "devices cannot be plugged in"

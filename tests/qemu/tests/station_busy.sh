@@ -13,7 +13,7 @@ start "$gangflash" flash demo --jig "$work/jig.yaml" --log "$work/first" --go en
 armed() {
     [ "$(grep -c '"state":"armed"' "$work/out")" = 2 ]
 }
-wait_for 30 armed
+wait_for 150 armed
 mv "$work/out" "$work/first.out"
 flash 4 --go now --count 2
 says err "place-busy"

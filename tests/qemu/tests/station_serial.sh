@@ -19,7 +19,7 @@ has_node() {
     compgen -G "/sys/bus/usb/devices/${path[$1]#usb:}:1.0/tty/ttyACM*" >/dev/null
 }
 node() {
-    wait_for 20 has_node "$1"
+    wait_for 150 has_node "$1"
     basename /sys/bus/usb/devices/"${path[$1]#usb:}":1.0/tty/ttyACM*
 }
 serial_jig() { # serial_jig [BAUD]
@@ -31,12 +31,13 @@ sites:
   - {site: 2, programmer: stk500v1, at: "serial:${path[2]}:1.0"$1}
 END
 }
-# answers SITE : the sketch does, at once, to whoever opens its port as it was left
+# answers SITE SECONDS : the sketch does, to whoever opens its port as it was left; one that is being
+# reset never sees the question
 answers() {
     local reply= port
     exec {port}<>"/dev/$(node "$1")"
     printf '0 ' >&"$port"
-    IFS= read -r -t 2 -N 2 -u "$port" reply
+    IFS= read -r -t "$2" -N 2 -u "$port" reply
     exec {port}>&-
     [ "$reply" = $'\x14\x10' ]
 }
@@ -57,9 +58,9 @@ says_setting "$one" 'speed 19200 baud'
 says_setting "$one" '(^| )-hupcl'
 says_setting "$two" '(^| )-hupcl'
 # So DTR did not fall, and does not rise now: the Uno is not reset by the next opening. It would be.
-answers 1 || fail "the Uno was reset although DTR stayed up"
+answers 1 60 || fail "the Uno was reset although DTR stayed up"
 stty -F "/dev/$one" hupcl
-answers 1 && fail "the Uno was not reset by DTR"
+answers 1 2 && fail "the Uno was not reset by DTR"
 
 # ---- listed by where they are plugged in, with udev's names and without ----
 expect 0 "$gangflash" jig list
@@ -95,7 +96,7 @@ start "$gangflash" flash demo --jig "$work/jig.yaml" --log "$work/first" --go en
 armed() {
     [ "$(grep -c '"state":"armed"' "$work/out")" = 2 ]
 }
-wait_for 30 armed
+wait_for 150 armed
 mv "$work/out" "$work/first.out"
 flash 4 --go now --count 2
 says err "serial:${path[1]} is held by process $station (gangflash)"
@@ -117,13 +118,13 @@ stty -F "/dev/$two" 1200 hupcl
 is_gone() {
     [ ! -e "/sys/bus/usb/devices/${path[2]#usb:}" ]
 }
-wait_for 20 is_gone
+wait_for 150 is_gone
 offered() {
     "$BUILD/bin/usbip_attach" attach "${place[2]%/*}" "${place[2]##*/}@$(vhci_port 2)" \
         >"$work/plugged" 2>/dev/null
 }
 place[2]=${place[2]#usbip:}
-wait_for 30 offered
+wait_for 150 offered
 
 # ---- pulled out while it writes, and back under another number ----
 echo "lamp 1 fail" >&"$bench_in"
@@ -137,13 +138,13 @@ state() { # state SITE STATE
     sed -n "s/.*\"event\":\"site\".*\"site\":$1,.*\"state\":\"\([a-z-]*\)\".*/\1/p" "$work/out" |
         tail -n 1 | grep -qx "$2"
 }
-wait_for 40 writes
+wait_for 150 writes
 exec {old}<"/dev/$one" # so that its number stays taken
 unplug 1
-wait_for 40 state 1 waiting
+wait_for 150 state 1 waiting
 plug 1
 [ "$(node 1)" != "$one" ] || fail "it came back under its old number"
-wait_for 40 state 1 held
+wait_for 150 state 1 held
 echo "lamp 1 fail" >&"$bench_in"
 ended 4
 equal "$(query "select group_concat(site || ' ' || verdict || ' ' || coalesce(failure, ''), ', ')

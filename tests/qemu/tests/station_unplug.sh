@@ -16,15 +16,15 @@ state() { # state SITE STATE
     sed -n "s/.*\"event\":\"site\".*\"site\":$1,.*\"state\":\"\([a-z-]*\)\".*/\1/p" "$work/out" |
         tail -n 1 | grep -qx "$2"
 }
-wait_for 40 writes 1
+wait_for 150 writes 1
 unplug 1
-wait_for 40 writes 2
+wait_for 150 writes 2
 unplug 2
-wait_for 40 state 1 waiting
-wait_for 40 state 2 waiting
+wait_for 150 state 1 waiting
+wait_for 150 state 2 waiting
 plug 1 2
 for site in 1 2; do
-    wait_for 40 state $site held
+    wait_for 150 state $site held
     echo "lamp $site fail" >&"$bench_in"
 done
 ended 4

@@ -12,7 +12,7 @@ python3 "$SOURCE/tests/tools/usb_lane.py" "$work/table" "$BUILD" || fail "the ta
 flash() {
     local status=0 expected=$1
     shift
-    timeout 60 "$@" "$gangflash" flash "$work/table/plain.yaml" --jig "$work/places.jig" --go now \
+    timeout 240 "$@" "$gangflash" flash "$work/table/plain.yaml" --jig "$work/places.jig" --go now \
         --log "$log" >"$work/out" 2>&1 </dev/null || status=$?
     equal "$status" "$expected" "exit status: $(cat "$work/out")"
 }
