@@ -493,6 +493,7 @@ static void test_contact_bounces(void **state)
     start_well(bench);
     wait_for(bench, &bench->all.held, 1);
     assert_int_equal(bench->all.passed, 1);
+    assert_int_equal(bench->all.cycles, 1);
     assert_true(fake_site_attaches(&bench->sites[0]) > 30);
     close_bench(bench);
 }
