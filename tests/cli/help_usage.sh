@@ -35,6 +35,18 @@ for command in flash check image jig log parts profile fuses drivers schema; do
             fail "the man page lacks $option"
     done <"$work/options"
 done
+
+# The bench's man page names each kind of fault that a jig file may have.
+expect 0 "$gangflash" schema jig
+cp "$work/out" "$work/jig.schema.json"
+kinds=$(python3 -c 'import json, sys
+print(*json.load(open(sys.argv[1]))["definitions"]["fault_kind"]["enum"])' "$work/jig.schema.json")
+[ -n "$kinds" ] || fail "the schema has no kinds of fault"
+for kind in $kinds; do
+    sed 's/\\-/-/g' "$BUILD/share/man/man1/simbench.1" | grep -Eq "(^|[ (])$kind([ ,.;]|\$)" ||
+        fail "simbench(1) lacks the fault $kind"
+done
+
 complete_words check dem | grep -qx demo || fail "completion of a shipped profile"
 complete_words parts ATmega328 | grep -qx ATmega328PB || fail "completion of a part"
 complete_words fuses ATmega328 | grep -qx ATmega328PB || fail "completion of a part's fuses"
