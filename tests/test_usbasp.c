@@ -421,6 +421,33 @@ static void a_slower_sck_than_asked_for_is_measured(void **state)
     fixture_close(&fixture);
 }
 
+/* The computer stands still in the first looks, and the programmer is not slow for it. */
+static void hold_first_looks_up(struct link_usb *usb, const struct link_usb_transfer *transfer)
+{
+    size_t looks = 0;
+
+    for (size_t i = 0; i < usb->count; i++)
+        looks += usb->transfers[i].request == READFLASH;
+    check_transfer(usb, transfer);
+    if (transfer->request == READFLASH && looks <= 3)
+        fake_now_us += 500000;
+}
+
+static void a_slow_computer_is_not_taken_for_a_slow_sck(void **state)
+{
+    struct usb_fixture fixture;
+
+    (void)state;
+    open_claimed(&fixture, "usbasp-2011", "ATmega328P");
+    fixture_preset_byte(&fixture, PART_FUSE_LOW, FAST_LOW_FUSE);
+    fixture_forget(&fixture);
+    fixture.usb.check = hold_first_looks_up;
+    fixture_must(&fixture, fixture_attach(&fixture, 16 * MHZ));
+    assert_int_equal(fixture.programmer->sck_hz, 1500000);
+    assert_int_equal(fixture_count(&fixture, READFLASH), 4);
+    fixture_close(&fixture);
+}
+
 /* ---- flash ---- */
 
 /* Parts whose pages, addresses and waits differ; each range must come back, and be in the part. */
@@ -931,6 +958,7 @@ int main(void)
         cmocka_unit_test(old_firmware_takes_fast_boards_only),
         cmocka_unit_test(a_part_without_echo_is_refused),
         cmocka_unit_test(a_slower_sck_than_asked_for_is_measured),
+        cmocka_unit_test(a_slow_computer_is_not_taken_for_a_slow_sck),
         cmocka_unit_test(flash_comes_back_as_it_was_written),
         cmocka_unit_test(every_generation_writes_flash),
         cmocka_unit_test(blank_pages_are_left_out),

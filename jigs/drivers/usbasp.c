@@ -318,14 +318,14 @@ static int time_read(struct usbasp *usbasp, uint8_t bytes, int64_t *took_us,
     return 0;
 }
 
-/* Says in sck_hz what is in use, where it is far from what was asked for: see the top. Only a
- * second, longer look is believed, as this computer may have been slow. */
+/* Says in sck_hz what is in use, where it is far from what was asked for: see the top. Only longer
+ * looks are believed, and the shortest of them, as this computer may have been slow. */
 static int measure_sck(struct usbasp *usbasp, const struct operation *operation,
                        struct failure *failure)
 {
-    static const uint8_t bytes[] = {8, 64};
+    static const uint8_t bytes[] = {8, 64, 64, 64};
     struct programmer *programmer = &usbasp->isp.base;
-    int64_t spi_us = 0;
+    int64_t spi_us = INT64_MAX;
 
     for (size_t i = 0; i < sizeof bytes; i++) {
         int64_t packets_us = (2 + bytes[i] / USB_ISP_PACKET_BYTES) * USB_ISP_PACKET_US;
@@ -336,11 +336,12 @@ static int measure_sck(struct usbasp *usbasp, const struct operation *operation,
             return -1;
         if (took_us < 2 * expected_us + 10 * USB_ISP_PACKET_US)
             return 0;
-        spi_us = took_us - packets_us;
+        if (i > 0 && took_us - packets_us < spi_us)
+            spi_us = took_us - packets_us;
     }
     size_t sck = 0;
     /* The nearest that is not slower than what was measured by more than a quarter. */
-    while (sck + 1 < SCK_COUNT && usb_isp_spi_us(sck_offered_hz[sck], bytes[1]) * 5 / 4 < spi_us)
+    while (sck + 1 < SCK_COUNT && usb_isp_spi_us(sck_offered_hz[sck], 64) * 5 / 4 < spi_us)
         sck++;
     programmer->sck_hz = sck_offered_hz[sck];
     return 0;
