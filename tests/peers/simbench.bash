@@ -141,7 +141,8 @@ silence() {
 wake() {
     local try
     exec {kept_open}<>"${place[$1]}"
-    for try in 1 2 3 4 5 6 7 8 9 10; do
+    stty raw -echo <&"$kept_open" # else what the sketch says goes back to it
+    for try in {1..30}; do
         printf '0 ' >&"$kept_open"
         LC_ALL=C silence
         [ "$tail" = $'\x14\x10' ] && return 0
