@@ -167,9 +167,9 @@ static int note_contact(struct contact_report *report, const struct failure *cau
     if (!is_about_contact(cause))
         return failure_set(failure, cause->code, "%s", cause->detail);
     report->failure = *cause;
-    bool nobody = cause->code == FAILURE_NO_BOARD || cause->code == FAILURE_NO_SUPPLY;
-    report->grade =
-        nobody && programmer_is_no_board(report->signature) ? CONTACT_NO_BOARD : CONTACT_UNSTABLE;
+    report->grade = failure_finds_nobody(cause->code) && programmer_is_no_board(report->signature)
+                        ? CONTACT_NO_BOARD
+                        : CONTACT_UNSTABLE;
     return 0;
 }
 

@@ -175,6 +175,11 @@ const struct failure_fact *failure_lookup(enum failure_code code)
     return failure_lookup(FAILURE_INTERNAL);
 }
 
+bool failure_finds_nobody(enum failure_code code)
+{
+    return code == FAILURE_NO_BOARD || code == FAILURE_NO_SUPPLY;
+}
+
 const char *failure_sentence(enum failure_code code, bool eeprom_owed)
 {
     if (eeprom_owed) {

@@ -109,6 +109,8 @@ static inline int failure_result(void)
 
 /* Never NULL: an unknown code gives FAILURE_INTERNAL's row. */
 const struct failure_fact *failure_lookup(enum failure_code code);
+/* There is no board, as far as anybody can tell. */
+bool failure_finds_nobody(enum failure_code code);
 /* What the operator is to do. `eeprom_owed`: the erase cleared an EEPROM that is not back; then
  * that comes before whatever else failed. */
 const char *failure_sentence(enum failure_code code, bool eeprom_owed);

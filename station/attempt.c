@@ -195,17 +195,12 @@ static void suspect_contact(struct attempt *attempt, struct failure *why)
     *why = found;
 }
 
-static bool is_nobody(enum failure_code code)
-{
-    return code == FAILURE_NO_BOARD || code == FAILURE_NO_SUPPLY;
-}
-
 static void find_cause(struct attempt *attempt, struct failure *why)
 {
     if (may_be_contact(why->code))
         suspect_contact(attempt, why);
     /* A board that was there and is not any more is no empty site. */
-    if (is_nobody(why->code) && attempt->record.signature[0] != '\0')
+    if (failure_finds_nobody(why->code) && attempt->record.signature[0] != '\0')
         why->code = FAILURE_CONTACT_LOST;
 }
 
@@ -269,7 +264,7 @@ static bool may_try_again(struct run *run, const struct failure *why)
 
     if (attempt->record.touched != TOUCHED_NONE || fact->blame != FAILURE_BLAME_CONTACT)
         return false;
-    if (is_nobody(why->code)) {
+    if (failure_finds_nobody(why->code)) {
         bool looked = run->looked_again || attempt->profile->retry_contact == 0;
 
         run->looked_again = true;
@@ -356,7 +351,7 @@ static enum verdict verdict_of_failure(const struct record_attempt *record)
         return VERDICT_INTERRUPTED;
     if (record->touched != TOUCHED_NONE)
         return VERDICT_FAIL;
-    if (is_nobody(record->failure) || record->failure == FAILURE_BOARD_BEHIND_DOOR)
+    if (failure_finds_nobody(record->failure) || record->failure == FAILURE_BOARD_BEHIND_DOOR)
         return VERDICT_EMPTY;
     return is_refusal(record->failure) ? VERDICT_REFUSED : VERDICT_FAIL;
 }
@@ -620,7 +615,8 @@ enum attempt_presence attempt_look(struct programmer *programmer, const struct p
         *failure = why;
     if (looked == 0)
         return ATTEMPT_BOARD_PRESENT;
-    if (is_nobody(why.code) || why.code == FAILURE_CONTACT_LOST || why.code == FAILURE_INTERRUPTED)
+    if (failure_finds_nobody(why.code) || why.code == FAILURE_CONTACT_LOST ||
+        why.code == FAILURE_INTERRUPTED)
         return ATTEMPT_BOARD_ABSENT;
     /* Something is in the site, if not well: an attempt will say what. */
     if (why.code == FAILURE_CONTACT_UNSTABLE ||

@@ -216,7 +216,7 @@ static int attach(struct programmer *programmer, const struct operation *operati
 
     if (stk500v2_attach(programmer, operation, &cause) == 0)
         return 0;
-    meaning = cause.code == FAILURE_NO_BOARD || cause.code == FAILURE_NO_SUPPLY
+    meaning = failure_finds_nobody(cause.code)
                   ? connection((struct stk500v2 *)programmer, operation)
                   : NULL;
     return failure_set(failure, cause.code, "%s%s%s", cause.detail,
